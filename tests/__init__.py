@@ -1,0 +1,1 @@
+"""Tests mirror vortex/ one to one."""

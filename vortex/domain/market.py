@@ -1,0 +1,216 @@
+"""What the market tells us: frozen values that are also the messages which carry them.
+
+Prices are in quote units (USDT), quantities in base units, times in epoch milliseconds of the exchange's clock.
+`recv_ms` is the injected clock's time at which the value entered this process. Signals use float64; the order edge
+turns a float back into the exact decimal that the exchange printed with `Decimal(str(value))`.
+
+A snapshot (`Book`, a forming `Candle`, `MarkPrice`) may be superseded in an inbox by a newer one with the same
+`conflation_key()`; what must not be lost by that is carried over by `absorb(older)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Levels: TypeAlias = tuple[tuple[float, float], ...]
+"""(price, quantity) from the best price outward."""
+
+Interval: TypeAlias = Literal["1m", "15m"]
+INTERVAL_MS: dict[str, int] = {"1m": 60_000, "15m": 900_000}
+
+MAX_STEPS = 200
+"""Flow steps a superseded book hands on: more than the 10 s window of E1 holds at 10 books a second."""
+
+
+class FlowStep(Struct, frozen=True, kw_only=True, gc=False):
+    """What one book change contributes to order flow, computed where every book is seen (the feed).
+
+    Attributes:
+        ts_ms: Event time of the book.
+        imbalance: I_N of that book in [-1, 1]; None when it has no quantity.
+        ofi: Signed order-flow events e^m per level, base units, best level first.
+        ofi_abs: |e^m| per level.
+        resync: True for the first book after a gap: windows that span it must be cleared, `ofi` is all zero.
+    """
+
+    ts_ms: int
+    imbalance: float | None
+    ofi: tuple[float, ...]
+    ofi_abs: tuple[float, ...]
+    resync: bool = False
+
+
+class Book(Struct, frozen=True, kw_only=True):
+    """The best levels of one order book at one moment; `epoch` counts books of a symbol from 1."""
+
+    symbol: str
+    epoch: int
+    ts_ms: int
+    recv_ms: int
+    bids: Levels
+    asks: Levels
+    steps: tuple[FlowStep, ...] = ()
+
+    @property
+    def best_bid(self) -> float:
+        """The highest bid price."""
+        return self.bids[0][0]
+
+    @property
+    def best_ask(self) -> float:
+        """The lowest ask price."""
+        return self.asks[0][0]
+
+    @property
+    def mid(self) -> float:
+        """The arithmetic mean of best bid and best ask."""
+        return (self.bids[0][0] + self.asks[0][0]) / 2.0
+
+    def conflation_key(self) -> Hashable:
+        return "book"
+
+    def absorb(self, older: Book) -> Book:
+        """Return this book carrying the older book's flow steps too, so that conflation loses no order flow."""
+        steps = (older.steps + self.steps)[-MAX_STEPS:]
+        return Book(
+            symbol=self.symbol, epoch=self.epoch, ts_ms=self.ts_ms, recv_ms=self.recv_ms,
+            bids=self.bids, asks=self.asks, steps=steps,
+        )  # fmt: skip
+
+
+class Trade(Struct, frozen=True, kw_only=True, gc=False):
+    """One aggregate trade; `buyer_is_maker` true means that the seller was the aggressor."""
+
+    id: int
+    ts_ms: int
+    price: float
+    quantity: float
+    buyer_is_maker: bool
+
+
+class Trades(Struct, frozen=True, kw_only=True):
+    """Aggregate trades of one symbol in order of arrival; waiting batches merge without loss."""
+
+    symbol: str
+    recv_ms: int
+    trades: tuple[Trade, ...]
+
+    def conflation_key(self) -> Hashable:
+        return "trades"
+
+    def absorb(self, older: Trades) -> Trades:
+        return Trades(symbol=self.symbol, recv_ms=self.recv_ms, trades=older.trades + self.trades)
+
+
+class Candle(Struct, frozen=True, kw_only=True, gc=False):
+    """One candle; `closed` is the exchange's own flag. `generated` marks history that no market ever printed."""
+
+    symbol: str
+    interval: Interval
+    open_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    taker_buy_volume: float
+    closed: bool
+    generated: bool = False
+
+    @property
+    def close_ms(self) -> int:
+        """First millisecond after the candle."""
+        return self.open_ms + INTERVAL_MS[self.interval]
+
+    def conflation_key(self) -> Hashable:
+        return ("candle", self.interval, self.open_ms)
+
+    def absorb(self, older: Candle) -> Candle:
+        return older if older.closed and not self.closed else self
+
+
+class CandleHistory(Struct, frozen=True, kw_only=True):
+    """Candles of one symbol and interval, oldest first; the last one may be forming."""
+
+    symbol: str
+    interval: Interval
+    candles: tuple[Candle, ...]
+
+    def conflation_key(self) -> Hashable:
+        return ("history", self.interval)
+
+    def absorb(self, older: CandleHistory) -> CandleHistory:  # noqa: ARG002  # a newer history holds the older one
+        return self
+
+
+class MarkPrice(Struct, frozen=True, kw_only=True, gc=False):
+    """Mark and index price, the estimated funding rate (fraction per interval) and when it settles."""
+
+    symbol: str
+    ts_ms: int
+    recv_ms: int
+    mark_price: float
+    index_price: float
+    funding_rate: float
+    next_funding_ms: int
+
+    def conflation_key(self) -> Hashable:
+        return "mark"
+
+    def absorb(self, older: MarkPrice) -> MarkPrice:  # noqa: ARG002  # a snapshot: the newest is the whole truth
+        return self
+
+
+class Sentiment(Struct, frozen=True, kw_only=True):
+    """Positioning and funding as polled; each part has its own time, None when it was never had.
+
+    `*_long` are shares of accounts or positions in [0, 1]; `*_hourly` hold up to 720 hourly values, oldest first.
+    """
+
+    symbol: str
+    recv_ms: int
+    global_long: float | None = None
+    top_position_long: float | None = None
+    ratios_ms: int | None = None
+    global_hourly: tuple[float, ...] = ()
+    top_position_hourly: tuple[float, ...] = ()
+    funding_rate: float | None = None
+    funding_interval_h: int = 8
+    funding_ms: int | None = None
+    open_interest: float | None = None
+    open_interest_ms: int | None = None
+    generated: bool = False
+
+    def conflation_key(self) -> Hashable:
+        return "sentiment"
+
+    def absorb(self, older: Sentiment) -> Sentiment:  # noqa: ARG002  # a snapshot: the newest is the whole truth
+        return self
+
+
+MarketValue: TypeAlias = Book | Trades | Candle | CandleHistory | MarkPrice | Sentiment
+
+
+class SymbolRules(Struct, frozen=True, kw_only=True):
+    """The exchange's filters of one symbol."""
+
+    symbol: str
+    tick_size: Decimal
+    step_size: Decimal
+    min_quantity: Decimal
+    max_quantity: Decimal
+    min_notional_usdt: Decimal
+
+
+class LeverageTier(Struct, frozen=True, kw_only=True):
+    """One leverage bracket: `floor <= notional < cap` allows `max_leverage` at this maintenance margin rate."""
+
+    floor_usdt: Decimal
+    cap_usdt: Decimal
+    maintenance_rate: Decimal
+    cumulative_usdt: Decimal
+    max_leverage: int

@@ -1,0 +1,324 @@
+"""The whole protocol on one page: who tells what to whom.
+
+Commands are imperative, events past tense, queries start with Get (asked only from outside the actors, with a timeout).
+A message carries a domain value and never repeats its fields; the market values of `domain.market` and the reports of
+`domain.order` are messages of their own. All are frozen. `urgent` messages overtake; a message with `conflation_key()`
+and `absorb()` replaces a waiting older one; every other message is delivered in order and never dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from msgspec import Struct
+
+from vortex.domain.order import ExchangeRequest, Fill, Outcome, SymbolSetup
+from vortex.domain.signal import Signal
+from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade, RejectionRow, TradeRow
+
+
+class Recipient(Protocol):
+    """Anything that can be told a message: an actor's address, or a probe in a test."""
+
+    def tell(self, message: object) -> None: ...
+
+
+# -------------------------------------------------------------------------------------- market data: feed to actors
+
+
+class Subscribe(Struct, frozen=True, kw_only=True):
+    """Supervisor to feed: deliver these values of a symbol to the subscriber, history and the latest ones at once."""
+
+    symbol: str
+    subscriber: Recipient
+    values: tuple[type, ...]
+
+
+class Unsubscribe(Struct, frozen=True, kw_only=True):
+    """Supervisor to feed: the symbol leaves; nobody of it wants anything any more."""
+
+    symbol: str
+
+
+# ----------------------------------------------------------------------------- engines, decision, account, storage
+
+
+class SignalEmitted(Struct, frozen=True, kw_only=True):
+    """Engine to decision: an opinion; E1's carries the epoch of the book it answers, others 0."""
+
+    symbol: str
+    epoch: int
+    signal: Signal
+
+    def conflation_key(self) -> Hashable:
+        return self.signal.engine
+
+    def absorb(self, older: SignalEmitted) -> SignalEmitted:  # noqa: ARG002  # the newest opinion is the only one
+        return self
+
+
+class ReserveRisk(Struct, frozen=True, kw_only=True):
+    """Decision to account: may this entry use its share of the account's limits?"""
+
+    plan: EntryPlan
+    reply_to: Recipient
+
+
+class RiskGranted(Struct, frozen=True, kw_only=True):
+    """Account to decision: reserved for 10 s, then released unless the position opens."""
+
+    plan: EntryPlan
+
+
+class RiskDenied(Struct, frozen=True, kw_only=True):
+    """Account to decision: the reject code of the first limit it would break, with the figures."""
+
+    plan: EntryPlan
+    code: str
+    details: Mapping[str, str]
+
+
+class AccountChanged(Struct, frozen=True, kw_only=True):
+    """Account to every decision: what the risk gates need to know of the account (a domain AccountView)."""
+
+    view: Any
+
+    def conflation_key(self) -> Hashable:
+        return "account"
+
+    def absorb(self, older: AccountChanged) -> AccountChanged:  # noqa: ARG002  # a snapshot
+        return self
+
+
+class JoinAccount(Struct, frozen=True, kw_only=True):
+    """Supervisor to account: send AccountChanged for this symbol to the subscriber, now and on every change."""
+
+    symbol: str
+    subscriber: Recipient
+
+
+class RecordRejection(Struct, frozen=True, kw_only=True):
+    """Decision to storage."""
+
+    row: RejectionRow
+
+
+# -------------------------------------------------------------------------------------------- orders: through exchange
+
+
+class RegisterSymbol(Struct, frozen=True, kw_only=True):
+    """Supervisor to exchange: reconcile this symbol and tell these actors; repeated after any of them restarts."""
+
+    symbol: str
+    supervisor: Recipient
+    decision: Recipient
+    monitor: Recipient
+
+
+class DeregisterSymbol(Struct, frozen=True, kw_only=True):
+    """Supervisor to exchange: the symbol leaves."""
+
+    symbol: str
+
+
+class SymbolReconciled(Struct, frozen=True, kw_only=True):
+    """Exchange to supervisor, decision and monitor: the truth about the symbol; `trade` is None when it is flat."""
+
+    symbol: str
+    setup: SymbolSetup
+    trade: OpenTrade | None
+
+
+class OpenPosition(Struct, frozen=True, kw_only=True):
+    """Decision to exchange: enter and protect."""
+
+    plan: EntryPlan
+
+
+class ClosePosition(Struct, frozen=True, kw_only=True):
+    """Monitor to exchange: close at market now."""
+
+    urgent: ClassVar[bool] = True
+
+    symbol: str
+    trade_id: str
+    reason: CloseReason
+
+
+class PositionOpened(Struct, frozen=True, kw_only=True):
+    """Exchange to monitor, decision, account: the entry is complete; `protected`: its stop is confirmed."""
+
+    trade: OpenTrade
+
+
+class PositionProtected(Struct, frozen=True, kw_only=True):
+    """Exchange to monitor: the exchange confirmed, or lost, the stop of this trade."""
+
+    symbol: str
+    trade_id: str
+    protected: bool
+
+
+class EntryFailed(Struct, frozen=True, kw_only=True):
+    """Exchange to monitor, decision and account: no position came of it."""
+
+    trade_id: str
+    plan: EntryPlan
+    reason: CloseReason
+    detail: str
+    ts_ms: int
+
+
+class PositionClosed(Struct, frozen=True, kw_only=True):
+    """Exchange to monitor, decision and account: flat, with every fill of the trade."""
+
+    trade: OpenTrade
+    entry_fills: tuple[Fill, ...]
+    exit_fills: tuple[Fill, ...]
+    reason: CloseReason
+    funding_usdt: Decimal
+
+
+class ExchangeReplied(Struct, frozen=True, kw_only=True):
+    """Exchange adapter to exchange actor: the outcome of one request, in any order."""
+
+    request: ExchangeRequest
+    outcome: Outcome
+    sent_ms: int
+
+
+class UserStreamChanged(Struct, frozen=True, kw_only=True):
+    """Exchange adapter to exchange actor: the user stream is up (again) or lost since `ts_ms`."""
+
+    up: bool
+    ts_ms: int
+    detail: str = ""
+
+
+class RecordTrade(Struct, frozen=True, kw_only=True):
+    """Monitor to storage: the whole row, as often as it changes."""
+
+    row: TradeRow
+
+
+# ------------------------------------------------------------------------------------------------------ gates and state
+
+
+class Gate(StrEnum):
+    """Named conditions that must all be open before an entry; exits are never gated."""
+
+    EXCHANGE = "exchange"
+    USER_STREAM = "user_stream"
+    JOURNAL = "journal"
+    ACCOUNT = "account"
+    MONITOR = "monitor"
+    ENGINES = "engines"
+    BOOK = "book"
+    CLOCK = "clock"
+    KILL_SWITCH = "kill_switch"
+    PAUSED = "paused"
+    HALTED = "halted"
+    DISK = "disk"
+
+
+class GateClosed(Struct, frozen=True, kw_only=True):
+    """Anyone to a symbol's supervisor, and the supervisor to its decision: no entries while this holds."""
+
+    gate: Gate
+    since_ms: int
+    detail: str
+
+
+class GateOpened(Struct, frozen=True, kw_only=True):
+    """The counterpart of GateClosed."""
+
+    gate: Gate
+
+
+class Mirror(Struct, frozen=True, kw_only=True):
+    """Anyone to hot_store: the newest value under a key (CONTRACTS 6); None deletes it."""
+
+    key: str
+    value: Any
+
+    def conflation_key(self) -> Hashable:
+        return self.key
+
+    def absorb(self, older: Mirror) -> Mirror:  # noqa: ARG002  # a snapshot
+        return self
+
+
+# ------------------------------------------------------------------------ queries from outside: CLI, control API, tests
+
+
+class GetSymbolStatus(Struct, frozen=True, kw_only=True):
+    """To a symbol's supervisor: its state and closed gates. Replies SymbolStatus."""
+
+    urgent: ClassVar[bool] = True
+
+
+class SymbolStatus(Struct, frozen=True, kw_only=True):
+    """Answer to GetSymbolStatus; state per CONTRACTS 4."""
+
+    symbol: str
+    state: str
+    gates: tuple[GateClosed, ...]
+
+
+class GetMirror(Struct, frozen=True, kw_only=True):
+    """To hot_store: the values under these keys. Replies a dict; absent keys are absent."""
+
+    urgent: ClassVar[bool] = True
+    keys: tuple[str, ...]
+
+
+class GetFeedAges(Struct, frozen=True, kw_only=True):
+    """To feed. Replies {symbol: {stream: time of its last message in epoch ms, or None}}."""
+
+    urgent: ClassVar[bool] = True
+
+
+class GetAccount(Struct, frozen=True, kw_only=True):
+    """To account. Replies the AccountView."""
+
+    urgent: ClassVar[bool] = True
+
+
+class GetExchange(Struct, frozen=True, kw_only=True):
+    """To exchange. Replies ExchangeStatus."""
+
+    urgent: ClassVar[bool] = True
+
+
+class ExchangeStatus(Struct, frozen=True, kw_only=True):
+    """Answer to GetExchange; `trades` holds the open trade of each symbol that has one."""
+
+    reconciled: bool
+    user_stream_ms: int | None
+    weight_used_1m: int
+    orders_1m: int
+    unknown_orders: int
+    trades: Mapping[str, OpenTrade]
+
+
+class GetOutbox(Struct, frozen=True, kw_only=True):
+    """To storage. Replies OutboxStatus."""
+
+    urgent: ClassVar[bool] = True
+
+
+class OutboxStatus(Struct, frozen=True, kw_only=True):
+    """Rows that wait for the cold store: how many, since when, and how many were set aside as unwritable."""
+
+    pending: int
+    oldest_ms: int | None
+    parked: int
+
+
+class Shutdown(Struct, frozen=True, kw_only=True):
+    """To decisions (through the supervisor): no entry from now on; the process is stopping."""
+
+    urgent: ClassVar[bool] = True

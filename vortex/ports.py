@@ -1,0 +1,157 @@
+"""The six seams between the trading system and the world. Adapters and the simulator implement them.
+
+No method blocks for longer than a local disk write: what takes time is answered later by a message. Implementations
+may call `tell` from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from vortex.domain.market import Interval, MarketValue
+from vortex.domain.order import ExchangeRequest
+from vortex.domain.trade import RejectionRow, TradeRow
+from vortex.messages import OutboxStatus, Recipient
+
+
+class Clock(Protocol):
+    """The injected clock. In paper mode it is the simulator's, which may run faster than real time."""
+
+    def now_ms(self) -> int:
+        """UTC epoch milliseconds; may jump when the system's clock is set."""
+        ...
+
+    def monotonic_ms(self) -> float:
+        """Milliseconds of this clock that never go backwards; only differences mean anything."""
+        ...
+
+    def real_s(self, duration_ms: float) -> float:
+        """Real seconds that `duration_ms` of this clock take (a clock at speed 4 needs a quarter)."""
+        ...
+
+
+class Ids(Protocol):
+    """Unique ids; a test's are predictable."""
+
+    def uuid(self) -> str:
+        """A fresh UUID in canonical text form."""
+        ...
+
+
+class Exchange(Protocol):
+    """Sends requests, in any number at once; each is answered by exactly one ExchangeReplied.
+
+    After `start` the recipient also gets, from the user stream: OrderReport, AlgoReport, AccountUpdate and
+    UserStreamChanged.
+    """
+
+    def start(self, recipient: Recipient) -> None: ...
+
+    def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
+        """Send one request; no answer within `timeout_ms` is an Unknown outcome for what may change orders."""
+        ...
+
+    def weight_used_1m(self) -> int:
+        """Request weight the exchange counted in the current minute, from its last reply."""
+        ...
+
+    def stop(self) -> None: ...
+
+
+class MarketFeed(Protocol):
+    """Delivers market values of the subscribed symbols to one sink until stopped, reconnecting by itself."""
+
+    def start(self, sink: MarketSink) -> None: ...
+
+    def subscribe(self, symbol: str) -> None:
+        """Deliver Book, Trades, Candle, MarkPrice and, as polled, Sentiment of this symbol from now on."""
+        ...
+
+    def unsubscribe(self, symbol: str) -> None: ...
+
+    def request_history(self, symbol: str, interval: Interval) -> None:
+        """Fetch closed candles (and the forming one); they arrive at the sink as one CandleHistory."""
+        ...
+
+    def stop(self) -> None: ...
+
+
+class MarketSink(Protocol):
+    """Where a feed delivers. `stream_alive` is called for every frame, also one without news for anybody."""
+
+    def deliver(self, value: MarketValue) -> None: ...
+
+    def stream_alive(self, symbol: str, stream: str, ts_ms: int) -> None:
+        """`stream` in depth20 aggTrade kline_1m kline_15m markPrice forceOrder sentiment."""
+        ...
+
+
+class HotStore(Protocol):
+    """The newest state of everything, for observers and warm restarts: a mirror, never the truth."""
+
+    def put(self, values: Mapping[str, object]) -> None: ...
+
+    def delete(self, keys: Sequence[str]) -> None: ...
+
+    def get(self, keys: Sequence[str]) -> dict[str, object]: ...
+
+
+class ColdStore(Protocol):
+    """The ledger. Writes are idempotent: the same row any number of times, in any order, gives the same result."""
+
+    def write_trades(self, rows: Sequence[TradeRow]) -> None: ...
+
+    def write_rejections(self, rows: Sequence[RejectionRow]) -> None: ...
+
+    def recent_trades(self, limit: int) -> list[TradeRow]:
+        """Newest first by opening time."""
+        ...
+
+    def recent_rejections(self, limit: int) -> list[RejectionRow]:
+        """Newest first."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class JournalEntry(Struct, frozen=True, kw_only=True):
+    """One durable fact; the newest entry under (kind, key) is its present state."""
+
+    seq: int
+    ts_ms: int
+    kind: str
+    key: str
+    body: bytes
+
+
+class Journal(Protocol):
+    """What we intend and what must survive a crash, on disk before the call returns (fsync)."""
+
+    def append(self, kind: str, key: str, body: bytes) -> int:
+        """Write durably and return the sequence number. Raises OSError or sqlite3.Error when it cannot."""
+        ...
+
+    def latest(self, kind: str) -> dict[str, bytes]:
+        """The newest body of every key of this kind."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Outbox(Protocol):
+    """Rows on their way to the cold store, kept on disk until it has them."""
+
+    def append(self, row: TradeRow | RejectionRow) -> None:
+        """Keep the row durably before returning."""
+        ...
+
+    def drain(self, store: ColdStore, limit: int = 100) -> int:
+        """Hand at most `limit` of the oldest rows to the store, forget them once written, return how many."""
+        ...
+
+    def status(self) -> OutboxStatus: ...
+
+    def close(self) -> None: ...
