@@ -1,7 +1,7 @@
 """The simulator's own values: what a market source feeds in, what a client asks, what the core answers and pushes.
 
-Prices and quantities of the market are integers (ticks of `tick_size`, lots of `step_size`), so that matching, mirroring
-and replicating are exact; orders and money are Decimal. Times are epoch milliseconds of the exchange's clock.
+Prices and quantities of the market are integers (ticks of `tick_size`, lots of `step_size`), so that matching and mirroring
+are exact; orders and money are Decimal. Times are epoch milliseconds of the exchange's clock.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SymbolSpec(Struct, frozen=True, kw_only=True):
     tiers: tuple[LeverageTier, ...]
 
 
-# ------------------------------------------------------------------------------------------------- market, from a source
+# ------------------------------------------------------------------------------------------ market, from a source
 
 
 class BookEvent(Struct, frozen=True, kw_only=True, gc=False):
@@ -265,7 +265,7 @@ class RequestRefused(Exception):  # noqa: N818  # a refusal is an answer, named 
         self.message = message
 
 
-# ------------------------------------------------------------------------------------------------- what the core answers
+# ------------------------------------------------------------------------------------------- what the core answers
 
 
 class StateChange(Struct, frozen=True, kw_only=True):
