@@ -1,0 +1,37 @@
+"""Exact money: how floats become Decimal, and how Decimal is rounded. Nothing else in the domain rounds money."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+STORED = Decimal("0.00000001")
+"""The unit of every derived money figure that is written down."""
+
+BPS = Decimal(10_000)
+"""Basis points in one."""
+
+
+def exact(value: float) -> Decimal:
+    """Return the decimal that `value` prints as: the exchange's own digits, or a configured number's."""
+    return Decimal(str(value))
+
+
+def stored(value: Decimal) -> Decimal:
+    """Round half-even to the 8 decimals that rows keep."""
+    return value.quantize(STORED, ROUND_HALF_EVEN)
+
+
+def floor_to(value: Decimal, unit: Decimal) -> Decimal:
+    """Return the greatest multiple of `unit` that is at most `value`."""
+    return (value / unit).to_integral_value(ROUND_FLOOR) * unit
+
+
+def ceil_to(value: Decimal, unit: Decimal) -> Decimal:
+    """Return the least multiple of `unit` that is at least `value`."""
+    return (value / unit).to_integral_value(ROUND_CEILING) * unit
+
+
+def plain(value: Decimal) -> str:
+    """Return the value for people and JSON: at most 8 decimals, no exponent, no trailing zeros."""
+    text = f"{value:.8f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
