@@ -1,0 +1,9 @@
+"""Configuration: TOML files, `.env`, environment and command line become one frozen, checked Config."""
+
+from vortex.config.errors import ConfigError
+from vortex.config.loading import Loaded, load
+from vortex.config.schema import Config, SymbolConfig
+from vortex.config.secret import Secret
+from vortex.config.show import Setting, effective
+
+__all__ = ["Config", "ConfigError", "Loaded", "Secret", "Setting", "SymbolConfig", "effective", "load"]

@@ -1,0 +1,139 @@
+"""What the schema cannot say: which mode really runs, and what each mode demands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from msgspec import structs
+
+from vortex.config.errors import ConfigError, refused
+from vortex.config.schema import LIVE_LIMITS, Config
+from vortex.config.secret import Secret
+from vortex.config.sections import Mode
+from vortex.config.tree import Tree
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+HOSTS = {
+    "testnet": frozenset({"demo-fapi.binance.com", "fstream.binancefuture.com", "testnet.binancefuture.com"})
+    | LOOPBACK,
+    "live": frozenset({"fapi.binance.com", "fstream.binance.com"}),
+}
+"""Where orders of a mode may go when the hosts are overridden; a simulator is reached in testnet mode by loopback."""
+
+PAPER_KEY = Secret("paper")
+"""The simulator's public key and secret."""
+
+CREDENTIALS = {"BINANCE_API_KEY": "api_key", "BINANCE_SECRET_KEY": "secret_key"}
+
+
+def effective_mode(config: Config, tree: Tree, testnet: tuple[bool, str] | None) -> tuple[Mode, str | None]:
+    """The mode that runs, and a note when it is not the one written. Raises ConfigError when the two contradict."""
+    written, origin = config.mode, tree.origin(("mode",))
+    if written == "paper" or testnet is None:
+        return written, None
+    wants_demo, place = testnet
+    if written == "testnet" and not wants_demo:
+        raise ConfigError(f'{place} = false: contradicts mode = "testnet" ({origin}): expected true, or mode = "live"')
+    if written == "live" and wants_demo:
+        return "testnet", f"{place} = true: mode live of {origin} runs on Demo Trading, mode is testnet"
+    return written, None
+
+
+def check(config: Config, tree: Tree, testnet: tuple[bool, str] | None, files: Sequence[str]) -> None:
+    """Everything that holds across keys; `config.mode` is the effective one. Raises ConfigError."""
+    _check_pairs(config, tree)
+    _check_control(config, tree)
+    _check_urls(config, tree)
+    if config.mode != "paper":
+        _check_variables(config, tree, testnet)
+    if config.mode == "live":
+        _check_live(config, tree, files)
+
+
+def _check_pairs(config: Config, tree: Tree) -> None:
+    twice = [pair for pair, count in Counter(config.trading_pairs).items() if count > 1]
+    if twice:
+        raise refused(tree.origin(("trading_pairs",)), "trading_pairs", twice[0], "each pair once")
+
+
+def _check_control(config: Config, tree: Tree) -> None:
+    if config.control.host not in LOOPBACK and not config.control.token:
+        raise refused(
+            tree.origin(("control", "host")),
+            "control.host",
+            config.control.host,
+            "127.0.0.1, or [control] token set too",
+        )
+
+
+def _check_variables(config: Config, tree: Tree, testnet: tuple[bool, str] | None) -> None:
+    missing = [name for name, field in CREDENTIALS.items() if not getattr(config.exchange, field)]
+    if testnet is None and tree.get(("mode",)) == "live":
+        missing.append("TESTNET")
+    if missing:
+        words = " (TESTNET=true for Demo Trading, TESTNET=false for real money)" if "TESTNET" in missing else ""
+        raise ConfigError(
+            f'{tree.origin(("mode",))}: mode = "{tree.get(("mode",))}": expected {", ".join(missing)} '
+            f"in the environment or .env{words}"
+        )
+    for name, field in CREDENTIALS.items():
+        text: str = getattr(config.exchange, field).reveal()
+        if not text.isascii() or any(character.isspace() or character in "'\"" for character in text):
+            raise ConfigError(f"{tree.origin(('exchange', field))}: {name} = ***: expected no blanks and no quotes")
+
+
+def _check_live(config: Config, tree: Tree, files: Sequence[str]) -> None:
+    if tree.origin(("mode",)) not in files:
+        raise refused(tree.origin(("mode",)), "mode", "live", 'mode = "live" to be written in a file: it is real money')
+    unwritten = [f"risk.{key}" for key in LIVE_LIMITS if tree.origin(("risk", key)) not in files]
+    if unwritten:
+        raise ConfigError(
+            f"{tree.origin(('mode',))}: {', '.join(unwritten)}: expected in a file before real money is traded"
+        )
+    if config.chaos.enabled:
+        raise refused(tree.origin(("chaos", "enabled")), "chaos.enabled", value=True, allowed="false in live mode")
+
+
+def _check_urls(config: Config, tree: Tree) -> None:
+    exchange, simulator = config.exchange, ("exchange", "simulator_url")
+    if exchange.simulator_url and config.mode != "paper":
+        raise refused(tree.origin(simulator), ".".join(simulator), exchange.simulator_url, "nothing outside paper mode")
+    if exchange.simulator_url and _host(exchange.simulator_url, ("http", "https")) is None:
+        raise refused(tree.origin(simulator), ".".join(simulator), exchange.simulator_url, "http://HOST:PORT")
+    for key, schemes in (("rest_url", ("https", "http")), ("stream_url", ("wss", "ws"))):
+        url: str = getattr(exchange, key)
+        if url:
+            _check_override(config.mode, key, url, schemes, tree.origin(("exchange", key)))
+
+
+def _check_override(mode: Mode, key: str, url: str, schemes: tuple[str, str], origin: str) -> None:
+    if mode == "paper":
+        raise refused(origin, f"exchange.{key}", url, "nothing in paper mode (simulator_url names the simulator)")
+    host = _host(url, schemes)
+    encrypted = url.startswith(f"{schemes[0]}://")
+    if host not in HOSTS[mode] or not (encrypted or host in LOOPBACK):
+        raise refused(origin, f"exchange.{key}", url, f"{schemes[0]}:// and one of {', '.join(sorted(HOSTS[mode]))}")
+
+
+def _host(url: str, schemes: tuple[str, str]) -> str | None:
+    """The host of `scheme://host[:port]`; None for any other shape (user info, path, query, bad port)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    plain = parts.netloc and "@" not in parts.netloc and f"{parts.scheme}://{parts.netloc}" == url.rstrip("/")
+    return parts.hostname if plain and parts.scheme in schemes and port != 0 else None
+
+
+def with_paper_defaults(config: Config) -> Config:
+    """In paper mode an account key that no file names is the simulator's."""
+    exchange = config.exchange
+    return structs.replace(
+        config,
+        exchange=structs.replace(
+            exchange, api_key=exchange.api_key or PAPER_KEY, secret_key=exchange.secret_key or PAPER_KEY
+        ),
+    )
