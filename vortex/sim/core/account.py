@@ -1,0 +1,106 @@
+"""The account as it is kept on disk, and the one-way isolated position with its arithmetic."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from vortex.domain.order import ZERO, OrderSide
+from vortex.sim.core.types import SimAlgo, SimFill, SimOrder, TimelineEntry
+
+DEFAULT_LEVERAGE = 20
+ISOLATED = "ISOLATED"
+CROSSED = "CROSSED"
+MARGIN_TYPES = (ISOLATED, CROSSED)
+
+
+class Position(Struct, kw_only=True):
+    """A one-way position: signed amount, average entry price, and the margin set aside for it."""
+
+    symbol: str
+    amount: Decimal = ZERO
+    entry_price: Decimal = ZERO
+    isolated_wallet: Decimal = ZERO
+    updated_ms: int = 0
+
+    @property
+    def closing_side(self) -> OrderSide | None:
+        """The order side that reduces this position; None when it is flat."""
+        if self.amount == ZERO:
+            return None
+        return OrderSide.SELL if self.amount > ZERO else OrderSide.BUY
+
+    def reducible(self, side: OrderSide) -> Decimal:
+        """How much an order of this side can reduce."""
+        return abs(self.amount) if side is self.closing_side else ZERO
+
+    def apply(self, side: OrderSide, quantity: Decimal, price: Decimal, leverage: int) -> Decimal:
+        """Book one execution and return the profit it realised; beyond flat it opens the other direction."""
+        closed = min(quantity, self.reducible(side))
+        realized = self._reduce(closed, price) if closed else ZERO
+        if quantity > closed:
+            self._increase(side, quantity - closed, price, leverage)
+        return realized
+
+    def _reduce(self, quantity: Decimal, price: Decimal) -> Decimal:
+        size, direction = abs(self.amount), (1 if self.amount > ZERO else -1)
+        realized = direction * quantity * (price - self.entry_price)
+        if quantity == size:
+            self.amount = self.entry_price = self.isolated_wallet = ZERO
+        else:
+            self.isolated_wallet -= self.isolated_wallet * quantity / size
+            self.amount -= direction * quantity
+        return realized
+
+    def _increase(self, side: OrderSide, quantity: Decimal, price: Decimal, leverage: int) -> None:
+        size = abs(self.amount)
+        self.entry_price = (self.entry_price * size + price * quantity) / (size + quantity)
+        self.isolated_wallet += price * quantity / leverage
+        self.amount += quantity if side is OrderSide.BUY else -quantity
+
+
+class SymbolSetting(Struct, kw_only=True):
+    """Leverage and margin type; as on Binance a new symbol says CROSSED, but margin is kept isolated either way."""
+
+    leverage: int = DEFAULT_LEVERAGE
+    margin_type: str = CROSSED
+
+
+class Account(Struct, kw_only=True):
+    """Everything that outlives a restart of the exchange."""
+
+    wallet: Decimal
+    settings: dict[str, SymbolSetting] = {}
+    positions: dict[str, Position] = {}
+    orders: list[SimOrder] = []
+    algos: list[SimAlgo] = []
+    fills: list[SimFill] = []
+    timeline: list[TimelineEntry] = []
+    last_order_id: int = 0
+    last_algo_id: int = 0
+    last_fill_id: int = 0
+
+    def setting(self, symbol: str) -> SymbolSetting:
+        return self.settings.setdefault(symbol, SymbolSetting())
+
+    def position(self, symbol: str) -> Position:
+        return self.positions.setdefault(symbol, Position(symbol=symbol))
+
+    def available(self) -> Decimal:
+        """Wallet less the margin of open positions; unrealised losses of isolated positions do not count."""
+        return max(ZERO, self.wallet - sum((p.isolated_wallet for p in self.positions.values()), ZERO))
+
+
+def encode(account: Account) -> bytes:
+    """Serialise the whole account, decimals exactly."""
+    return msgspec.msgpack.encode(account)
+
+
+def decode(data: bytes) -> Account:
+    """Read what `encode` wrote. Raises ValueError when the data is anything else."""
+    try:
+        return msgspec.msgpack.decode(data, type=Account)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not an exchange state: {error}") from error

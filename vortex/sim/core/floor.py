@@ -1,0 +1,187 @@
+"""What the desks of the exchange share: listed symbols, their markets, the account, and the record of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import structs
+
+from vortex.domain.order import ZERO, AlgoStatus, OrderKind, OrderStatus
+from vortex.sim.core.account import Account, Position, decode
+from vortex.sim.core.margin import liquidation_price
+from vortex.sim.core.market import SymbolSpec
+from vortex.sim.core.matching import MARK_PRICE, SymbolMarket
+from vortex.sim.core.types import (
+    AccountPushed,
+    AlgoPushed,
+    OrderPushed,
+    RequestRefused,
+    SimAlgo,
+    SimFill,
+    SimOrder,
+    SimPosition,
+    StateChange,
+    TimelineEntry,
+    UserEvent,
+)
+
+TRIGGER_GRACE_MS = 3_000
+"""A triggered stop still counts as working this long: its market order is on its way."""
+
+_TRIGGERED = (AlgoStatus.TRIGGERING, AlgoStatus.TRIGGERED)
+
+
+def algo_open(status: AlgoStatus) -> bool:
+    """True while a conditional order may still act."""
+    return status is AlgoStatus.NEW or status in _TRIGGERED
+
+
+def order_copy(order: SimOrder) -> SimOrder:
+    """An order as it is now; the original goes on changing."""
+    return structs.replace(order, states=list(order.states))
+
+
+def algo_copy(algo: SimAlgo) -> SimAlgo:
+    """A conditional order as it is now."""
+    return structs.replace(algo, states=list(algo.states))
+
+
+class Floor:
+    """Shared state of the desks. Every change of an order, fill or position is recorded and pushed through here."""
+
+    def __init__(self, specs: Iterable[SymbolSpec], account: Account, *, taker_fee: Decimal) -> None:
+        self.specs = {spec.symbol: spec for spec in specs}
+        self.markets = {symbol: SymbolMarket(spec) for symbol, spec in self.specs.items()}
+        self.taker_fee = taker_fee
+        self.events: list[UserEvent] = []
+        self.load(account)
+
+    def load(self, account: Account) -> None:
+        """Take over an account and index it. Raises ValueError when it holds what is not listed here."""
+        held = {s for s, p in account.positions.items() if p.amount} | {
+            a.symbol for a in account.algos if algo_open(a.status)
+        }
+        if unlisted := sorted(held - set(self.specs)):
+            raise ValueError(f"the state holds positions or orders in symbols not listed: {', '.join(unlisted)}")
+        self.account = account
+        self.orders = {order.order_id: order for order in account.orders if order.order_id is not None}
+        self.newest_order = {(order.symbol, order.client_id): order for order in self.orders.values()}
+        self.open_orders = {key: order for key, order in self.newest_order.items() if not order.status.final}
+        self.algos = {algo.algo_id: algo for algo in account.algos if algo.algo_id is not None}
+        self.newest_algo = {algo.client_id: algo for algo in self.algos.values()}
+        self.open_algos: dict[str, list[SimAlgo]] = {symbol: [] for symbol in self.specs}
+        for algo in self.algos.values():
+            if algo_open(algo.status):
+                self.open_algos[algo.symbol].append(algo)
+        self.fills: dict[str, list[SimFill]] = {symbol: [] for symbol in self.specs}
+        for fill in account.fills:
+            self.fills.setdefault(fill.symbol, []).append(fill)
+
+    def spec(self, symbol: str) -> SymbolSpec:
+        """The listed contract. Raises RequestRefused -1121."""
+        spec = self.specs.get(symbol)
+        if spec is None:
+            raise RequestRefused(-1121, "Invalid symbol.")
+        return spec
+
+    # ------------------------------------------------------------------------------------------------- what happened
+
+    def order_changed(self, now_ms: int, order: SimOrder, status: OrderStatus, fill: SimFill | None = None) -> None:
+        """Move an order to a status, record it, push it."""
+        order.status, order.updated_ms = status, now_ms
+        order.states.append(StateChange(ts_ms=now_ms, status=status))
+        key = (order.symbol, order.client_id)
+        if status.final:
+            self.open_orders.pop(key, None)
+        elif order.order_id is not None:
+            self.open_orders[key] = order
+        detail = {"client_id": order.client_id, "status": status.value, "executed_qty": f"{order.executed:f}"}
+        if order.code is not None:
+            detail["code"] = str(order.code)
+        self.record(now_ms, order.symbol, "ORDER", detail)
+        if order.order_id is not None:
+            self.events.append(OrderPushed(ts_ms=now_ms, order=order_copy(order), fill=fill))
+
+    def algo_changed(self, now_ms: int, algo: SimAlgo, status: AlgoStatus, reason: str = "") -> None:
+        """Move a conditional order to a status, record it, push it."""
+        algo.status, algo.updated_ms = status, now_ms
+        algo.states.append(StateChange(ts_ms=now_ms, status=status))
+        if algo.algo_id is not None and status is AlgoStatus.NEW:
+            self.open_algos[algo.symbol].append(algo)
+        elif algo.algo_id is not None and not algo_open(status):
+            self.open_algos[algo.symbol].remove(algo)
+        detail = {"client_id": algo.client_id, "type": algo.kind.value, "status": status.value}
+        if algo.code is not None:
+            detail["code"] = str(algo.code)
+        self.record(now_ms, algo.symbol, "ALGO", detail)
+        if algo.algo_id is not None:
+            self.events.append(AlgoPushed(ts_ms=now_ms, algo=algo_copy(algo), reason=reason))
+
+    def filled(self, now_ms: int, fill: SimFill) -> None:
+        """Record an execution that has already changed position and wallet, and push the account."""
+        self.account.fills.append(fill)
+        self.fills[fill.symbol].append(fill)
+        detail = {
+            "client_id": fill.client_id,
+            "side": fill.side.value,
+            "qty": f"{fill.quantity:f}",
+            "price": f"{fill.price:f}",
+        }
+        self.record(now_ms, fill.symbol, "FILL", detail)
+        position = self.position_view(self.account.position(fill.symbol))
+        self.events.append(
+            AccountPushed(ts_ms=now_ms, reason="ORDER", wallet=self.account.wallet, positions=(position,))
+        )
+
+    def record(self, now_ms: int, symbol: str, event: str, detail: dict[str, str]) -> None:
+        """Add a line to the timeline with the state after the event."""
+        position = self.account.positions.get(symbol)
+        entry = TimelineEntry(
+            seq=len(self.account.timeline) + 1,
+            ts_ms=now_ms,
+            symbol=symbol,
+            event=event,
+            position_amt=position.amount if position else ZERO,
+            stop_working=self.stop_working(now_ms, symbol),
+            detail=detail,
+        )
+        self.account.timeline.append(entry)
+
+    def stop_working(self, now_ms: int, symbol: str) -> bool:
+        """True when a STOP_MARKET that would close the whole position rests, or has triggered within the grace."""
+        position = self.account.positions.get(symbol)
+        if position is None or not position.amount:
+            return False
+        size, closing = abs(position.amount), position.closing_side
+        return any(
+            algo.kind is OrderKind.STOP_MARKET
+            and algo.side is closing
+            and (algo.close_position or algo.quantity >= size)
+            and (algo.status is AlgoStatus.NEW or now_ms - _triggered_ms(algo) < TRIGGER_GRACE_MS)
+            for algo in self.open_algos[symbol]
+        )
+
+    def position_view(self, position: Position) -> SimPosition:
+        """A position as the exchange shows it, valued at the mark price (at its entry price before the first one)."""
+        mark = self.markets[position.symbol].price(MARK_PRICE) or position.entry_price
+        return SimPosition(
+            symbol=position.symbol,
+            amount=position.amount,
+            entry_price=position.entry_price,
+            mark_price=mark,
+            leverage=self.account.setting(position.symbol).leverage,
+            isolated_wallet=position.isolated_wallet,
+            liquidation_price=liquidation_price(self.specs[position.symbol].tiers, position),
+            unrealized_pnl=position.amount * (mark - position.entry_price),
+            updated_ms=position.updated_ms,
+        )
+
+    def restore(self, data: bytes) -> None:
+        """Replace the account by an encoded one; undelivered events are dropped. Raises ValueError."""
+        self.load(decode(data))
+        self.events = []
+
+
+def _triggered_ms(algo: SimAlgo) -> int:
+    return next(state.ts_ms for state in algo.states if state.status == AlgoStatus.TRIGGERING)
