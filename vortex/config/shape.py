@@ -103,11 +103,15 @@ def known_keys(path: Path, wrong: str) -> str:
 
 def allowed(node: inspect.Type) -> str:
     """What a value of this type may be, in words."""
-    if isinstance(node, inspect.Metadata):
-        meaning = (node.extra_json_schema or {}).get("description")
-        if meaning and isinstance(bare(node), inspect.StrType):
-            return str(meaning)
-        return f"{allowed(node.type)} ({meaning})" if meaning else allowed(node.type)
+    if not isinstance(node, inspect.Metadata):
+        return _words(node)
+    meaning = (node.extra_json_schema or {}).get("description")
+    if meaning and isinstance(bare(node), inspect.StrType):
+        return str(meaning)
+    return f"{allowed(node.type)} ({meaning})" if meaning else allowed(node.type)
+
+
+def _words(node: inspect.Type) -> str:
     match bare(node):
         case inspect.IntType() | inspect.FloatType() as kind:
             return ("an integer" if isinstance(kind, inspect.IntType) else "a number") + _span(kind)

@@ -1,0 +1,113 @@
+"""Opening our SQLite files: WAL, fsync at every commit, schema created once, damage named in one line."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib import resources
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 5.0
+"""How long a writer waits for another connection's commit."""
+
+
+class StoreError(Exception):
+    """A database file cannot be used; `str(error)` is one line that names the file and what to do."""
+
+
+def open_database(path: Path, schema: str) -> sqlite3.Connection:
+    """Open for writing, creating the tables of the packaged SQL file `schema` in a new database.
+
+    The connection is in autocommit mode and may be used by several threads, one at a time. Raises StoreError.
+    """
+    with _named(path):
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+            _migrate(connection, path, schema)
+            _check(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open beside a running writer, without being able to change anything. Raises StoreError."""
+    if not path.exists():
+        raise StoreError(f"{path}: not there: no system has run with this data directory")
+    with _named(path):
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+        try:
+            _require_version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; on disk when it ends without an exception."""
+    connection.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, schema: str) -> None:
+    with transaction(connection):
+        if _version(connection) == 0:
+            sql = resources.files("vortex.adapters.sqlite").joinpath(schema).read_text(encoding="utf-8")
+            for statement in _statements(sql):
+                connection.execute(statement)
+            connection.execute(f"pragma user_version = {SCHEMA_VERSION:d}")
+        _require_version(connection, path)
+
+
+def _statements(sql: str) -> Iterator[str]:
+    # executescript would commit first; one by one they stay inside the transaction
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    with closing(connection.execute("pragma quick_check(1)")) as cursor:
+        (verdict,) = cursor.fetchone()
+    if verdict != "ok":
+        raise StoreError(_damaged(path, str(verdict)))
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    with closing(connection.execute("pragma user_version")) as cursor:
+        return int(cursor.fetchone()[0])
+
+
+def _require_version(connection: sqlite3.Connection, path: Path) -> None:
+    if (version := _version(connection)) != SCHEMA_VERSION:
+        raise StoreError(f"{path}: schema {version}, this program needs {SCHEMA_VERSION}: written by another version")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{path}: cannot be opened: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(_damaged(path, str(error))) from error
+
+
+def _damaged(path: Path, detail: str) -> str:
+    return f"{path}: damaged ({' '.join(detail.split())}): move it aside together with its -wal and -shm files"
