@@ -1,0 +1,1 @@
+"""Measures of the market: pure functions and small incremental windows, constant work per event."""
