@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from vortex.domain.order import Side
+from vortex.domain.ranges import above, within
 from vortex.domain.signal import EngineId, Regime, Signal, VolatilityPhase
 from vortex.domain.strategies import (
     Reading,
@@ -23,8 +24,6 @@ from vortex.domain.strategies import (
 )
 from vortex.domain.trade import Strategy
 
-Weight = Annotated[float, Meta(ge=0, le=1)]
-AgeMs = Annotated[int, Meta(ge=1, le=86_400_000)]
 UNIT_TOLERANCE = 1e-9
 TRENDS = (Regime.TRENDING_UP, Regime.TRENDING_DOWN)
 
@@ -40,11 +39,11 @@ class Action(StrEnum):
 class BaseWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Weights of the engines before the regime's multipliers; they sum to 1."""
 
-    order_flow: Annotated[Weight, Meta(description="weight of E1, share of 1")] = 0.35
-    tick: Annotated[Weight, Meta(description="weight of E2, share of 1")] = 0.25
-    technical: Annotated[Weight, Meta(description="weight of E3, share of 1")] = 0.20
-    sentiment: Annotated[Weight, Meta(description="weight of E4, share of 1")] = 0.12
-    regime: Annotated[Weight, Meta(description="weight of E5, share of 1")] = 0.08
+    order_flow: Annotated[float, within(0, 1, "weight of E1, share of 1")] = 0.35
+    tick: Annotated[float, within(0, 1, "weight of E2, share of 1")] = 0.25
+    technical: Annotated[float, within(0, 1, "weight of E3, share of 1")] = 0.20
+    sentiment: Annotated[float, within(0, 1, "weight of E4, share of 1")] = 0.12
+    regime: Annotated[float, within(0, 1, "weight of E5, share of 1")] = 0.08
 
     def __post_init__(self) -> None:
         total = self.order_flow + self.tick + self.technical + self.sentiment + self.regime
@@ -55,11 +54,11 @@ class BaseWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class MaxAges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How old an engine's newest opinion may be before it counts as missing, milliseconds."""
 
-    order_flow_ms: Annotated[AgeMs, Meta(description="E1, ms since the book")] = 1_000
-    tick_ms: Annotated[AgeMs, Meta(description="E2, ms since its trade stream was last alive")] = 2_000
-    technical_ms: Annotated[AgeMs, Meta(description="E3, ms")] = 75_000
-    sentiment_ms: Annotated[AgeMs, Meta(description="E4, ms; the only engine that may be missing")] = 900_000
-    regime_ms: Annotated[AgeMs, Meta(description="E5, ms")] = 75_000
+    order_flow_ms: Annotated[int, within(1, 86_400_000, "E1, ms since the book")] = 1_000
+    tick_ms: Annotated[int, within(1, 86_400_000, "E2, ms since its trade stream was last alive")] = 2_000
+    technical_ms: Annotated[int, within(1, 86_400_000, "E3, ms")] = 75_000
+    sentiment_ms: Annotated[int, within(1, 86_400_000, "E4, ms; the only engine that may be missing")] = 900_000
+    regime_ms: Annotated[int, within(1, 86_400_000, "E5, ms")] = 75_000
 
 
 class DecisionParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,22 +68,16 @@ class DecisionParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_ages: MaxAges = MaxAges()
     a: StrategyAParams = StrategyAParams()
     b: StrategyBParams = StrategyBParams()
-    trending_flow_factor: Annotated[
-        float, Meta(gt=0, le=10, description="factor on the weights of E1 and E2 in a trend, before normalising")
-    ] = 1.2
-    ranging_technical_factor: Annotated[
-        float, Meta(gt=0, le=10, description="factor on the weight of E3 in a range, before normalising")
-    ] = 1.5
-    score_full: Annotated[float, Meta(gt=0, le=1, description="|final score| that counts as full conviction")] = 0.60
-    score_share: Annotated[float, Meta(ge=0, le=1, description="share of conviction in the confidence")] = 0.60
-    agree_share: Annotated[float, Meta(ge=0, le=1, description="share of the engines' agreement in it")] = 0.40
-    agree_min: Annotated[float, Meta(ge=0, le=1, description="least |score| of an engine that agrees")] = 0.10
-    alignment_min: Annotated[float, Meta(ge=0, le=1, description="least |score| of E1 and E2 to be compared")] = 0.15
-    alignment_bonus: Annotated[float, Meta(ge=0, le=1, description="added to confidence when they agree")] = 0.10
-    alignment_penalty: Annotated[float, Meta(ge=0, le=1, description="taken off confidence when they do not")] = 0.15
-    debounce_evaluations: Annotated[
-        int, Meta(ge=1, le=100, description="evaluations in a row, each on a new book, that a trigger must hold")
-    ] = 2
+    trending_flow_factor: Annotated[float, above(0, 10, "factor on E1 and E2 in a trend, before normalising")] = 1.2
+    ranging_technical_factor: Annotated[float, above(0, 10, "factor on E3 in a range, before normalising")] = 1.5
+    score_full: Annotated[float, above(0, 1, "|final score| that counts as full conviction")] = 0.60
+    score_share: Annotated[float, within(0, 1, "share of conviction in the confidence")] = 0.60
+    agree_share: Annotated[float, within(0, 1, "share of the engines' agreement in it")] = 0.40
+    agree_min: Annotated[float, within(0, 1, "least |score| of an engine that agrees")] = 0.10
+    alignment_min: Annotated[float, within(0, 1, "least |score| of E1 and E2 to be compared")] = 0.15
+    alignment_bonus: Annotated[float, within(0, 1, "added to confidence when they agree")] = 0.10
+    alignment_penalty: Annotated[float, within(0, 1, "taken off confidence when they do not")] = 0.15
+    debounce_evaluations: Annotated[int, within(1, 100, "evaluations in a row on new books a trigger must hold")] = 2
 
 
 class Decision(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Entry strategies A and B: inequalities over one reading of the engines, all of which must hold (spec/domain 6).
 
 Every inequality is written for LONG; SHORT mirrors each sign, each up/down and each oversold/overbought. Read of E3's
-components: `tr mr last_price`, and per timeframe 1m and 15m `rsi_* bb_lower_* bb_upper_* squeeze_fired_*`, the last
+components: `tr mr last`, and per timeframe 1m and 15m `rsi_* lower_* upper_* squeeze_fired_*`, the last
 being the direction (+1, -1) of a squeeze that fired within its last three closed bars, else 0.
 """
 
@@ -10,49 +10,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from vortex.domain.order import Side
+from vortex.domain.ranges import above, switch, within
 from vortex.domain.signal import Regime, VolatilityPhase
 from vortex.domain.trade import Strategy
 
-Score = Annotated[float, Meta(ge=-1, le=1)]
 TIMEFRAMES = ("1m", "15m")
 TRENDING = {Side.LONG: Regime.TRENDING_UP, Side.SHORT: Regime.TRENDING_DOWN}
 NORMAL_PHASES = (VolatilityPhase.LOW, VolatilityPhase.NORMAL)
 
 
 class StrategyAParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Momentum with order flow: the `[decision.a]` section."""
+    """Momentum with order flow: the `[decision.a]` section. Scores are meant in the trade's direction."""
 
-    theta: Annotated[float, Meta(gt=0, le=1, description="least final score in the trade's direction")] = 0.35
-    confidence_min: Annotated[float, Meta(ge=0, le=1, description="least confidence (a score, no probability)")] = 0.55
-    s1_min: Annotated[Score, Meta(description="least order-flow score E1 in the trade's direction")] = 0.40
-    s2_min: Annotated[Score, Meta(description="least tick score E2 in the trade's direction")] = 0.30
-    tr_min: Annotated[Score, Meta(description="least trend score `tr` of E3 in the trade's direction")] = 0.0
-    alignment_required: Annotated[bool, Meta(description="E1 and E2 must agree (alignment = +1)")] = True
-    trend_required: Annotated[
-        bool, Meta(description="regime TRENDING in the trade's direction, or a squeeze fired that way, is required")
-    ] = True
-    low_needs_squeeze: Annotated[bool, Meta(description="phase LOW is accepted only with a fired squeeze")] = True
+    theta: Annotated[float, above(0, 1, "least final score")] = 0.35
+    confidence_min: Annotated[float, within(0, 1, "least confidence (a score, no probability)")] = 0.55
+    s1_min: Annotated[float, within(-1, 1, "least order-flow score E1")] = 0.40
+    s2_min: Annotated[float, within(-1, 1, "least tick score E2")] = 0.30
+    tr_min: Annotated[float, within(-1, 1, "least trend score `tr` of E3")] = 0.0
+    alignment_required: Annotated[bool, switch("E1 and E2 must agree (alignment +1)")] = True
+    trend_required: Annotated[bool, switch("needs regime TRENDING or a squeeze fired, in this direction")] = True
+    low_needs_squeeze: Annotated[bool, switch("phase LOW is accepted only with a squeeze fired")] = True
 
 
 class StrategyBParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Mean reversion in a range: the `[decision.b]` section."""
+    """Mean reversion in a range: the `[decision.b]` section. Scores are meant in the trade's direction."""
 
-    theta: Annotated[float, Meta(gt=0, le=1, description="least final score in the trade's direction")] = 0.20
-    confidence_min: Annotated[float, Meta(ge=0, le=1, description="least confidence (a score, no probability)")] = 0.55
-    mr_min: Annotated[Score, Meta(description="least reversion score `mr` of E3 in the trade's direction")] = 0.60
-    rsi_low: Annotated[
-        float, Meta(ge=0, le=100, description="LONG needs an RSI14 at or below this, SHORT at or above 100 minus this")
-    ] = 30.0
-    band_required: Annotated[bool, Meta(description="last price at or beyond the Bollinger band of that timeframe")] = (
-        True
-    )
-    s1_floor: Annotated[
-        Score, Meta(description="least E1 score in the trade's direction (not fighting the flow)")
-    ] = -0.20
-    ranging_required: Annotated[bool, Meta(description="regime RANGING is required")] = True
+    theta: Annotated[float, above(0, 1, "least final score")] = 0.20
+    confidence_min: Annotated[float, within(0, 1, "least confidence (a score, no probability)")] = 0.55
+    mr_min: Annotated[float, within(-1, 1, "least reversion score `mr` of E3")] = 0.60
+    rsi_low: Annotated[float, within(0, 100, "LONG needs RSI14 at or below it, SHORT at or above 100 less it")] = 30.0
+    band_required: Annotated[bool, switch("last price must be at or beyond that timeframe's Bollinger band")] = True
+    s1_floor: Annotated[float, within(-1, 1, "least order-flow score E1: not against the flow")] = -0.20
+    ranging_required: Annotated[bool, switch("needs regime RANGING")] = True
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -160,6 +152,6 @@ def _squeeze_fired(reading: Reading, side: Side) -> bool:
 
 
 def _beyond_band(technical: Mapping[str, float | None], side: Side, timeframe: str) -> bool:
-    last = technical.get("last_price")
-    band = technical.get(f"bb_{'lower' if side is Side.LONG else 'upper'}_{timeframe}")
+    last = technical.get("last")
+    band = technical.get(f"{'lower' if side is Side.LONG else 'upper'}_{timeframe}")
     return last is not None and band is not None and side.sign * last <= side.sign * band
