@@ -1,0 +1,1 @@
+"""Wiring: what runs in one process, and the surfaces people use."""

@@ -1,0 +1,146 @@
+"""The data directory: whose it is, who uses it now, and where its files lie."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from vortex.config import Config, ConfigError
+
+OWNER = "owner.json"
+RUN = "run.json"
+LOCK = "lock"
+
+
+class AlreadyRunningError(Exception):
+    """Another process uses this data directory or this API key; `str(error)` is one line, the exit code is 1."""
+
+
+class Owner(Struct, frozen=True, kw_only=True):
+    """Whose state the directory holds, for good."""
+
+    mode: str
+    account: str
+
+
+class RunInfo(Struct, frozen=True, kw_only=True):
+    """What other programs need to find a running system; kept in `run.json`."""
+
+    pid: int
+    mode: str
+    control_url: str
+    sim_url: str | None
+    dashboard_url: str | None
+    started_ms: int
+
+
+class DataDir:
+    """A claimed data directory: nobody else uses it until `release`, or until this process ends in any way."""
+
+    def __init__(self, path: Path, locks: ExitStack) -> None:
+        self.path = path
+        self.journal = path / "journal.db"
+        self.ledger = path / "vortex.db"
+        self.simulator = path / "sim.db"
+        self.halt = path / "HALT"
+        self._locks = locks
+
+    @classmethod
+    def claim(cls, config: Config) -> DataDir:
+        """Make the directory if need be, and take it for this process.
+
+        Raises:
+            ConfigError: It belongs to another mode or account, or cannot be used.
+            AlreadyRunningError: Another process holds it or, outside paper mode, trades with the same API key.
+        """
+        path = Path(config.data_dir)
+        owner = Owner(mode=config.mode, account=config.account.name)
+        try:
+            with ExitStack() as locks:
+                path.mkdir(parents=True, exist_ok=True)
+                _check_owner(path, owner)  # before the lock: a wrong directory is wrong, running or not
+                locks.callback(os.close, _lock(path / LOCK, f"data_dir {path}"))
+                if config.mode != "paper":
+                    locks.callback(os.close, _lock(_key_lock(config), "the account of this API key"))
+                _check_owner(path, owner)  # somebody else may have come and gone in between
+                _write(path / OWNER, owner)
+                return cls(path, locks.pop_all())
+        except OSError as error:
+            raise ConfigError(f"data_dir = {str(path)!r}: cannot be used: {error.strerror}") from error
+
+    def write_run(self, run: RunInfo) -> None:
+        _write(self.path / RUN, run)
+
+    def release(self) -> None:
+        (self.path / RUN).unlink(missing_ok=True)
+        self._locks.close()
+
+
+def read_run(data_dir: Path) -> RunInfo | None:
+    """The system that runs with this directory; None when there is none. Raises ConfigError for a damaged file."""
+    path = data_dir / RUN
+    if not path.exists():
+        return None
+    run = _read(path, RunInfo)
+    return run if _alive(run.pid) else None
+
+
+def _check_owner(path: Path, owner: Owner) -> None:
+    if not (path / OWNER).exists():
+        return
+    found = _read(path / OWNER, Owner)
+    if found != owner:
+        raise ConfigError(
+            f"data_dir = {str(path)!r}: holds mode {found.mode}, account {found.account}: "
+            f"expected another directory for mode {owner.mode}, account {owner.account}"
+        )
+
+
+def _lock(path: Path, what: str) -> int:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        raise AlreadyRunningError(f"{what}: already in use by the process with pid {pid}") from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _key_lock(config: Config) -> Path:
+    digest = hashlib.sha256(config.exchange.api_key.reveal().encode()).hexdigest()
+    return Path(tempfile.gettempdir()) / f"vortex-{digest[:16]}.lock"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process lives under this number
+        return True
+    return True
+
+
+def _write(path: Path, value: Struct) -> None:
+    """Replace the file in one step, so that no reader ever sees half of it."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_bytes(msgspec.json.encode(value) + b"\n")
+    draft.replace(path)
+
+
+def _read(path: Path, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: damaged: {error}: expected {kind.__name__} as JSON") from error
