@@ -1,0 +1,212 @@
+"""Each exchange request as the HTTP calls it takes and the report it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+from vortex.adapters.binance import rows, symbol_rows
+from vortex.adapters.binance.client import Client
+from vortex.adapters.binance.errors import ApiError
+from vortex.domain.market import SymbolRules
+from vortex.domain.order import (
+    AccountState,
+    AlgoReport,
+    CancelOrder,
+    ExchangeRequest,
+    Fill,
+    OrderReport,
+    PlaceOrder,
+    PrepareSymbol,
+    QueryAccount,
+    QueryOrder,
+    QuerySymbol,
+    SetLeverage,
+    SymbolSetup,
+    SymbolState,
+)
+from vortex.ports import Clock
+
+ALREADY_ISOLATED = -4046
+UNKNOWN_ORDER = -2013
+RULES_LIFE_MS = 600_000
+FILLS_PAGE = 1_000
+KEPT_IDS = 10_000
+
+Answer = OrderReport | AlgoReport | SymbolState | AccountState | SymbolSetup | int | None
+
+
+class Calls:
+    """Performs requests through one client, in its loop.
+
+    Raises out of every method what the client raises (`errors.classify` says what it means), and msgspec or lookup
+    errors when a reply is not what it should be.
+    """
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._client_ids: dict[int, str] = {}
+        self._rules: dict[str, SymbolRules] = {}
+        self._rules_ms: float | None = None
+
+    async def perform(self, request: ExchangeRequest) -> Answer:  # noqa: PLR0911  # one line per kind of request
+        match request:
+            case PlaceOrder():
+                return await self._place(request)
+            case CancelOrder():
+                return await self._cancel(request)
+            case QueryOrder():
+                return await self._query_order(request)
+            case QuerySymbol():
+                return await self._query_symbol(request)
+            case QueryAccount():
+                ts_ms = self._clock.now_ms()
+                return rows.account_state(await self._client.fapiPrivateV3GetAccount(), ts_ms)
+            case PrepareSymbol():
+                return await self._prepare(request.symbol)
+            case SetLeverage():
+                params = {"symbol": request.symbol, "leverage": request.leverage}
+                return int((await self._client.fapiPrivatePostLeverage(params))["leverage"])
+
+    def remember(self, report: OrderReport) -> OrderReport:
+        """Keep the order's client id: the exchange's list of fills does not name it."""
+        self._client_ids[report.order_id] = report.client_id
+        while len(self._client_ids) > KEPT_IDS:
+            del self._client_ids[next(iter(self._client_ids))]
+        return report
+
+    async def rules(self) -> dict[str, SymbolRules]:
+        """Rules of every tradable USDT perpetual, at most ten minutes old."""
+        now_ms = self._clock.monotonic_ms()
+        if self._rules_ms is None or now_ms - self._rules_ms > RULES_LIFE_MS:
+            self._rules = symbol_rows.tradable_rules(await self._client.fapiPublicGetExchangeInfo())
+            self._rules_ms = now_ms
+        return self._rules
+
+    async def _place(self, request: PlaceOrder) -> OrderReport | AlgoReport:
+        if request.kind.conditional:
+            return _ours(rows.algo_report(await self._client.fapiPrivatePostAlgoOrder(_algo_params(request))))
+        return self.remember(rows.order_report(await self._client.fapiPrivatePostOrder(_order_params(request))))
+
+    async def _cancel(self, request: CancelOrder) -> OrderReport | None:
+        if request.conditional:
+            await self._client.fapiPrivateDeleteAlgoOrder({"clientAlgoId": request.client_id})
+            return None
+        params = {"symbol": request.symbol, "origClientOrderId": request.client_id}
+        return self.remember(rows.order_report(await self._client.fapiPrivateDeleteOrder(params)))
+
+    async def _query_order(self, request: QueryOrder) -> OrderReport | AlgoReport:
+        if request.conditional:
+            return _ours(
+                rows.algo_report(await self._client.fapiPrivateGetAlgoOrder({"clientAlgoId": request.client_id}))
+            )
+        params = {"symbol": request.symbol, "origClientOrderId": request.client_id}
+        return self.remember(rows.order_report(await self._client.fapiPrivateGetOrder(params)))
+
+    async def _query_symbol(self, request: QuerySymbol) -> SymbolState:
+        # The time before the first call: the state is at least this new.
+        ts_ms = self._clock.now_ms()
+        symbol = {"symbol": request.symbol}
+        position, orders, algos, fills = await asyncio.gather(
+            self._client.fapiPrivateV2GetPositionRisk(dict(symbol)),
+            self._client.fapiPrivateGetOpenOrders(dict(symbol)),
+            self._client.fapiPrivateGetOpenAlgoOrders(dict(symbol)),
+            self._fills(request),
+        )
+        return SymbolState(
+            symbol=request.symbol,
+            ts_ms=ts_ms,
+            position=rows.position(position, request.symbol),
+            orders=tuple(self.remember(rows.order_report(row)) for row in orders),
+            algos=tuple(report for row in algos if (report := rows.algo_report(row)) is not None),
+            fills=fills,
+        )
+
+    async def _fills(self, request: QuerySymbol) -> tuple[Fill, ...]:
+        params: dict[str, Any] = {"symbol": request.symbol, "limit": FILLS_PAGE}
+        page = await self._client.fapiPrivateGetUserTrades(params | {"startTime": request.fills_since_ms})
+        found = list(page)
+        while len(page) == FILLS_PAGE:
+            page = await self._client.fapiPrivateGetUserTrades(params | {"fromId": page[-1]["id"] + 1})
+            found += page
+        for order_id in {int(row["orderId"]) for row in found} - self._client_ids.keys():
+            await self._learn_client_id(request.symbol, order_id)
+        return rows.fills(found, self._client_ids)
+
+    async def _learn_client_id(self, symbol: str, order_id: int) -> None:
+        try:
+            self.remember(
+                rows.order_report(await self._client.fapiPrivateGetOrder({"symbol": symbol, "orderId": order_id}))
+            )
+        except ApiError as error:
+            if error.code != UNKNOWN_ORDER:  # too old to be listed: its fills keep an empty client id
+                raise
+
+    async def _prepare(self, symbol: str) -> SymbolSetup:
+        known = await self.rules()
+        if symbol not in known:
+            raise LookupError(f"{symbol} is not a tradable USDT perpetual")
+        await self._isolate(symbol)
+        brackets, fee = await asyncio.gather(
+            self._client.fapiPrivateGetLeverageBracket({"symbol": symbol}),
+            self._client.fapiPrivateGetCommissionRate({"symbol": symbol}),
+        )
+        return SymbolSetup(
+            rules=known[symbol],
+            tiers=symbol_rows.tiers(brackets, symbol),
+            taker_fee=Decimal(fee["takerCommissionRate"]),
+        )
+
+    async def _isolate(self, symbol: str) -> None:
+        config = await self._client.fapiPrivateGetSymbolConfig({"symbol": symbol})
+        if symbol_rows.margin_type(config, symbol) == "ISOLATED":
+            return
+        try:
+            await self._client.fapiPrivatePostMarginType({"symbol": symbol, "marginType": "ISOLATED"})
+        except ApiError as error:
+            if error.code != ALREADY_ISOLATED:
+                raise
+
+
+def _order_params(request: PlaceOrder) -> dict[str, str]:
+    params = {
+        "symbol": request.symbol,
+        "side": request.side.value,
+        "type": request.kind.value,
+        "newClientOrderId": request.client_id,
+        "newOrderRespType": "RESULT",
+    }
+    return params | _amount(request)
+
+
+def _algo_params(request: PlaceOrder) -> dict[str, str]:
+    if request.trigger_price is None:
+        raise ValueError(f"{request.client_id}: a conditional order needs a trigger price")
+    params = {
+        "algoType": "CONDITIONAL",
+        "symbol": request.symbol,
+        "side": request.side.value,
+        "type": request.kind.value,
+        "clientAlgoId": request.client_id,
+        "triggerPrice": f"{request.trigger_price:f}",
+        "workingType": "MARK_PRICE",
+    }
+    return params | _amount(request)
+
+
+def _amount(request: PlaceOrder) -> dict[str, str]:
+    # closePosition excludes quantity and reduceOnly on the exchange.
+    if request.close_position:
+        return {"closePosition": "true"}
+    if request.quantity is None:
+        raise ValueError(f"{request.client_id}: an order needs a quantity or close_position")
+    amount = {"quantity": f"{request.quantity:f}"}
+    return amount | ({"reduceOnly": "true"} if request.reduce_only else {})
+
+
+def _ours(report: AlgoReport | None) -> AlgoReport:
+    if report is None:
+        raise LookupError("the exchange answered with another kind of conditional order")
+    return report

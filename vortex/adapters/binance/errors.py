@@ -1,0 +1,79 @@
+"""What a failed request means: refused for good, or unknown until somebody looks.
+
+The decision is made by HTTP status and the exchange's numeric code, never by an exception's class or text. A request
+counts as REFUSED only when a code was parsed and stands in the table below; everything else may have been executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from vortex.domain.order import Refused, Unknown
+
+_MAX_TEXT = 200
+
+REFUSALS: tuple[tuple[str, Iterable[int]], ...] = (
+    ("not authorised, too many requests, throttled", (-1002, -1003, -1008, -1015)),
+    ("unsupported, outside recvWindow, bad signature", (-1020, -1021, -1022)),
+    ("malformed request", (-1013, -1014, -1023, *range(-1130, -1099))),
+    ("order, cancel or query refused; keys", (*range(-2028, -2017), -2010, -2011, -2012, -2013, -2014, -2015)),
+    ("filters, limits and modes", range(-4299, -3999)),
+    ("reduce-only mode of the symbol", (-4400, -4401, -4402, -4403)),
+    ("could not fill as asked", (-5021, -5022, -5024, -5025, -5026, -5027, -5028, -5041)),
+)  # fmt: skip
+"""Families of codes that prove the request was not executed."""
+
+DUPLICATE_ID = -4116
+"""An order with this client id exists: ours did arrive, so its state has to be looked up."""
+
+THROTTLED = -1008
+"""The one code that means "not executed" with HTTP 503 too."""
+
+_REFUSED = frozenset(code for _, codes in REFUSALS for code in codes) - {DUPLICATE_ID}
+_LIMITED = (418, 429)
+_CLIENT_ERRORS = range(400, 500)
+_SECRETS = re.compile(r"\?\S*|(?i:signature|listenkey|api-?key|secret)\s*[=:]\s*\S+")
+
+
+class ApiError(Exception):
+    """The exchange answered with an error.
+
+    Attributes:
+        status: HTTP status.
+        code: The exchange's own number, None when the body held none.
+        retry_after_s: Seconds the exchange asked to wait, None when it did not.
+    """
+
+    def __init__(self, status: int, code: int | None, text: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"HTTP {status}, code {code}: {scrub(text)}")
+        self.status = status
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+
+class MalformedReply(Exception):  # noqa: N818  # names what arrived, not what went wrong with us
+    """HTTP 200 with a body that is not the answer: empty, HTML, cut off, or without the fields it must have."""
+
+
+def classify(failure: BaseException) -> Refused | Unknown:
+    """Say what became of a request that raised `failure` (a table test pins every code)."""
+    if not isinstance(failure, ApiError):
+        return Unknown(text=describe(failure))
+    if failure.status in _LIMITED:
+        return Refused(code=failure.code or failure.status, text=describe(failure))
+    if failure.code in _REFUSED and (failure.status in _CLIENT_ERRORS or failure.code == THROTTLED):
+        return Refused(code=failure.code, text=describe(failure))
+    return Unknown(text=describe(failure))
+
+
+def describe(failure: BaseException) -> str:
+    """Name a failure in one line that is safe to log: without query strings, signatures and keys."""
+    text = scrub(str(failure)) or "no details"
+    wait = getattr(failure, "retry_after_s", None)
+    return f"{type(failure).__name__}: {text}" + (f" (retry after {wait:g} s)" if wait is not None else "")
+
+
+def scrub(text: str) -> str:
+    """Remove what may hold a secret (ccxt writes the whole signed URL into its exceptions), and shorten."""
+    return _SECRETS.sub("[...]", text)[:_MAX_TEXT]

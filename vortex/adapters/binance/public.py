@@ -1,0 +1,100 @@
+"""Market data that is asked for, not streamed: candle history, long/short ratios, funding, open interest."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from vortex.adapters.binance.client import Client
+from vortex.adapters.binance.hosts import Hosts
+from vortex.adapters.binance.wire import candles_of
+from vortex.domain.market import Candle, Interval
+from vortex.ports import Clock
+
+HISTORY = 100
+"""Candles of one interval; the last one is still forming."""
+
+HOURS = 500
+"""Hourly ratios the exchange gives at once: about three weeks."""
+
+Crowd: TypeAlias = Literal["global", "top"]
+"""All accounts counted, or the positions of the accounts with the largest margin balance."""
+
+
+class Ratio(Struct, frozen=True):
+    """Share that is long, in [0, 1], of the period that begins at `ts_ms`."""
+
+    ts_ms: int
+    long: float
+
+
+class Reading(Struct, frozen=True):
+    """A figure and the exchange's own time of it."""
+
+    ts_ms: int
+    value: float
+
+
+class PublicData:
+    """Reads public endpoints without keys. Raises what the client raises, and msgspec errors for a bad reply."""
+
+    def __init__(self, hosts: Hosts, clock: Clock) -> None:
+        self._client = Client(hosts, clock)
+        self._clock = clock
+        self.has_ratios = hosts.ratios
+
+    async def history(self, symbol: str, interval: Interval, generated_before_ms: int) -> tuple[Candle, ...]:
+        """The newest candles, oldest first."""
+        params = {"symbol": symbol, "interval": interval, "limit": HISTORY}
+        rows = await self._client.fapiPublicGetKlines(params)
+        return tuple(candles_of(rows, symbol, interval, self._clock.now_ms(), generated_before_ms))
+
+    async def ratios(self, crowd: Crowd, symbol: str, period: Literal["5m", "1h"], limit: int) -> tuple[Ratio, ...]:
+        """Long shares, oldest first."""
+        params = {"symbol": symbol, "period": period, "limit": limit}
+        if crowd == "global":
+            rows = await self._client.fapiDataGetGlobalLongShortAccountRatio(params)
+        else:
+            rows = await self._client.fapiDataGetTopLongShortPositionRatio(params)
+        parsed = msgspec.convert(rows, list[_RatioRow], strict=False)
+        return tuple(sorted((row.ratio() for row in parsed), key=lambda ratio: ratio.ts_ms))
+
+    async def funding(self, symbol: str) -> Reading:
+        """The funding rate as estimated now, a fraction per funding interval."""
+        reply = await self._client.fapiPublicGetPremiumIndex({"symbol": symbol})
+        row = msgspec.convert(reply, _PremiumRow, strict=False)
+        return Reading(ts_ms=row.time, value=row.last_funding_rate)
+
+    async def open_interest(self, symbol: str) -> Reading:
+        """Open contracts in base units."""
+        reply = await self._client.fapiPublicGetOpenInterest({"symbol": symbol})
+        row = msgspec.convert(reply, _OpenInterestRow, strict=False)
+        return Reading(ts_ms=row.time, value=row.open_interest)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+class _RatioRow(Struct, rename="camel"):
+    timestamp: int
+    long_short_ratio: float
+    long_account: float | None = None
+
+    def ratio(self) -> Ratio:
+        # The published ratio has few decimals: the share itself is better where it is given.
+        share = self.long_account
+        if share is None:
+            share = self.long_short_ratio / (1.0 + self.long_short_ratio)
+        return Ratio(ts_ms=self.timestamp, long=share)
+
+
+class _PremiumRow(Struct, rename="camel"):
+    last_funding_rate: float
+    time: int
+
+
+class _OpenInterestRow(Struct, rename="camel"):
+    open_interest: float
+    time: int

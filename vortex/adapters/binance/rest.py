@@ -1,0 +1,179 @@
+"""The Exchange port: orders and queries over REST, each answered by exactly one message, and the user stream."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import msgspec
+from ccxt.base.errors import BaseError
+from loguru import logger
+
+from vortex.adapters.binance.calls import Calls
+from vortex.adapters.binance.client import Client, Credentials
+from vortex.adapters.binance.errors import ApiError, MalformedReply, classify, describe
+from vortex.adapters.binance.hosts import Hosts
+from vortex.adapters.binance.loop import NetworkLoop
+from vortex.adapters.binance.user_stream import UserStream
+from vortex.domain.order import Done, ExchangeRequest, OrderReport, Outcome, Refused, Unknown
+from vortex.messages import ExchangeReplied, Recipient
+from vortex.ports import Clock
+
+T = TypeVar("T")
+AT_ONCE = 16
+CLOCK_SYNC_MS = 600_000
+OUTSIDE_WINDOW = -1021
+_STARTUP_TIMEOUT_S = 15.0
+_CLOSE_TIMEOUT_S = 5.0
+_EXPECTED = (BaseError, ApiError, MalformedReply, TimeoutError, OSError, msgspec.MsgspecError, LookupError, ValueError)
+"""What a bad network, a bad reply or a bad request raises; anything else is our own mistake and is logged as such."""
+
+
+class BinanceExchange:
+    """Binance USD-M behind the Exchange port. Every socket lives in the given loop; `tell` is called from its thread.
+
+    Args:
+        loop: A started loop; it outlives this object.
+        hosts: Where to connect.
+        credentials: The account's keys.
+        clock: The clock of request timestamps and timeouts.
+    """
+
+    def __init__(self, loop: NetworkLoop, hosts: Hosts, credentials: Credentials, clock: Clock) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._client = Client(hosts, clock, credentials)
+        self._calls = Calls(self._client, clock)
+        self._user_stream = UserStream(loop, self._client, hosts, clock, self._on_user_event)
+        self._recipient: Recipient | None = None
+        self._pending: set[asyncio.Task[Any]] = set()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._clock_checked = asyncio.Event()
+        self._stopped = False
+
+    def start(self, recipient: Recipient) -> None:
+        self._recipient = recipient
+        self._loop.call(self._open)
+
+    def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
+        sent_ms = self._clock.now_ms()
+        if not self._stopped:
+            try:
+                self._loop.call(self._begin, request, timeout_ms, sent_ms)
+            except RuntimeError:
+                logger.info("the network loop has ended: {} not sent", type(request).__name__)
+            else:
+                return
+        self._reply(request, sent_ms, Unknown(text="the adapter is stopped: not sent"))
+
+    def weight_used_1m(self) -> int:
+        return self._client.weight_used_1m
+
+    def list_symbols(self) -> frozenset[str]:
+        """Symbols of the USDT perpetuals that trade now; blocks, for start-up.
+
+        Raises:
+            OSError: When the exchange does not answer.
+        """
+        return frozenset(self._ask(self._calls.rules()))
+
+    def clock_offset_ms(self) -> int:
+        """Our clock minus the exchange's, measured now; requests allow for it from then on. Blocks, for start-up.
+
+        Raises:
+            OSError: When the exchange does not answer.
+        """
+        return self._ask(self._measure_offset())
+
+    def stop(self) -> None:
+        """Answer what is under way with Unknown, close the sockets; blocks until done, harmless when repeated."""
+        if self._stopped:
+            return
+        self._stopped = True
+        try:
+            self._loop.run(self._close(), _CLOSE_TIMEOUT_S)
+        except (RuntimeError, concurrent.futures.CancelledError, TimeoutError) as error:
+            logger.warning("exchange adapter did not close in order: {}", describe(error))
+
+    # ------------------------------------------------------------------------------------------ in the loop's thread
+
+    def _open(self) -> None:
+        self._track(self._loop.spawn(self._keep_clock(), "clock check"))
+        self._track(self._loop.spawn(self._user_stream.run(), "user stream"))
+
+    def _begin(self, request: ExchangeRequest, timeout_ms: int, sent_ms: int) -> None:
+        task = self._loop.spawn(self._outcome(request, timeout_ms), type(request).__name__)
+        self._track(task)
+        # In the callback, not in the coroutine: a task cancelled before its first step never runs its own code.
+        task.add_done_callback(lambda done: self._reply(request, sent_ms, _outcome_of(done)))
+
+    async def _outcome(self, request: ExchangeRequest, timeout_ms: int) -> Outcome:
+        try:
+            async with asyncio.timeout(self._clock.real_s(timeout_ms)), self._slots:
+                await self._clock_checked.wait()
+                return Done(value=await self._calls.perform(request))
+        except TimeoutError:
+            return Unknown(text=f"no answer within {timeout_ms} ms")
+        except _EXPECTED as error:
+            outcome = classify(error)
+            logger.warning("{} {}: {}", type(request).__name__, _identity(request), describe(error))
+            if isinstance(outcome, Refused) and outcome.code == OUTSIDE_WINDOW:
+                self._track(self._loop.spawn(self._check_clock(), "clock check"))
+            return outcome
+
+    def _reply(self, request: ExchangeRequest, sent_ms: int, outcome: Outcome) -> None:
+        if self._recipient is None:
+            logger.error("{} answered before start: {}", type(request).__name__, outcome)
+            return
+        self._recipient.tell(ExchangeReplied(request=request, outcome=outcome, sent_ms=sent_ms))
+
+    def _on_user_event(self, event: object) -> None:
+        if isinstance(event, OrderReport):
+            self._calls.remember(event)
+        if self._recipient is not None:
+            self._recipient.tell(event)
+
+    async def _keep_clock(self) -> None:
+        while True:
+            await self._check_clock()
+            await asyncio.sleep(self._clock.real_s(CLOCK_SYNC_MS))
+
+    async def _check_clock(self) -> None:
+        try:
+            await self._measure_offset()
+        except _EXPECTED as error:
+            logger.warning("the exchange's clock could not be read: {}", describe(error))
+        self._clock_checked.set()
+
+    async def _measure_offset(self) -> int:
+        return int(await self._client.load_time_difference())
+
+    async def _close(self) -> None:
+        pending = tuple(self._pending)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await self._client.close()
+
+    def _track(self, task: asyncio.Task[Any]) -> None:
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    def _ask(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._loop.run(coroutine, _STARTUP_TIMEOUT_S)
+        except _EXPECTED as error:
+            raise OSError(f"the exchange does not answer: {describe(error)}") from None
+
+
+def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
+    if task.cancelled():
+        return Unknown(text="the adapter was stopped before the answer came")
+    error = task.exception()
+    return task.result() if error is None else classify(error)
+
+
+def _identity(request: ExchangeRequest) -> str:
+    return str(getattr(request, "client_id", None) or getattr(request, "symbol", ""))

@@ -1,0 +1,200 @@
+"""Frames of the user stream, with Decimal money, and the reports they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec import Struct, field
+
+from vortex.adapters.binance.rows import algo_kind, child_id, order_status
+from vortex.domain.order import (
+    ZERO,
+    AccountUpdate,
+    AlgoReport,
+    AlgoStatus,
+    Fill,
+    OrderReport,
+    OrderSide,
+    PositionReport,
+)
+
+UserReport: TypeAlias = OrderReport | AlgoReport | AccountUpdate
+
+LISTEN_KEY_EXPIRED: Final = "listenKeyExpired"
+QUIET: Final = frozenset({"TRADE_LITE", "ACCOUNT_CONFIG_UPDATE"})
+"""Events we know and need nothing of: the first repeats ORDER_TRADE_UPDATE, the second our own change of leverage."""
+
+
+class _Type(Struct, frozen=True):
+    name: str = field(name="e")
+
+
+class _Order(Struct, frozen=True):
+    symbol: str = field(name="s")
+    client_id: str = field(name="c")
+    side: OrderSide = field(name="S")
+    execution: str = field(name="x")
+    status: str = field(name="X")
+    order_id: int = field(name="i")
+    executed: Decimal = field(name="z")
+    average_price: Decimal = field(name="ap")
+    last_quantity: Decimal = field(name="l")
+    last_price: Decimal = field(name="L")
+    ts_ms: int = field(name="T")
+    trade_id: int = field(name="t")
+    maker: bool = field(name="m")
+    realized_pnl: Decimal = field(name="rp", default=ZERO)
+    commission: Decimal | None = field(name="n", default=None)
+    commission_asset: str | None = field(name="N", default=None)
+
+
+class _OrderEvent(Struct, frozen=True):
+    order: _Order = field(name="o")
+
+
+class _Algo(Struct, frozen=True):
+    client_id: str = field(name="caid")
+    algo_id: int = field(name="aid")
+    kind: str = field(name="o")
+    symbol: str = field(name="s")
+    side: OrderSide = field(name="S")
+    status: AlgoStatus = field(name="X")
+    trigger_price: Decimal = field(name="tp")
+    close_position: bool = field(name="cp")
+    quantity: Decimal = field(name="q", default=ZERO)
+    child: str = field(name="ai", default="")
+
+
+class _AlgoEvent(Struct, frozen=True):
+    ts_ms: int = field(name="T")
+    algo: _Algo = field(name="o")
+
+
+class _Balance(Struct, frozen=True):
+    asset: str = field(name="a")
+    wallet: Decimal = field(name="wb")
+
+
+class _Position(Struct, frozen=True):
+    symbol: str = field(name="s")
+    amount: Decimal = field(name="pa")
+    entry_price: Decimal = field(name="ep")
+    side: str = field(name="ps", default="BOTH")
+    isolated_wallet: Decimal = field(name="iw", default=ZERO)
+
+
+class _Account(Struct, frozen=True):
+    reason: str = field(name="m")
+    balances: tuple[_Balance, ...] = field(name="B", default=())
+    positions: tuple[_Position, ...] = field(name="P", default=())
+
+
+class _AccountEvent(Struct, frozen=True):
+    ts_ms: int = field(name="T")
+    account: _Account = field(name="a")
+
+
+_TYPE = msgspec.json.Decoder(_Type)
+_ORDER = msgspec.json.Decoder(_OrderEvent, strict=False)
+_ALGO = msgspec.json.Decoder(_AlgoEvent, strict=False)
+_ACCOUNT = msgspec.json.Decoder(_AccountEvent, strict=False)
+
+
+def event_type(frame: bytes) -> str:
+    """The event's name. Raises msgspec.MsgspecError when the frame is no event."""
+    return _TYPE.decode(frame).name
+
+
+def decode_user(event: str, frame: bytes) -> UserReport | None:
+    """The report in a frame of this type; None when the type carries none for us, or an order kind we never send.
+
+    Raises:
+        msgspec.MsgspecError: When the frame lacks what its type must have.
+    """
+    decode = _REPORTS.get(event)
+    return None if decode is None else decode(frame)
+
+
+def _order(frame: bytes) -> OrderReport:
+    order = _ORDER.decode(frame).order
+    return OrderReport(
+        symbol=order.symbol,
+        client_id=order.client_id,
+        order_id=order.order_id,
+        side=order.side,
+        status=order_status(order.status),
+        executed_quantity=order.executed,
+        average_price=order.average_price,
+        ts_ms=order.ts_ms,
+        fill=_fill(order) if order.execution == "TRADE" else None,
+    )
+
+
+def _fill(order: _Order) -> Fill:
+    return Fill(
+        fill_id=order.trade_id,
+        order_id=order.order_id,
+        client_id=order.client_id,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.last_quantity,
+        price=order.last_price,
+        commission=order.commission or ZERO,
+        commission_asset=order.commission_asset or "",
+        realized_pnl=order.realized_pnl,
+        maker=order.maker,
+        ts_ms=order.ts_ms,
+    )
+
+
+def _algo(frame: bytes) -> AlgoReport | None:
+    event = _ALGO.decode(frame)
+    algo = event.algo
+    kind = algo_kind(algo.kind)
+    if kind is None:
+        return None
+    return AlgoReport(
+        symbol=algo.symbol,
+        client_id=algo.client_id,
+        algo_id=algo.algo_id,
+        side=algo.side,
+        kind=kind,
+        status=algo.status,
+        trigger_price=algo.trigger_price,
+        quantity=algo.quantity,
+        close_position=algo.close_position,
+        ts_ms=event.ts_ms,
+        child_order_id=child_id(algo.child),
+    )
+
+
+def _account(frame: bytes) -> AccountUpdate:
+    event = _ACCOUNT.decode(frame)
+    wallets = [balance.wallet for balance in event.account.balances if balance.asset == "USDT"]
+    return AccountUpdate(
+        ts_ms=event.ts_ms,
+        reason=event.account.reason,
+        wallet_usdt=wallets[-1] if wallets else None,
+        positions=tuple(
+            PositionReport(
+                symbol=position.symbol,
+                amount=position.amount,
+                entry_price=position.entry_price,
+                isolated_wallet_usdt=position.isolated_wallet,
+            )
+            for position in event.account.positions
+            if position.side == "BOTH"
+        ),
+    )
+
+
+_REPORTS: dict[str, Callable[[bytes], UserReport | None]] = {
+    "ORDER_TRADE_UPDATE": _order,
+    "ALGO_UPDATE": _algo,
+    "ACCOUNT_UPDATE": _account,
+}
+REPORTED: Final = frozenset(_REPORTS)
+"""Events that carry a report."""
