@@ -1,0 +1,207 @@
+"""`vortex sim`: the exchange as a process. Opens its market and state, listens, keeps running, stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Coroutine
+from http import HTTPStatus
+from typing import Any
+
+import uvloop
+from aiohttp import web
+from loguru import logger
+
+from vortex.sim.core.market import MarketSource
+from vortex.sim.market.capture import NOTES
+from vortex.sim.market.sources import DEFAULT_MARKETS, parse_market
+from vortex.sim.server.clock import SimClock
+from vortex.sim.server.control import PREFIX, Control
+from vortex.sim.server.keeper import StateKeeper
+from vortex.sim.server.options import SimOptions
+from vortex.sim.server.pump import Pump
+from vortex.sim.server.rest import Rest, error_json, json_response
+from vortex.sim.server.state import Saved
+from vortex.sim.server.streams import MarketStreams, Outlet, Route, StreamRefused
+from vortex.sim.server.text import to_json
+from vortex.sim.server.venue import Venue
+
+READY_TIMEOUT_S = 60.0
+PARENT_POLL_S = 0.5
+STOP_TIMEOUT_S = 1.0
+
+
+class SimServer:
+    """One exchange on one port. `start` it, read `url`, `watch` it, `stop` it: stopping saves the state.
+
+    Raises:
+        ValueError: A source, the speed or the saved state cannot be used.
+        OSError, sqlite3.Error: The state file cannot be opened.
+    """
+
+    def __init__(self, options: SimOptions) -> None:
+        self.options = options
+        self._keeper = StateKeeper(options.state)
+        saved = self._keeper.load()
+        clock = SimClock(start_ms=max(time.time_ns() // 1_000_000, saved.now_ms), speed=options.speed)
+        self.venue = Venue(options, open_sources(options, saved), clock, saved)
+        self._rest = Rest(self.venue)
+        self._control = Control(self.venue)
+        self._streams = MarketStreams(self.venue.hub, self.venue.sockets)
+        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.options.host}:{self._port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://{self.options.host}:{self._port}"
+
+    async def start(self) -> None:
+        """Run the market and listen once every symbol can be traded. Raises OSError when the port is taken."""
+        self._spawn(Pump(self.venue).run())
+        self._spawn(self._keeper.run(self.venue))
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await self.watch(self.venue.complete)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.options.host, self.options.port).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def watch(self, event: asyncio.Event) -> None:
+        """Wait for the event; a failure of the market or of saving the state is raised here."""
+        waiting = asyncio.create_task(event.wait())
+        done, _ = await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        for task in done - {waiting}:
+            task.result()
+
+    async def stop(self) -> None:
+        """Close every connection while the world still moves, so that what is under way is answered; then save."""
+        await self.venue.sockets.close()
+        await self._runner.cleanup()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # `watch` has raised what failed
+        self._keeper.close(self.venue)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    def _app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/public/stream", self._public_stream)
+        app.router.add_get("/market/stream", self._market_stream)
+        app.router.add_get("/private/ws", self._private_stream)
+        app.router.add_route("*", PREFIX + "{command:.*}", self._control.answer)
+        app.router.add_route("*", "/{path:.*}", self._rest.answer)
+        return app
+
+    async def _public_stream(self, request: web.Request) -> web.StreamResponse:
+        return await self._market_data(request, Route.PUBLIC)
+
+    async def _market_stream(self, request: web.Request) -> web.StreamResponse:
+        return await self._market_data(request, Route.MARKET)
+
+    async def _market_data(self, request: web.Request, route: Route) -> web.StreamResponse:
+        self.venue.usage.known[f"GET {request.path}"] += 1
+        try:
+            return await self._streams.connect(request, route)
+        except StreamRefused as refusal:
+            logger.warning("{}", refusal)
+            return json_response(HTTPStatus.BAD_REQUEST, {"error": {"code": 2, "msg": str(refusal)}})
+
+    async def _private_stream(self, request: web.Request) -> web.StreamResponse:
+        self.venue.usage.known[f"GET {request.path}"] += 1
+        users = self.venue.users
+        if not users.valid(request.query.get("listenKey"), self.venue.clock.now_ms()):
+            return json_response(HTTPStatus.BAD_REQUEST, error_json(-1125, "This listenKey does not exist."))
+        return await self.venue.sockets.serve(request, joined=users.join, left=users.leave, heard=_ignore)
+
+
+def _ignore(_outlet: Outlet, _text: str) -> None:
+    """A user stream takes no commands."""
+
+
+def open_sources(options: SimOptions, saved: Saved) -> list[MarketSource]:
+    """Open every market where the last run left it. Raises ValueError."""
+    sources = [
+        parse_market(text, seed=options.seed, resume=saved.positions) for text in options.markets or DEFAULT_MARKETS
+    ]
+    symbols = [spec.symbol for source in sources for spec in source.specs]
+    if twice := sorted({symbol for symbol in symbols if symbols.count(symbol) > 1}):
+        raise ValueError(f"listed by more than one market: {', '.join(twice)}")
+    return list(sources)
+
+
+async def serve(server: SimServer) -> None:
+    """Run an exchange until SIGTERM, SIGINT or the end of its parent."""
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    parent = asyncio.create_task(_stop_without(server.options.parent_pid, stop))
+    try:
+        await server.start()
+        _say_ready(server)
+        for note in (*{source.label for source in server.venue.sources}, *NOTES):
+            logger.info("{}", note)
+        await server.watch(stop)
+    finally:
+        parent.cancel()
+        await server.stop()
+
+
+def run(options: SimOptions) -> int:
+    """Run an exchange in this process and return its exit code: 0 stopped, 1 failed, 2 unusable options."""
+    logger.remove()
+    logger.add(sys.stderr, level="INFO")
+    try:
+        server = SimServer(options)
+    except ValueError as error:
+        return _failed(error, 2)
+    except (OSError, sqlite3.Error) as error:
+        return _failed(error, 1)
+    try:
+        uvloop.run(serve(server))
+    except OSError as error:
+        return _failed(error, 1)
+    return 0
+
+
+def _failed(error: Exception, code: int) -> int:
+    sys.stderr.write(f"vortex sim: {error}\n")
+    return code
+
+
+def _say_ready(server: SimServer) -> None:
+    ready = {
+        "event": "ready", "url": server.url, "ws_url": server.ws_url, "symbols": list(server.venue.specs),
+        "seed": server.options.seed,
+    }  # fmt: skip
+    sys.stdout.write(to_json(ready).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    def on_signal() -> None:
+        if stop.is_set():  # a second signal does not wait for anything
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+
+
+async def _stop_without(parent_pid: int | None, stop: asyncio.Event) -> None:
+    """Stop when the process that started this one is gone; None watches nobody."""
+    while parent_pid is not None:
+        if os.getppid() != parent_pid:
+            logger.warning("parent {} is gone", parent_pid)
+            stop.set()
+            return
+        await asyncio.sleep(PARENT_POLL_S)

@@ -1,0 +1,99 @@
+"""The simulator's own interface under /sim/v1: what happened, what was asked, which market, which time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TypeAlias
+
+import msgspec
+from aiohttp import web
+from loguru import logger
+from msgspec import Struct
+
+from vortex.sim.server.render import Json
+from vortex.sim.server.rest import json_response
+from vortex.sim.server.venue import Venue
+
+PREFIX = "/sim/v1/"
+Command: TypeAlias = Callable[[Venue, bytes], object]
+
+
+class ClockCommand(Struct, forbid_unknown_fields=True):
+    """POST /sim/v1/clock: shift what clients see, or run faster or slower from now on."""
+
+    offset_ms: int | None = None
+    speed: float | None = None
+
+
+def ledger(venue: Venue, _body: bytes) -> Json:
+    """GET ledger: everything that happened on the account, and what is."""
+    return venue.core.ledger(venue.clock.now_ms())
+
+
+def requests(venue: Venue, _body: bytes) -> Json:
+    """GET requests: what was asked for, and how often."""
+    return {"known": dict(venue.usage.known), "unknown": dict(venue.usage.unknown)}
+
+
+def clock(venue: Venue, _body: bytes) -> Json:
+    """GET clock: the market's own time."""
+    return {"now_ms": venue.clock.now_ms(), "speed": venue.clock.speed}
+
+
+def market(venue: Venue, _body: bytes) -> Json:
+    """Where the market data comes from, and which candles were generated: simulated figures say so."""
+    return {
+        "sources": [
+            {
+                "label": source.label,
+                "symbols": [spec.symbol for spec in source.specs],
+                "replicated": source.label.endswith("replicated"),
+            }
+            for source in venue.sources
+        ],
+        "generated_before_ms": {symbol: venue.source(symbol).generated_before_ms(symbol) for symbol in venue.specs},
+        "label": " + ".join(dict.fromkeys(source.label for source in venue.sources)),
+    }
+
+
+def set_clock(venue: Venue, body: bytes) -> Json:
+    """Raises ValueError when the command is malformed or the speed out of range."""
+    command = msgspec.json.decode(body, type=ClockCommand)
+    if command.offset_ms is None and command.speed is None:
+        raise ValueError("give offset_ms or speed")
+    if command.speed is not None:
+        venue.clock.set_speed(command.speed)
+        venue.wake.set()
+    if command.offset_ms is not None:
+        venue.clock.offset_ms = command.offset_ms
+    return {"ok": True}
+
+
+COMMANDS: dict[tuple[str, str], Command] = {
+    ("GET", "ledger"): ledger,
+    ("GET", "requests"): requests,
+    ("GET", "market"): market,
+    ("GET", "clock"): clock,
+    ("POST", "clock"): set_clock,
+}
+
+
+class Control:
+    """Answers /sim/v1. Nothing here is counted, weighed or signed."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    async def answer(self, request: web.Request) -> web.Response:
+        command = COMMANDS.get((request.method, request.path.removeprefix(PREFIX)))
+        if command is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND, text=f"no command {request.method} {request.path}")
+        body = await request.read()
+        try:
+            reply = command(self._venue, body)
+        except ValueError as error:  # malformed JSON and wrong types are ValueErrors of msgspec
+            return web.Response(status=HTTPStatus.BAD_REQUEST, text=str(error))
+        if request.method == "POST":
+            logger.info("{} {}", request.path, body.decode(errors="replace"))
+        return json_response(HTTPStatus.OK, reply)

@@ -1,0 +1,208 @@
+"""The account side, typed to JSON: orders, conditional orders, fills, positions, money.
+
+Field names and types are those of Binance's replies. `shift_ms` moves every time onto the clock that clients see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from vortex.domain.order import AlgoStatus
+from vortex.sim.core.types import SimAccount, SimAlgo, SimFill, SimOrder, SimPosition, SimSymbolConfig
+from vortex.sim.server.text import plain
+
+Json: TypeAlias = dict[str, Any]
+
+EIGHT_PLACES = Decimal("1e-8")
+SUCCESS: Json = {"code": 200, "msg": "success"}
+ALL_CANCELED: Json = {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+def average_price(order: SimOrder) -> Decimal:
+    """Average execution price, 0 while nothing was executed."""
+    return (order.quote / order.executed).quantize(EIGHT_PLACES) if order.executed else Decimal(0)
+
+
+def order_json(order: SimOrder, shift_ms: int) -> Json:
+    """An ordinary order, as POST, GET and DELETE answer it."""
+    return {
+        "orderId": order.order_id,
+        "symbol": order.symbol,
+        "status": order.status,
+        "clientOrderId": order.client_id,
+        "price": "0",
+        "avgPrice": plain(average_price(order)),
+        "origQty": plain(order.quantity),
+        "executedQty": plain(order.executed),
+        "cumQty": plain(order.executed),
+        "cumQuote": plain(order.quote),
+        "timeInForce": "GTC",
+        "type": order.kind,
+        "reduceOnly": order.reduce_only,
+        "closePosition": order.close_position,
+        "side": order.side,
+        "positionSide": "BOTH",
+        "stopPrice": "0",
+        "workingType": "CONTRACT_PRICE",
+        "priceProtect": False,
+        "origType": order.kind,
+        "priceMatch": "NONE",
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "goodTillDate": 0,
+        "time": order.received_ms + shift_ms,
+        "updateTime": order.updated_ms + shift_ms,
+    }
+
+
+def algo_json(algo: SimAlgo, child: SimOrder | None, shift_ms: int) -> Json:
+    """A conditional order; `child` is the ordinary order it became."""
+    return {
+        "algoId": algo.algo_id,
+        "clientAlgoId": algo.client_id,
+        "algoType": "CONDITIONAL",
+        "orderType": algo.kind,
+        "symbol": algo.symbol,
+        "side": algo.side,
+        "positionSide": "BOTH",
+        "timeInForce": "GTC",
+        "quantity": plain(algo.quantity),
+        "algoStatus": algo.status,
+        "actualOrderId": "" if algo.child_order_id is None else str(algo.child_order_id),
+        "actualPrice": plain(average_price(child)) if child else "0",
+        "actualQty": plain(child.executed) if child else "0",
+        "triggerPrice": plain(algo.trigger_price),
+        "price": "0",
+        "icebergQuantity": None,
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "workingType": algo.working_type,
+        "priceMatch": "NONE",
+        "closePosition": algo.close_position,
+        "priceProtect": False,
+        "reduceOnly": algo.reduce_only,
+        "createTime": algo.received_ms + shift_ms,
+        "updateTime": algo.updated_ms + shift_ms,
+        "triggerTime": trigger_ms(algo, shift_ms),
+        "goodTillDate": 0,
+    }
+
+
+def trigger_ms(algo: SimAlgo, shift_ms: int) -> int:
+    """When its trigger price was reached; 0 before."""
+    times = (state.ts_ms + shift_ms for state in algo.states if state.status == AlgoStatus.TRIGGERING)
+    return next(times, 0)
+
+
+def fill_json(fill: SimFill, shift_ms: int) -> Json:
+    """One execution, a row of userTrades."""
+    return {
+        "symbol": fill.symbol,
+        "id": fill.fill_id,
+        "orderId": fill.order_id,
+        "side": fill.side,
+        "price": plain(fill.price),
+        "qty": plain(fill.quantity),
+        "realizedPnl": plain(fill.realized_pnl),
+        "marginAsset": "USDT",
+        "quoteQty": plain(fill.price * fill.quantity),
+        "commission": plain(fill.commission),
+        "commissionAsset": "USDT",
+        "time": fill.ts_ms + shift_ms,
+        "positionSide": "BOTH",
+        "buyer": fill.side == "BUY",
+        "maker": fill.maker,
+    }
+
+
+def position_json(position: SimPosition, maintenance_usdt: Decimal, shift_ms: int) -> Json:
+    """A row of v3 positionRisk."""
+    notional = position.amount * position.mark_price
+    initial = abs(notional) / position.leverage
+    return {
+        "symbol": position.symbol,
+        "positionSide": "BOTH",
+        "positionAmt": plain(position.amount),
+        "entryPrice": plain(position.entry_price),
+        "breakEvenPrice": plain(position.entry_price),
+        "markPrice": plain(position.mark_price),
+        "unRealizedProfit": plain(position.unrealized_pnl),
+        "liquidationPrice": plain(position.liquidation_price or Decimal(0)),
+        "isolatedMargin": plain(position.isolated_wallet + position.unrealized_pnl),
+        "notional": plain(notional),
+        "marginAsset": "USDT",
+        "isolatedWallet": plain(position.isolated_wallet),
+        "initialMargin": plain(initial.quantize(EIGHT_PLACES)),
+        "maintMargin": plain(maintenance_usdt),
+        "positionInitialMargin": plain(initial.quantize(EIGHT_PLACES)),
+        "openOrderInitialMargin": "0",
+        "adl": 1,
+        "bidNotional": "0",
+        "askNotional": "0",
+        "updateTime": position.updated_ms + shift_ms,
+    }
+
+
+def position_v2_json(row: Json, config: SimSymbolConfig) -> Json:
+    """A row of v2 positionRisk: the v3 row and how the symbol is set up."""
+    isolated = config.margin_type == "ISOLATED"
+    return row | {
+        "leverage": str(config.leverage),
+        "maxNotionalValue": plain(config.max_notional),
+        "marginType": "isolated" if isolated else "cross",
+        "isAutoAddMargin": "false",
+        "isolated": isolated,
+    }
+
+
+def config_json(config: SimSymbolConfig) -> Json:
+    """A row of symbolConfig."""
+    return {
+        "symbol": config.symbol,
+        "marginType": config.margin_type,
+        "isAutoAddMargin": False,
+        "leverage": config.leverage,
+        "maxNotionalValue": plain(config.max_notional),
+    }
+
+
+def account_json(account: SimAccount, isolated_usdt: Decimal, positions: Sequence[Json], shift_ms: int) -> Json:
+    """v3 account; `isolated_usdt` is what the isolated positions hold of the wallet."""
+    money = _money(account, isolated_usdt)
+    asset = {"asset": "USDT", **money, "marginAvailable": True, "updateTime": account.updated_ms + shift_ms}
+    totals = {
+        "totalInitialMargin": money["initialMargin"],
+        "totalMaintMargin": money["maintMargin"],
+        "totalWalletBalance": money["walletBalance"],
+        "totalUnrealizedProfit": money["unrealizedProfit"],
+        "totalMarginBalance": money["marginBalance"],
+        "totalPositionInitialMargin": money["positionInitialMargin"],
+        "totalOpenOrderInitialMargin": money["openOrderInitialMargin"],
+        "totalCrossWalletBalance": money["crossWalletBalance"],
+        "totalCrossUnPnl": money["crossUnPnl"],
+        "availableBalance": money["availableBalance"],
+        "maxWithdrawAmount": money["maxWithdrawAmount"],
+    }
+    return {**totals, "assets": [asset], "positions": list(positions)}
+
+
+def account_v2_json(account: Json) -> Json:
+    """v2 account: the v3 reply and what the account may do."""
+    rights = {"feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True}
+    return {**rights, "updateTime": 0, "multiAssetsMargin": False, "tradeGroupId": -1, **account}
+
+
+def _money(account: SimAccount, isolated_usdt: Decimal) -> dict[str, str]:
+    return {
+        "walletBalance": plain(account.wallet),
+        "unrealizedProfit": plain(account.unrealized_pnl),
+        "marginBalance": plain(account.wallet + account.unrealized_pnl),
+        "maintMargin": plain(account.maintenance_margin),
+        "initialMargin": plain(account.initial_margin),
+        "positionInitialMargin": plain(account.initial_margin),
+        "openOrderInitialMargin": "0",
+        "crossWalletBalance": plain(account.wallet - isolated_usdt),
+        "crossUnPnl": "0",  # every position is isolated
+        "availableBalance": plain(account.available),
+        "maxWithdrawAmount": plain(account.available),
+    }

@@ -1,0 +1,146 @@
+"""Account endpoints: money, positions, settings, listen keys."""
+
+from __future__ import annotations
+
+from vortex.domain.order import ZERO
+from vortex.sim.core.margin import maintenance_usdt
+from vortex.sim.core.types import (
+    ChangeLeverage,
+    ChangeMarginType,
+    GetAccountInfo,
+    GetSymbolConfig,
+    ListPositions,
+    RequestRefused,
+    SimAccount,
+    SimPosition,
+    SimSymbolConfig,
+)
+from vortex.sim.server.params import Params
+from vortex.sim.server.render import (
+    SUCCESS,
+    Json,
+    account_json,
+    account_v2_json,
+    config_json,
+    position_json,
+    position_v2_json,
+)
+from vortex.sim.server.text import plain
+from vortex.sim.server.venue import Venue
+
+
+async def account(venue: Venue, _params: Params) -> Json:
+    """GET account, v3."""
+    return await _account(venue)
+
+
+async def account_v2(venue: Venue, _params: Params) -> Json:
+    """GET account, v2."""
+    return account_v2_json(await _account(venue))
+
+
+async def positions(venue: Venue, params: Params) -> list[Json]:
+    """GET positionRisk, v3: open positions only."""
+    found = await venue.ask_list(ListPositions(symbol=params.optional("symbol")), SimPosition)
+    return [_position_json(venue, position) for position in found]
+
+
+async def positions_v2(venue: Venue, params: Params) -> list[Json]:
+    """Unlike v3 it also tells leverage and margin type, and lists symbols without a position."""
+    symbol = params.optional("symbol")
+    found = {p.symbol: p for p in await venue.ask_list(ListPositions(symbol=symbol), SimPosition)}
+    configs = venue.peek_list(GetSymbolConfig(symbol=symbol), SimSymbolConfig)
+    return [
+        position_v2_json(_position_json(venue, found.get(config.symbol) or _flat(venue, config)), config)
+        for config in configs
+    ]
+
+
+async def symbol_config(venue: Venue, params: Params) -> list[Json]:
+    """GET symbolConfig."""
+    configs = await venue.ask_list(GetSymbolConfig(symbol=params.optional("symbol")), SimSymbolConfig)
+    return [config_json(config) for config in configs]
+
+
+async def commission_rate(venue: Venue, params: Params) -> Json:
+    """GET commissionRate."""
+    fees = {"makerCommissionRate": plain(venue.core.maker_fee), "takerCommissionRate": plain(venue.core.taker_fee)}
+    return {"symbol": venue.symbol(params), **fees}
+
+
+async def change_leverage(venue: Venue, params: Params) -> Json:
+    """POST leverage."""
+    request = ChangeLeverage(symbol=params.text("symbol"), leverage=params.integer("leverage"))
+    config = await venue.ask(request, SimSymbolConfig)
+    return {
+        "leverage": config.leverage,
+        "maxNotionalValue": plain(config.max_notional),
+        "symbol": config.symbol,
+    }
+
+
+async def change_margin_type(venue: Venue, params: Params) -> Json:
+    """POST marginType."""
+    request = ChangeMarginType(symbol=params.text("symbol"), margin_type=params.text("marginType"))
+    await venue.ask(request, SimSymbolConfig)
+    return SUCCESS
+
+
+async def position_mode(_venue: Venue, _params: Params) -> Json:
+    """GET positionSide/dual: one-way."""
+    return {"dualSidePosition": False}
+
+
+async def change_position_mode(_venue: Venue, params: Params) -> Json:
+    """There is one-way mode only: asking for it changes nothing, hedge mode is not simulated."""
+    params.text("dualSidePosition")
+    if params.flag("dualSidePosition"):
+        raise RequestRefused(-4084, "Method is not allowed currently: hedge mode is not simulated.")
+    raise RequestRefused(-4059, "No need to change position side.")
+
+
+async def multi_assets_mode(_venue: Venue, _params: Params) -> Json:
+    """GET multiAssetsMargin: single-asset."""
+    return {"multiAssetsMargin": False}
+
+
+# ------------------------------------------------------------------------------------------------------- listen keys
+
+
+async def open_listen_key(venue: Venue, _params: Params) -> Json:
+    """POST listenKey: a new one, or the valid one with a new life."""
+    return {"listenKey": venue.users.open(venue.clock.now_ms())}
+
+
+async def keep_listen_key(venue: Venue, _params: Params) -> Json:
+    """PUT listenKey."""
+    return {"listenKey": venue.users.keep(venue.clock.now_ms())}
+
+
+async def close_listen_key(venue: Venue, _params: Params) -> Json:
+    """DELETE listenKey."""
+    venue.users.close()
+    return {}
+
+
+async def _account(venue: Venue) -> Json:
+    money = await venue.ask(GetAccountInfo(), SimAccount)
+    found = venue.peek_list(ListPositions(), SimPosition)
+    rows = [_position_json(venue, position) for position in found]
+    isolated_usdt = sum((position.isolated_wallet for position in found), ZERO)
+    return account_json(money, isolated_usdt, rows, venue.clock.offset_ms)
+
+
+def _position_json(venue: Venue, position: SimPosition) -> Json:
+    notional = abs(position.amount) * position.mark_price
+    maintenance = maintenance_usdt(venue.specs[position.symbol].tiers, notional) if notional else ZERO
+    return position_json(position, maintenance, venue.clock.offset_ms)
+
+
+def _flat(venue: Venue, config: SimSymbolConfig) -> SimPosition:
+    mark = venue.view.marks.get(config.symbol)
+    return SimPosition(
+        symbol=config.symbol, amount=ZERO, entry_price=ZERO, mark_price=mark.mark_price if mark else ZERO,
+        leverage=config.leverage, isolated_wallet=ZERO, liquidation_price=None, unrealized_pnl=ZERO,
+        updated_ms=-venue.clock.offset_ms,  # shown as 0: never held
+    )  # fmt: skip

@@ -1,0 +1,215 @@
+"""Order endpoints: ordinary and conditional orders, executions."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from msgspec import structs
+
+from vortex.domain.order import ZERO, OrderKind, OrderSide, OrderStatus
+from vortex.sim.core.types import (
+    CancelAlgoRequest,
+    CancelOrderRequest,
+    FindAlgo,
+    FindOrder,
+    ListAlgos,
+    ListFills,
+    ListOrders,
+    NewAlgo,
+    NewOrder,
+    RequestRefused,
+    SimAlgo,
+    SimFill,
+    SimOrder,
+)
+from vortex.sim.server.params import Params
+from vortex.sim.server.render import (
+    ALL_CANCELED,
+    Json,
+    algo_json,
+    fill_json,
+    order_json,
+)
+from vortex.sim.server.venue import Venue
+
+CONDITIONAL_TYPES = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+GONE = -2011
+
+# ------------------------------------------------------------------------------------------------- ordinary orders
+
+
+async def place_order(venue: Venue, params: Params) -> Json:
+    """POST order: answered when it is done with, executed or not."""
+    venue.usage.order(venue.clock.server_ms())
+    request = NewOrder(
+        symbol=params.text("symbol"),
+        side=_side(params),
+        kind=_order_kind(params),
+        client_id=params.client_id("newClientOrderId") or _invented_id(),
+        quantity=params.optional_decimal("quantity"),
+        reduce_only=params.flag("reduceOnly"),
+    )
+    order = await venue.ask(request, SimOrder)
+    if params.optional("newOrderRespType") != "RESULT":  # ACK, the default, says nothing of executions
+        order = structs.replace(order, status=OrderStatus.NEW, executed=ZERO, quote=ZERO)
+    return order_json(order, venue.clock.offset_ms)
+
+
+async def find_order(venue: Venue, params: Params) -> Json:
+    """GET order."""
+    symbol, order_id, client_id = _order_ids(params)
+    order = await venue.ask(FindOrder(symbol=symbol, order_id=order_id, client_id=client_id), SimOrder)
+    return order_json(order, venue.clock.offset_ms)
+
+
+async def cancel_order(venue: Venue, params: Params) -> Json:
+    """DELETE order."""
+    symbol, order_id, client_id = _order_ids(params)
+    order = await venue.ask(CancelOrderRequest(symbol=symbol, order_id=order_id, client_id=client_id), SimOrder)
+    return order_json(order, venue.clock.offset_ms)
+
+
+async def open_orders(venue: Venue, params: Params) -> list[Json]:
+    """GET openOrders."""
+    orders = await venue.ask_list(ListOrders(symbol=params.optional("symbol")), SimOrder)
+    return [order_json(order, venue.clock.offset_ms) for order in orders]
+
+
+async def cancel_open_orders(venue: Venue, params: Params) -> Json:
+    """DELETE allOpenOrders; conditional orders are not touched."""
+    symbol = venue.symbol(params)
+    orders = await venue.ask_list(ListOrders(symbol=symbol), SimOrder)
+    requests = [CancelOrderRequest(symbol=symbol, order_id=order.order_id) for order in orders]
+    await asyncio.gather(*(_cancel(venue, request) for request in requests))
+    return ALL_CANCELED
+
+
+async def user_trades(venue: Venue, params: Params) -> list[Json]:
+    """GET userTrades."""
+    request = ListFills(
+        symbol=params.text("symbol"),
+        from_id=params.optional_integer("fromId"),
+        start_ms=_hidden(venue, params, "startTime"),
+        end_ms=_hidden(venue, params, "endTime"),
+        order_id=params.optional_integer("orderId"),
+        limit=params.limit(default=500, most=1_000),
+    )
+    fills = await venue.ask_list(request, SimFill)
+    return [fill_json(fill, venue.clock.offset_ms) for fill in fills]
+
+
+# ---------------------------------------------------------------------------------------------- conditional orders
+
+
+async def place_algo(venue: Venue, params: Params) -> Json:
+    """POST algoOrder."""
+    venue.usage.order(venue.clock.server_ms())
+    if params.text("algoType") != "CONDITIONAL":
+        raise RequestRefused(-1130, "Data sent for parameter 'algoType' is not valid.")
+    request = NewAlgo(
+        symbol=params.text("symbol"),
+        side=_side(params),
+        kind=_algo_kind(params),
+        client_id=params.client_id("clientAlgoId") or _invented_id(),
+        trigger_price=params.decimal("triggerPrice"),
+        quantity=params.optional_decimal("quantity"),
+        close_position=params.flag("closePosition"),
+        reduce_only=params.flag("reduceOnly"),
+        working_type=params.optional("workingType") or "CONTRACT_PRICE",
+    )
+    return _algo_json(venue, await venue.ask(request, SimAlgo))
+
+
+async def find_algo(venue: Venue, params: Params) -> Json:
+    """GET algoOrder."""
+    algo_id, client_id = _algo_ids(params)
+    return _algo_json(venue, await venue.ask(FindAlgo(algo_id=algo_id, client_id=client_id), SimAlgo))
+
+
+async def cancel_algo(venue: Venue, params: Params) -> Json:
+    """DELETE algoOrder."""
+    algo_id, client_id = _algo_ids(params)
+    algo = await venue.ask(CancelAlgoRequest(algo_id=algo_id, client_id=client_id), SimAlgo)
+    return {"algoId": algo.algo_id, "clientAlgoId": algo.client_id, "code": "200", "msg": "success"}
+
+
+async def open_algos(venue: Venue, params: Params) -> list[Json]:
+    """GET openAlgoOrders."""
+    algos = await venue.ask_list(ListAlgos(symbol=params.optional("symbol")), SimAlgo)
+    return [_algo_json(venue, algo) for algo in algos]
+
+
+async def cancel_open_algos(venue: Venue, params: Params) -> Json:
+    """DELETE algoOpenOrders."""
+    algos = await venue.ask_list(ListAlgos(symbol=venue.symbol(params)), SimAlgo)
+    requests = [CancelAlgoRequest(algo_id=algo.algo_id) for algo in algos]
+    await asyncio.gather(*(_cancel(venue, request) for request in requests))
+    return ALL_CANCELED
+
+
+# ------------------------------------------------------------------------------------------------------------ helpers
+
+
+async def _cancel(venue: Venue, request: CancelOrderRequest | CancelAlgoRequest) -> None:
+    """Cancel one of many; one that is gone meanwhile needs no cancelling."""
+    try:
+        await venue.send(request)
+    except RequestRefused as refusal:
+        if refusal.code != GONE:
+            raise
+
+
+def _algo_json(venue: Venue, algo: SimAlgo) -> Json:
+    child = None if algo.child_order_id is None else venue.find_order(algo.symbol, algo.child_order_id)
+    return algo_json(algo, child, venue.clock.offset_ms)
+
+
+def _order_ids(params: Params) -> tuple[str, int | None, str | None]:
+    symbol, order_id = params.text("symbol"), params.optional_integer("orderId")
+    client_id = params.optional("origClientOrderId")
+    if order_id is None and client_id is None:
+        raise RequestRefused(-1102, "Either orderId or origClientOrderId must be sent.")
+    return symbol, order_id, client_id
+
+
+def _algo_ids(params: Params) -> tuple[int | None, str | None]:
+    algo_id, client_id = params.optional_integer("algoId"), params.optional("clientAlgoId")
+    if algo_id is None and client_id is None:
+        raise RequestRefused(-1102, "Either algoId or clientAlgoId must be sent.")
+    return algo_id, client_id
+
+
+def _side(params: Params) -> OrderSide:
+    if params.optional("positionSide") not in (None, "BOTH"):
+        raise RequestRefused(-4061, "Order's position side does not match user's setting.")
+    side = params.text("side")
+    if side not in OrderSide.__members__:
+        raise RequestRefused(-1117, "Invalid side.")
+    return OrderSide(side)
+
+
+def _order_kind(params: Params) -> str:
+    kind = params.text("type")
+    if kind in CONDITIONAL_TYPES:
+        raise RequestRefused(
+            -4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
+        )
+    return kind
+
+
+def _algo_kind(params: Params) -> OrderKind:
+    kind = params.text("type")
+    if kind not in (OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET):
+        raise RequestRefused(-1116, "Invalid orderType.")
+    return OrderKind(kind)
+
+
+def _hidden(venue: Venue, params: Params, name: str) -> int | None:
+    shown_ms = params.optional_integer(name)
+    return None if shown_ms is None else venue.clock.hidden_ms(shown_ms)
+
+
+def _invented_id() -> str:
+    """What the exchange calls an order whose client gave it no name."""
+    return secrets.token_urlsafe(16)

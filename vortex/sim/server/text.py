@@ -1,0 +1,58 @@
+"""Numbers as the exchange prints them: decimal strings with a symbol's own precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from vortex.sim.core.market import SymbolSpec, TickLevels
+
+
+def plain(number: Decimal) -> str:
+    """A decimal without an exponent."""
+    return f"{number:f}"
+
+
+def to_json(value: object) -> bytes:
+    """Encode a reply or frame; decimals become strings without an exponent."""
+    return orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _encode(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    raise TypeError(f"{type(value).__name__} has no place in a reply")
+
+
+class Scale:
+    """Prints integer multiples of one step: `Scale(Decimal("0.10")).text(123)` is `12.30`."""
+
+    def __init__(self, step: Decimal) -> None:
+        self.places = len(plain(step).partition(".")[2])
+        self._unit = int(step.scaleb(self.places))
+        self._divisor = 10**self.places
+
+    def text(self, steps: int) -> str:
+        # Correctly rounded division, then as many places as the step has: exact below 2**53 units.
+        return f"{steps * self._unit / self._divisor:.{self.places}f}"
+
+
+class Grid:
+    """One symbol's price and quantity scales."""
+
+    def __init__(self, spec: SymbolSpec) -> None:
+        self.price = Scale(spec.tick_size)
+        self.quantity = Scale(spec.step_size)
+
+    def levels(self, levels: TickLevels, depth: int) -> list[tuple[str, str]]:
+        """The best `depth` levels as (price, quantity)."""
+        price, quantity = self.price.text, self.quantity.text
+        return [(price(ticks), quantity(lots)) for ticks, lots in levels[:depth]]
+
+
+def grids(specs: Iterable[SymbolSpec]) -> dict[str, Grid]:
+    """The scales of every symbol."""
+    return {spec.symbol: Grid(spec) for spec in specs}

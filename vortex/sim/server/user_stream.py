@@ -1,0 +1,163 @@
+"""The private stream: listen keys, and the account's events in Binance's field names."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from vortex.domain.order import AlgoStatus
+from vortex.sim.core.types import (
+    AccountPushed,
+    AlgoPushed,
+    ConfigPushed,
+    OrderPushed,
+    RequestRefused,
+    SimFill,
+    SimOrder,
+    SimPosition,
+    UserEvent,
+)
+from vortex.sim.server.render import Json, average_price, trigger_ms
+from vortex.sim.server.streams import Outlet
+from vortex.sim.server.text import plain, to_json
+
+KEY_LIFE_MS = 60 * 60_000
+ZERO = Decimal(0)
+
+
+class ListenKey(Struct, kw_only=True):
+    """The one key of the account while it is valid."""
+
+    text: str
+    expires_ms: int
+
+
+class UserStream:
+    """Sends the account's events to every socket opened with the valid key; nobody listening, they are gone."""
+
+    def __init__(self, find_order: Callable[[str, int], SimOrder | None], key: ListenKey | None = None) -> None:
+        self._find_order = find_order
+        self._outlets: set[Outlet] = set()
+        self._isolated: dict[str, Decimal] = {}
+        self.key = key
+
+    # --------------------------------------------------------------------------------------------- listen keys
+
+    def open(self, now_ms: int) -> str:
+        """A new key, or the same one with a new life while it is valid."""
+        self.expire(now_ms)
+        if self.key is None:
+            self.key = ListenKey(text=secrets.token_hex(32), expires_ms=0)
+        self.key.expires_ms = now_ms + KEY_LIFE_MS
+        return self.key.text
+
+    def keep(self, now_ms: int) -> str:
+        """Prolong the key. Raises -1125 when there is none."""
+        self.expire(now_ms)
+        if self.key is None:
+            raise RequestRefused(-1125, "This listenKey does not exist.")
+        return self.open(now_ms)
+
+    def close(self) -> None:
+        self.key = None
+
+    def valid(self, text: str | None, now_ms: int) -> bool:
+        self.expire(now_ms)
+        return self.key is not None and self.key.text == text
+
+    def expire(self, now_ms: int) -> None:
+        """Drop a key that was not kept alive, and say so on its stream."""
+        if self.key is not None and self.key.expires_ms <= now_ms:
+            self._send({"e": "listenKeyExpired", "E": now_ms, "listenKey": self.key.text})
+            self.key = None
+
+    # -------------------------------------------------------------------------------------------------- events
+
+    def join(self, outlet: Outlet) -> None:
+        self._outlets.add(outlet)
+
+    def leave(self, outlet: Outlet) -> None:
+        self._outlets.discard(outlet)
+
+    def seed(self, positions: list[SimPosition]) -> None:
+        """Learn what isolated positions hold, so that the first cross-wallet figure is right."""
+        self._isolated = {position.symbol: position.isolated_wallet for position in positions}
+
+    def push(self, event: UserEvent, shift_ms: int) -> None:
+        if isinstance(event, AccountPushed):
+            self._isolated.update({position.symbol: position.isolated_wallet for position in event.positions})
+        if self._outlets:
+            self._send(self.frame(event, shift_ms))
+
+    def frame(self, event: UserEvent, shift_ms: int) -> Json:
+        """The event as Binance sends it."""
+        ts_ms = event.ts_ms + shift_ms
+        match event:
+            case OrderPushed():
+                name, body = "ORDER_TRADE_UPDATE", {"o": order_update(event.order, event.fill, shift_ms)}
+            case AlgoPushed():
+                name, body = "ALGO_UPDATE", {"o": self._algo_update(event, shift_ms)}
+            case AccountPushed():
+                name, body = "ACCOUNT_UPDATE", {"a": account_update(event, sum(self._isolated.values(), ZERO))}
+            case ConfigPushed():
+                name, body = "ACCOUNT_CONFIG_UPDATE", {"ac": {"s": event.symbol, "l": event.leverage}}
+        return {"e": name, "T": ts_ms, "E": ts_ms, **body}
+
+    def _send(self, frame: Json) -> None:
+        data = to_json(frame)
+        for outlet in tuple(self._outlets):
+            outlet.push(data)
+
+    def _algo_update(self, event: AlgoPushed, shift_ms: int) -> Json:
+        algo = event.algo
+        child = None if algo.child_order_id is None else self._find_order(algo.symbol, algo.child_order_id)
+        done = child if algo.status is AlgoStatus.FINISHED else None  # before, nothing is said of executions
+        update: Json = {
+            "caid": algo.client_id, "aid": algo.algo_id, "at": "CONDITIONAL", "o": algo.kind, "s": algo.symbol,
+            "S": algo.side, "ps": "BOTH", "f": "GTC", "q": plain(algo.quantity), "X": algo.status,
+            "ai": "" if algo.child_order_id is None else str(algo.child_order_id),
+            "ap": plain(average_price(done)) if done else "0", "aq": plain(done.executed) if done else "0",
+            "act": "0" if algo.child_order_id is None else "MARKET",
+            "tp": plain(algo.trigger_price), "p": "0", "V": "EXPIRE_MAKER", "wt": algo.working_type, "pm": "NONE",
+            "cp": algo.close_position, "pP": False, "R": algo.reduce_only, "tt": trigger_ms(algo, shift_ms), "gtd": 0,
+        }  # fmt: skip
+        return update | ({"rm": event.reason} if event.reason else {})
+
+
+def order_update(order: SimOrder, fill: SimFill | None, shift_ms: int) -> Json:
+    """The `o` of ORDER_TRADE_UPDATE; without a fill the execution type is the order's status."""
+    last = {
+        "x": "TRADE" if fill else order.status,
+        "l": plain(fill.quantity) if fill else "0",
+        "L": plain(fill.price) if fill else "0",
+        "N": "USDT" if fill else None,
+        "n": plain(fill.commission) if fill else None,
+        "t": fill.fill_id if fill else 0,
+        "m": fill.maker if fill else False,
+        "rp": plain(fill.realized_pnl) if fill else "0",
+        "T": (fill.ts_ms if fill else order.updated_ms) + shift_ms,
+    }
+    return last | {
+        "s": order.symbol, "c": order.client_id, "S": order.side, "o": order.kind, "f": "GTC",
+        "q": plain(order.quantity), "p": "0", "ap": plain(average_price(order)), "sp": "0", "X": order.status,
+        "i": order.order_id, "z": plain(order.executed), "b": "0", "a": "0", "R": order.reduce_only,
+        "wt": "CONTRACT_PRICE", "ot": order.kind, "ps": "BOTH", "cp": order.close_position, "pP": False,
+        "si": 0, "ss": 0, "V": "EXPIRE_MAKER", "pm": "NONE", "gtd": 0,
+    }  # fmt: skip
+
+
+def account_update(event: AccountPushed, isolated_usdt: Decimal) -> Json:
+    """The `a` of ACCOUNT_UPDATE: the wallet and the positions that changed."""
+    wallet = {"a": "USDT", "wb": plain(event.wallet), "cw": plain(event.wallet - isolated_usdt), "bc": "0"}
+    return {"m": event.reason, "B": [wallet], "P": [_position(position) for position in event.positions]}
+
+
+def _position(position: SimPosition) -> Json:
+    return {
+        "s": position.symbol, "pa": plain(position.amount), "ep": plain(position.entry_price),
+        "bep": plain(position.entry_price), "cr": "0", "up": plain(position.unrealized_pnl), "mt": "isolated",
+        "iw": plain(position.isolated_wallet), "ps": "BOTH",
+    }  # fmt: skip
