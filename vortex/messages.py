@@ -204,6 +204,12 @@ class RecordTrade(Struct, frozen=True, kw_only=True):
     row: TradeRow
 
 
+class TradeRecorded(Struct, frozen=True, kw_only=True):
+    """Storage to exchange: the final row of this trade is safe on disk; until then it is told again after a crash."""
+
+    trade_id: str
+
+
 # ------------------------------------------------------------------------------------------------------ gates and state
 
 
@@ -236,6 +242,12 @@ class GateOpened(Struct, frozen=True, kw_only=True):
     """The counterpart of GateClosed."""
 
     gate: Gate
+
+
+class PeerStarted(Struct, frozen=True, kw_only=True):
+    """Root to every symbol's supervisor: this shared actor is a new incarnation and knows nobody yet."""
+
+    name: str
 
 
 class Mirror(Struct, frozen=True, kw_only=True):
@@ -294,13 +306,14 @@ class GetExchange(Struct, frozen=True, kw_only=True):
 
 
 class ExchangeStatus(Struct, frozen=True, kw_only=True):
-    """Answer to GetExchange; `trades` holds the open trade of each symbol that has one."""
+    """Answer to GetExchange; `unsettled` symbols are between orders, `trades` holds the open trade of each symbol."""
 
     reconciled: bool
     user_stream_ms: int | None
     weight_used_1m: int
     orders_1m: int
     unknown_orders: int
+    unsettled: tuple[str, ...]
     trades: Mapping[str, OpenTrade]
 
 

@@ -1,1 +1,1 @@
-"""Wiring: what runs in one process, and the surfaces people use."""
+"""Composition: the only place where configuration, adapters, simulator and actors meet."""

@@ -1,0 +1,128 @@
+"""The account actor: one place where every symbol's entries are held against the account's limits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from vortex.domain.order import AccountState
+from vortex.domain.pnl import account_trade
+from vortex.domain.risk.account import AccountLedger
+from vortex.domain.risk.params import RiskParams
+from vortex.domain.risk.view import AccountView
+from vortex.messages import (
+    AccountChanged,
+    EntryFailed,
+    GetAccount,
+    JoinAccount,
+    PositionClosed,
+    PositionOpened,
+    Recipient,
+    ReserveRisk,
+    RiskDenied,
+    RiskGranted,
+)
+from vortex.ports import Journal
+from vortex.runtime import Actor
+
+log = logging.getLogger(__name__)
+
+TICK_MS = 1_000
+_KIND = "account"
+
+
+class _Tick(Struct, frozen=True):
+    """Reservations and cooldowns expire by time."""
+
+
+class AccountActor(Actor):
+    """Grants reservations and keeps the day's ledger through restarts.
+
+    Args:
+        params: The `[risk]` section.
+        journal: Where the day's ledger and the cooldowns survive.
+        account_name: The account's short name, the key of its ledger.
+    """
+
+    def __init__(self, *, params: RiskParams, journal: Journal, account_name: str) -> None:
+        self._ledger = AccountLedger(params)
+        self._journal = journal
+        self._account_name = account_name
+        self._joined: dict[str, Recipient] = {}
+        self._saved = b""
+        self._told: AccountView | None = None
+
+    def handlers(self) -> Mapping[type, Callable[[Any], object]]:
+        return {
+            JoinAccount: self._on_join,
+            AccountState: self._on_state,
+            ReserveRisk: self._on_reserve,
+            PositionOpened: self._on_opened,
+            PositionClosed: self._on_closed,
+            EntryFailed: self._on_failed,
+            GetAccount: self._on_get,
+            _Tick: self._on_tick,
+        }
+
+    def started(self) -> None:
+        body = self._journal.latest(_KIND).get(self._account_name)
+        if body:
+            self._ledger.restore(body)
+            self._saved = body
+        self.context.after(TICK_MS, _Tick())
+
+    def _now_ms(self) -> int:
+        return self.context.clock.now_ms()
+
+    def _on_join(self, message: JoinAccount) -> None:
+        self._joined[message.symbol] = message.subscriber
+        message.subscriber.tell(AccountChanged(view=self._ledger.view(self._now_ms())))
+
+    def _on_state(self, state: AccountState) -> None:
+        equity_usdt = state.wallet_usdt + state.unrealized_usdt
+        self._ledger.equity_observed(self._now_ms(), equity_usdt, state.available_usdt)
+        self._changed()
+
+    def _on_reserve(self, message: ReserveRisk) -> None:
+        denial = self._ledger.reserve(message.plan, self._now_ms())
+        if denial is None:
+            message.reply_to.tell(RiskGranted(plan=message.plan))
+        else:
+            message.reply_to.tell(RiskDenied(plan=message.plan, code=denial.code, details=denial.details))
+        self._changed()
+
+    def _on_opened(self, message: PositionOpened) -> None:
+        self._ledger.opened(message.trade, self._now_ms())
+        self._changed()
+
+    def _on_closed(self, message: PositionClosed) -> None:
+        plan, fills = message.trade.plan, message.exit_fills
+        result = account_trade(plan.side, message.entry_fills, fills, plan.leverage, message.funding_usdt)
+        self._ledger.closed(message.trade, result.pnl_net_usdt, message.reason, fills[-1].ts_ms)
+        self._changed()
+
+    def _on_failed(self, message: EntryFailed) -> None:
+        self._ledger.failed(message.plan, message.ts_ms)
+        self._changed()
+
+    def _on_get(self, _message: GetAccount) -> AccountView:
+        return self._ledger.view(self._now_ms())
+
+    def _on_tick(self, tick: _Tick) -> None:
+        self.context.after(TICK_MS, tick)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Keep what must survive, then tell every decision what changed."""
+        body = self._ledger.dump()
+        if body != self._saved:
+            self._journal.append(_KIND, self._account_name, body)
+            self._saved = body
+        view = self._ledger.view(self._now_ms())
+        if view != self._told:
+            self._told = view
+            for subscriber in self._joined.values():
+                subscriber.tell(AccountChanged(view=view))

@@ -1,0 +1,245 @@
+"""The decision actor: one evaluation per book, and for a trigger that holds the way through risk to an order.
+
+The book is the clock: E1 answers every book it handles, that answer triggers an evaluation; 150 ms without one do too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from vortex.actors.rejecting import Rejector
+from vortex.domain.decision import Action, Decision, SignalBoard
+from vortex.domain.market import Book, MarkPrice
+from vortex.domain.order import SymbolSetup
+from vortex.domain.risk.gates import RiskRequest, evaluate
+from vortex.domain.risk.params import RiskParams
+from vortex.domain.risk.view import AccountView
+from vortex.domain.signal import EngineId
+from vortex.domain.trade import EntryPlan
+from vortex.messages import (
+    AccountChanged,
+    EntryFailed,
+    Gate,
+    GateClosed,
+    GateOpened,
+    Mirror,
+    OpenPosition,
+    PositionClosed,
+    PositionOpened,
+    Recipient,
+    ReserveRisk,
+    RiskDenied,
+    RiskGranted,
+    Shutdown,
+    SignalEmitted,
+    SymbolReconciled,
+)
+from vortex.ports import Ids
+from vortex.runtime import Actor
+
+log = logging.getLogger(__name__)
+
+CADENCE_MS = 150
+PENDING_MS = 10_000
+JUMP_WINDOW_MS = 1_000
+
+
+class _Cadence(Struct, frozen=True):
+    """An evaluation is due, books or not."""
+
+
+class DecisionActor(Actor):
+    """Turns signals into decisions and decisions into entries.
+
+    Args:
+        symbol: The symbol.
+        board: The pure decision with its parameters.
+        risk: The `[risk]` section of this symbol.
+        supervisor, account, exchange, hot_store: Who gates, reserves, trades and mirrors.
+        rejector: Writes down what the risk manager refused.
+        ids: Makes decision ids.
+    """
+
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        board: SignalBoard,
+        risk: RiskParams,
+        supervisor: Recipient,
+        account: Recipient,
+        exchange: Recipient,
+        hot_store: Recipient,
+        rejector: Rejector,
+        ids: Ids,
+    ) -> None:
+        self._symbol = symbol
+        self._board = board
+        self._risk = risk
+        self._supervisor = supervisor
+        self._account = account
+        self._exchange = exchange
+        self._hot_store = hot_store
+        self._rejector = rejector
+        self._ids = ids
+        self._view: AccountView | None = None
+        self._setup: SymbolSetup | None = None
+        self._book: Book | None = None
+        self._mark: MarkPrice | None = None
+        self._mids: deque[tuple[int, float]] = deque()
+        self._closed_gates: dict[Gate, GateClosed] = {}
+        self._epoch = 0
+        self._evaluated_ms = 0
+        self._in_position = False
+        self._pending: EntryPlan | None = None
+        self._pending_since_ms = 0
+        self._shutting_down = False
+        self._engines_complete: bool | None = None
+
+    def handlers(self) -> Mapping[type, Callable[[Any], object]]:
+        return {
+            Book: self._on_book,
+            MarkPrice: self._on_mark,
+            SignalEmitted: self._on_signal,
+            AccountChanged: self._on_account,
+            SymbolReconciled: self._on_reconciled,
+            RiskGranted: self._on_granted,
+            RiskDenied: self._on_denied,
+            PositionOpened: self._on_opened,
+            PositionClosed: self._on_over,
+            EntryFailed: self._on_over,
+            GateClosed: self._on_gate_closed,
+            GateOpened: self._on_gate_opened,
+            Shutdown: self._on_shutdown,
+            _Cadence: self._on_cadence,
+        }
+
+    def started(self) -> None:
+        self.context.after(CADENCE_MS, _Cadence())
+
+    # --------------------------------------------------------------------------------------------------- what it knows
+
+    def _on_book(self, book: Book) -> None:
+        self._book = book
+        self._mids.append((book.ts_ms, book.mid))
+        while self._mids[0][0] < book.ts_ms - JUMP_WINDOW_MS:
+            self._mids.popleft()
+
+    def _on_mark(self, mark: MarkPrice) -> None:
+        self._mark = mark
+
+    def _on_account(self, message: AccountChanged) -> None:
+        self._view = message.view
+
+    def _on_reconciled(self, message: SymbolReconciled) -> None:
+        self._setup = message.setup
+        self._in_position = message.trade is not None
+
+    def _on_opened(self, _message: PositionOpened) -> None:
+        self._in_position, self._pending = True, None
+
+    def _on_over(self, _message: PositionClosed | EntryFailed) -> None:
+        self._in_position, self._pending = False, None
+
+    def _on_gate_closed(self, message: GateClosed) -> None:
+        self._closed_gates[message.gate] = message
+
+    def _on_gate_opened(self, message: GateOpened) -> None:
+        self._closed_gates.pop(message.gate, None)
+
+    def _on_shutdown(self, _message: Shutdown) -> None:
+        self._shutting_down = True
+
+    # ------------------------------------------------------------------------------------------------ when it evaluates
+
+    def _on_signal(self, message: SignalEmitted) -> None:
+        self._board.put(message.signal)
+        if message.signal.engine is EngineId.ORDER_FLOW:
+            self._epoch = message.epoch
+            self._evaluate()
+
+    def _on_cadence(self, cadence: _Cadence) -> None:
+        self.context.after(CADENCE_MS, cadence)
+        now_ms = self.context.clock.now_ms()
+        if self._pending is not None and now_ms - self._pending_since_ms > PENDING_MS:
+            log.warning("%s: no answer to the entry within %d ms", self._symbol, PENDING_MS)
+            self._pending = None  # the exchange actor is the truth: it refuses an entry while the last one is unclear
+        if now_ms - self._evaluated_ms >= CADENCE_MS:
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        now_ms = self.context.clock.now_ms()
+        self._evaluated_ms = now_ms
+        decision = self._board.evaluate(
+            now_ms=now_ms, epoch=self._epoch, symbol=self._symbol, decision_id=self._ids.uuid()
+        )
+        self._mirror(decision)
+        self._gate_engines(decision, now_ms)
+        if decision.action is not Action.HOLD:
+            self._enter(decision, now_ms)
+
+    def _mirror(self, decision: Decision) -> None:
+        signals = {engine: self._board.newest(engine) for engine in EngineId}
+        value = {"decision": decision, "signals": signals}
+        self._hot_store.tell(Mirror(key=f"engine_signals:{self._symbol}", value=value))
+
+    def _gate_engines(self, decision: Decision, now_ms: int) -> None:
+        """Tell the supervisor when the required engines become complete, or cease to be."""
+        complete = "ENGINE_STALE" not in decision.reasons and "REGIME_UNKNOWN" not in decision.reasons
+        if complete == self._engines_complete:
+            return
+        self._engines_complete = complete
+        if complete:
+            self._supervisor.tell(GateOpened(gate=Gate.ENGINES))
+        else:
+            self._supervisor.tell(GateClosed(gate=Gate.ENGINES, since_ms=now_ms, detail=" ".join(decision.reasons)))
+
+    # ---------------------------------------------------------------------------------------------- the way to an order
+
+    def _enter(self, decision: Decision, now_ms: int) -> None:
+        request = self._request(decision, now_ms)
+        if request is None:
+            return
+        verdict = evaluate(request, self._risk)
+        if verdict.plan is None:
+            self._rejector.reject(decision, verdict, request.account.daily_pnl_usdt, now_ms)
+            return
+        self._pending, self._pending_since_ms = verdict.plan, now_ms
+        self._rejector.keep(decision, verdict, request.account.daily_pnl_usdt)
+        self._account.tell(ReserveRisk(plan=verdict.plan, reply_to=self.context.address))
+
+    def _request(self, decision: Decision, now_ms: int) -> RiskRequest | None:
+        """Return what the gates look at; None before the account, the symbol's rules and a book are known."""
+        if self._view is None or self._setup is None or self._book is None:
+            return None
+        return RiskRequest(
+            decision=decision,
+            book=self._book,
+            now_ms=now_ms,
+            account=self._view,
+            rules=self._setup.rules,
+            tiers=self._setup.tiers,
+            taker_fee=self._setup.taker_fee,
+            has_position=self._in_position,
+            pending_entry=self._pending is not None,
+            shutting_down=self._shutting_down,
+            closed_gates=tuple(self._closed_gates),
+            mark=self._mark,
+            mid_1s_ago=self._mids[0][1] if self._mids else None,
+        )
+
+    def _on_granted(self, message: RiskGranted) -> None:
+        if self._pending != message.plan:
+            return  # an answer that came after we stopped waiting; the reservation expires by itself
+        log.info("%s: enter %s %s", self._symbol, message.plan.side, message.plan.quantity)
+        self._exchange.tell(OpenPosition(plan=message.plan))
+
+    def _on_denied(self, message: RiskDenied) -> None:
+        if self._pending == message.plan:
+            self._pending = None
+            self._rejector.denied(message, self.context.clock.now_ms())

@@ -1,0 +1,125 @@
+"""One symbol's place at the exchange actor: its desk, its listeners, and what they are told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from vortex.actors.order_journal import Ended, OrderJournal
+from vortex.domain.desk import Desk
+from vortex.domain.notices import Closed, Failed, Foreign, Notice, Opened, ProtectionChanged, Reconciled
+from vortex.domain.order import ZERO
+from vortex.messages import (
+    EntryFailed,
+    Gate,
+    GateClosed,
+    GateOpened,
+    PositionClosed,
+    PositionOpened,
+    PositionProtected,
+    Recipient,
+    RegisterSymbol,
+    SymbolReconciled,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Seat:
+    """A desk and those who listen to it; a symbol without listeners is still traded to its safe end.
+
+    Args:
+        desk: The symbol's desk.
+        journal: Where ended trades wait until their rows are safe.
+        account: The account actor, which hears of every trade.
+        now_ms: The injected clock.
+    """
+
+    def __init__(self, desk: Desk, journal: OrderJournal, account: Recipient, now_ms: Callable[[], int]) -> None:
+        self.desk = desk
+        self._journal = journal
+        self._account = account
+        self._now_ms = now_ms
+        self._listeners: RegisterSymbol | None = None
+
+    def join(self, listeners: RegisterSymbol) -> None:
+        """Take (new) listeners and tell them what is true, ended trades without a safe row included."""
+        self._listeners = listeners
+        for ended in self._journal.ended.values():
+            if ended.bracket.plan.symbol == self.desk.symbol:
+                listeners.monitor.tell(_ending(ended, self._now_ms()))
+        self.desk.rejoin()
+
+    def settle(self) -> None:
+        """Tell what is new, then keep the trade as it now is: an ended one is safe before it is forgotten."""
+        for notice in self.desk.take_notices():
+            self._tell_notice(notice)
+        self._journal.keep(self.desk.symbol, self.desk.bracket)
+
+    def gate(self, gate: Gate, closed_by: str | None) -> None:
+        """Close a gate of the symbol, or open it again with None."""
+        if self._listeners is None:
+            return
+        closed = GateClosed(gate=gate, since_ms=self._now_ms(), detail=closed_by or "")
+        self._listeners.supervisor.tell(closed if closed_by is not None else GateOpened(gate=gate))
+
+    def tell(self, message: PositionOpened | PositionClosed | EntryFailed) -> None:
+        """Tell everyone who follows trades."""
+        self._account.tell(message)
+        if self._listeners is not None:
+            self._listeners.decision.tell(message)
+            self._listeners.monitor.tell(message)
+
+    def refuse(self, message: EntryFailed) -> None:
+        """Tell those who reserved for an entry that nothing was sent; there is no row to write."""
+        self._account.tell(message)
+        if self._listeners is not None:
+            self._listeners.decision.tell(message)
+
+    def _tell_notice(self, notice: Notice) -> None:
+        match notice:
+            case Opened():
+                log.info("%s opened: %s", self.desk.symbol, notice.trade.trade_id)
+                self.tell(PositionOpened(trade=notice.trade))
+            case ProtectionChanged():
+                self._tell_protection(notice)
+            case Closed() | Failed():
+                detail = notice.detail if isinstance(notice, Failed) else ""
+                ended = Ended(bracket=notice.bracket, reason=notice.reason, detail=detail)
+                self._journal.keep_ended(ended)
+                self.tell(_ending(ended, self._now_ms()))
+            case Reconciled():
+                self._tell_reconciled()
+            case Foreign():
+                log.warning("%s: a position of %s is not ours", self.desk.symbol, notice.amount)
+                self.gate(Gate.EXCHANGE, f"a position of {notice.amount} is not ours" if notice.amount else None)
+
+    def _tell_protection(self, notice: ProtectionChanged) -> None:
+        log.info("%s %s: protected %s", self.desk.symbol, notice.trade_id, notice.protected)
+        message = PositionProtected(symbol=self.desk.symbol, trade_id=notice.trade_id, protected=notice.protected)
+        if self._listeners is not None:
+            self._listeners.monitor.tell(message)
+
+    def _tell_reconciled(self) -> None:
+        setup = self.desk.setup
+        if self._listeners is None or setup is None:
+            return
+        message = SymbolReconciled(symbol=self.desk.symbol, setup=setup, trade=self.desk.trade)
+        for listener in (self._listeners.decision, self._listeners.monitor, self._listeners.supervisor):
+            listener.tell(message)
+
+
+def _ending(ended: Ended, now_ms: int) -> PositionClosed | EntryFailed:
+    """Return the event that tells how a trade ended."""
+    bracket = ended.bracket
+    if not bracket.filled:
+        return EntryFailed(
+            trade_id=bracket.trade_id, plan=bracket.plan, reason=ended.reason, detail=ended.detail, ts_ms=now_ms
+        )
+    return PositionClosed(
+        trade=bracket.open_trade(),
+        entry_fills=bracket.entry_fills,
+        exit_fills=bracket.exit_fills,
+        reason=ended.reason,
+        funding_usdt=ZERO,
+    )

@@ -1,0 +1,97 @@
+"""The storage actor: every row goes into the outbox on disk first, then from there to the cold store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from vortex.domain.trade import TradeStatus
+from vortex.messages import GetOutbox, OutboxStatus, Recipient, RecordRejection, RecordTrade, TradeRecorded
+from vortex.ports import ColdStore, Outbox
+from vortex.runtime import Actor
+
+log = logging.getLogger(__name__)
+
+DRAIN_SOON_MS = 50
+RETRY_FIRST_MS = 500
+RETRY_MOST_MS = 30_000
+
+
+class _Drain(Struct, frozen=True):
+    """Hand waiting rows to the cold store."""
+
+
+class StorageActor(Actor):
+    """The only writer of rows.
+
+    Args:
+        outbox: Keeps rows on disk until the cold store has them.
+        store: The ledger.
+        exchange: Is told when the final row of a trade is safe on disk.
+    """
+
+    def __init__(self, *, outbox: Outbox, store: ColdStore, exchange: Recipient) -> None:
+        self._outbox = outbox
+        self._store = store
+        self._exchange = exchange
+        self._draining = False
+        self._retry_ms = RETRY_FIRST_MS
+
+    def handlers(self) -> Mapping[type, Callable[[Any], object]]:
+        return {
+            RecordTrade: self._on_trade,
+            RecordRejection: self._on_rejection,
+            GetOutbox: self._on_get,
+            _Drain: self._on_drain,
+        }
+
+    def started(self) -> None:
+        self._drain_in(0)
+
+    def stopping(self) -> None:
+        """Hand over what waits; what the store does not take stays on disk for the next start."""
+        while self._drain():
+            pass
+        waiting = self._outbox.status().pending
+        if waiting:
+            log.warning("%d rows wait for the cold store and will be sent on the next start", waiting)
+
+    def _on_trade(self, message: RecordTrade) -> None:
+        row = message.row
+        self._outbox.append(row)
+        log.info("%s: trade %s is %s %s", row.symbol, row.id, row.status, row.close_reason or "")
+        if row.status is not TradeStatus.OPEN:
+            self._exchange.tell(TradeRecorded(trade_id=row.id))
+        self._drain_in(DRAIN_SOON_MS)
+
+    def _on_rejection(self, message: RecordRejection) -> None:
+        self._outbox.append(message.row)
+        self._drain_in(DRAIN_SOON_MS)
+
+    def _on_get(self, _message: GetOutbox) -> OutboxStatus:
+        return self._outbox.status()
+
+    def _on_drain(self, _message: _Drain) -> None:
+        self._draining = False
+        if self._drain():
+            self._drain_in(0)
+
+    def _drain_in(self, delay_ms: float) -> None:
+        if not self._draining:
+            self._draining = True
+            self.context.after(delay_ms, _Drain())
+
+    def _drain(self) -> bool:
+        """Hand over one batch; True when there may be more."""
+        try:
+            drained = self._outbox.drain(self._store)
+        except OSError as error:
+            self._retry_ms = min(self._retry_ms * 2, RETRY_MOST_MS)
+            log.warning("the cold store does not take rows, next try in %d ms: %s", self._retry_ms, error)
+            self._drain_in(self._retry_ms)
+            return False
+        self._retry_ms = RETRY_FIRST_MS
+        return drained > 0

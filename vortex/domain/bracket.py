@@ -1,0 +1,362 @@
+"""The order life of one trade as a value: an entry, the stop and take-profit that protect it, and the exit.
+
+Every function takes a bracket and something that happened and returns the next bracket; nothing here sends, waits or
+reads a clock. Facts may arrive in any order, twice, or late: an execution counts once (by its fill id), a leg that is
+final stays final, and quantities come from executions alone, never from what we hoped for.
+
+    IDLE ──sent──► SENT ──confirmed──► WORKING ──triggered──► FIRING ──► FINAL
+                     └──no answer──► UNKNOWN ──found / never arrived──► WORKING / FINAL
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from vortex.domain.order import (
+    ZERO,
+    AlgoReport,
+    AlgoStatus,
+    Done,
+    Fill,
+    OrderReport,
+    OrderRole,
+    Outcome,
+    Refused,
+)
+from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
+
+NOT_FOUND_CODES = frozenset({-2011, -2013})
+DUPLICATE_ID = -4116
+CLOCK_SKEW_MS = 1_000
+"""Executions are stamped by the exchange's clock, a trade's start by ours."""
+MISSES_TO_GIVE_UP = 5
+MISSES_SPAN_MS = 10_000
+"""An order whose outcome is unknown never arrived after this many consistent misses over this long (I6)."""
+
+
+class LegState(StrEnum):
+    """Life of one order of a bracket."""
+
+    IDLE = "IDLE"
+    SENT = "SENT"
+    UNKNOWN = "UNKNOWN"
+    WORKING = "WORKING"
+    FIRING = "FIRING"
+    FINAL = "FINAL"
+
+
+_ALGO_STATES = {
+    AlgoStatus.NEW: LegState.WORKING,
+    AlgoStatus.TRIGGERING: LegState.FIRING,
+    AlgoStatus.TRIGGERED: LegState.FIRING,
+    AlgoStatus.FINISHED: LegState.FINAL,
+    AlgoStatus.CANCELED: LegState.FINAL,
+    AlgoStatus.REJECTED: LegState.FINAL,
+    AlgoStatus.EXPIRED: LegState.FINAL,
+}
+_RANK = {state: rank for rank, state in enumerate(LegState)}
+
+
+class Leg(Struct, frozen=True, kw_only=True):
+    """One order of a bracket.
+
+    Attributes:
+        executed: The largest executed quantity the exchange has reported for it.
+        order_ids: The exchange's ids of the order, and of what a conditional one became.
+        touched_ms: When it was last sent or asked for.
+        misses: Consecutive "no such order" answers while its outcome is unknown, the first at `missed_ms`.
+        detail: Why it is final, in the exchange's own words.
+        refused: The exchange refused to accept it.
+    """
+
+    role: OrderRole
+    client_id: str
+    state: LegState = LegState.IDLE
+    order_ids: tuple[int, ...] = ()
+    executed: Decimal = ZERO
+    touched_ms: int = 0
+    misses: int = 0
+    missed_ms: int = 0
+    detail: str = ""
+    refused: bool = False
+
+    @property
+    def resting(self) -> bool:
+        """True while the exchange may still hold it."""
+        return self.state not in (LegState.IDLE, LegState.FINAL)
+
+
+class Bracket(Struct, frozen=True, kw_only=True):
+    """One trade on its way through the exchange; journaled whole at every step.
+
+    Attributes:
+        naked_since_ms: Since when a quantity has been open without a working stop; None while protected or flat.
+        close_reason: Why the exit was ordered; None while nobody asked for one.
+        started_ms: Executions before this time (1 s of clock skew allowed for) belong to someone else.
+        after_fill_id: So do executions up to this id.
+    """
+
+    trade_id: str
+    plan: EntryPlan
+    started_ms: int
+    entry: Leg
+    stop: Leg
+    take_profit: Leg
+    exit: Leg | None = None
+    fills: tuple[Fill, ...] = ()
+    naked_since_ms: int | None = None
+    close_reason: CloseReason | None = None
+    liquidation_price: Decimal | None = None
+    after_fill_id: int = 0
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """Every leg that exists."""
+        legs = (self.entry, self.stop, self.take_profit)
+        return legs if self.exit is None else (*legs, self.exit)
+
+    @property
+    def entry_fills(self) -> tuple[Fill, ...]:
+        """Executions that opened the position."""
+        return tuple(fill for fill in self.fills if fill.side is self.plan.side.opening)
+
+    @property
+    def exit_fills(self) -> tuple[Fill, ...]:
+        """Executions that reduced it, whoever ordered them."""
+        return tuple(fill for fill in self.fills if fill.side is self.plan.side.closing)
+
+    @property
+    def filled(self) -> Decimal:
+        """Quantity that was opened."""
+        return sum((fill.quantity for fill in self.entry_fills), ZERO)
+
+    @property
+    def open_quantity(self) -> Decimal:
+        """Quantity still open."""
+        return self.filled - sum((fill.quantity for fill in self.exit_fills), ZERO)
+
+    @property
+    def entry_complete(self) -> bool:
+        """True when the entry can add nothing more and all its executions are known."""
+        return self.entry.state is LegState.FINAL and self.filled >= self.entry.executed
+
+    @property
+    def flat(self) -> bool:
+        """True when the trade is over: something was opened and all of it is closed."""
+        return self.entry_complete and self.filled > 0 and self.open_quantity <= 0
+
+    @property
+    def failed(self) -> bool:
+        """True when the entry ended without any execution."""
+        return self.entry_complete and self.filled == 0
+
+    @property
+    def over(self) -> bool:
+        """True when nothing is open and nothing will be."""
+        return self.flat or self.failed
+
+    @property
+    def protected(self) -> bool:
+        """True while the exchange has confirmed that our stop rests."""
+        return self.stop.state is LegState.WORKING
+
+    @property
+    def executions_missing(self) -> bool:
+        """True when the exchange reported more executed than the executions we have."""
+        closing = sum((leg.executed for leg in self.legs[1:]), ZERO)
+        return self.filled < self.entry.executed or self.filled - self.open_quantity < closing
+
+    def why_closed(self) -> CloseReason:
+        """Name the order that closed the position; one that is not ours is EXTERNAL."""
+        last = self.exit_fills[-1].order_id
+        if last in self.stop.order_ids:
+            return CloseReason.SL_HIT
+        if last in self.take_profit.order_ids:
+            return CloseReason.TP_HIT
+        if self.exit is not None and last in self.exit.order_ids and self.close_reason is not None:
+            return self.close_reason
+        return CloseReason.EXTERNAL
+
+    def open_trade(self) -> OpenTrade:
+        """Return the position as the rest of the system sees it. Only with at least one opening execution."""
+        fills = self.entry_fills
+        return OpenTrade(
+            trade_id=self.trade_id,
+            plan=self.plan,
+            quantity=self.filled,
+            entry_price=sum((fill.quantity * fill.price for fill in fills), ZERO) / self.filled,
+            open_fee_usdt=sum((fill.commission for fill in fills), ZERO),
+            opened_ms=fills[0].ts_ms,
+            liquidation_price=self.liquidation_price,
+            protected=self.protected,
+        )
+
+
+def begin(plan: EntryPlan, trade_id: str, ids: Mapping[OrderRole, str], now_ms: int, after_fill_id: int = 0) -> Bracket:
+    """Start a trade: nothing has left yet."""
+    return Bracket(
+        trade_id=trade_id,
+        plan=plan,
+        started_ms=now_ms - CLOCK_SKEW_MS,
+        after_fill_id=after_fill_id,
+        entry=Leg(role=OrderRole.ENTRY, client_id=ids[OrderRole.ENTRY]),
+        stop=Leg(role=OrderRole.STOP, client_id=ids[OrderRole.STOP]),
+        take_profit=Leg(role=OrderRole.TAKE_PROFIT, client_id=ids[OrderRole.TAKE_PROFIT]),
+    )
+
+
+def put_leg(bracket: Bracket, leg: Leg) -> Bracket:
+    """Return the bracket with this leg in the place of its role."""
+    match leg.role:
+        case OrderRole.ENTRY:
+            return msgspec.structs.replace(bracket, entry=leg)
+        case OrderRole.STOP:
+            return msgspec.structs.replace(bracket, stop=leg)
+        case OrderRole.TAKE_PROFIT:
+            return msgspec.structs.replace(bracket, take_profit=leg)
+        case OrderRole.EXIT:
+            return msgspec.structs.replace(bracket, exit=leg)
+
+
+def leg_of(bracket: Bracket, client_id: str, order_id: int | None = None) -> Leg | None:
+    """Find the leg an id belongs to, ours or the exchange's."""
+    for leg in bracket.legs:
+        if leg.client_id == client_id or (order_id is not None and order_id in leg.order_ids):
+            return leg
+    return None
+
+
+def advance(leg: Leg, state: LegState, *, now_ms: int, detail: str = "", refused: bool = False) -> Leg:
+    """Move a leg forward; it never goes back, except from UNKNOWN (nobody knew) to what turned out to be true."""
+    forward = leg.state in (LegState.SENT, LegState.UNKNOWN) or _RANK[state] > _RANK[leg.state]
+    if not forward or leg.state is LegState.FINAL:
+        return leg
+    return msgspec.structs.replace(
+        leg, state=state, touched_ms=now_ms, misses=0, detail=detail or leg.detail, refused=refused or leg.refused
+    )
+
+
+def _with_ids(leg: Leg, *order_ids: int | None) -> Leg:
+    new = tuple(number for number in order_ids if number is not None and number not in leg.order_ids)
+    return msgspec.structs.replace(leg, order_ids=leg.order_ids + new) if new else leg
+
+
+def on_order(bracket: Bracket, report: OrderReport, now_ms: int) -> Bracket:
+    """Fold in the state of an ordinary order: the entry, an exit, or what a stop or take-profit became."""
+    leg = leg_of(bracket, report.client_id, report.order_id)
+    if leg is not None:
+        conditional = leg.role in (OrderRole.STOP, OrderRole.TAKE_PROFIT)
+        working = LegState.FIRING if conditional else LegState.WORKING
+        state = LegState.FINAL if report.status.final else working
+        leg = advance(_with_ids(leg, report.order_id), state, now_ms=now_ms, detail=report.status)
+        leg = msgspec.structs.replace(leg, executed=max(leg.executed, report.executed_quantity))
+        bracket = put_leg(bracket, leg)
+    return on_fills(bracket, (report.fill,), now_ms) if report.fill else watch(bracket, now_ms)
+
+
+def on_algo(bracket: Bracket, report: AlgoReport, now_ms: int) -> Bracket:
+    """Fold in the state of a conditional order."""
+    leg = leg_of(bracket, report.client_id)
+    if leg is None:
+        return bracket
+    leg = _with_ids(leg, report.child_order_id)
+    leg = advance(leg, _ALGO_STATES[report.status], now_ms=now_ms, detail=report.status)
+    return watch(put_leg(bracket, leg), now_ms)
+
+
+def on_fills(bracket: Bracket, fills: tuple[Fill, ...], now_ms: int) -> Bracket:
+    """Add executions; each counts once, whatever brings it."""
+    known = {fill.fill_id for fill in bracket.fills}
+    new = [
+        fill
+        for fill in fills
+        if fill.fill_id not in known and fill.fill_id > bracket.after_fill_id and fill.ts_ms >= bracket.started_ms
+    ]
+    if new:
+        merged = sorted((*bracket.fills, *new), key=lambda fill: (fill.ts_ms, fill.fill_id))
+        bracket = msgspec.structs.replace(bracket, fills=tuple(merged))
+    return watch(bracket, now_ms)
+
+
+def on_outcome(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) -> Bracket:
+    """Fold in the answer to placing one of our orders."""
+    leg = leg_of(bracket, client_id)
+    if leg is None:
+        return bracket
+    if isinstance(outcome, Done):
+        return on_report(bracket, outcome.value, now_ms)
+    if isinstance(outcome, Refused) and outcome.code != DUPLICATE_ID:
+        text = f"{outcome.code} {outcome.text}"
+        leg = advance(leg, LegState.FINAL, now_ms=now_ms, detail=text, refused=True)
+    elif leg.state is LegState.SENT:
+        leg = msgspec.structs.replace(leg, state=LegState.UNKNOWN, touched_ms=now_ms)
+    return watch(put_leg(bracket, leg), now_ms)
+
+
+def on_query(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) -> Bracket:
+    """Fold in the answer to asking for one of our orders; absence is believed only after many misses."""
+    leg = leg_of(bracket, client_id)
+    if leg is None:
+        return bracket
+    if isinstance(outcome, Done):
+        return on_report(bracket, outcome.value, now_ms)
+    missing = isinstance(outcome, Refused) and outcome.code in NOT_FOUND_CODES
+    if not missing or leg.state is not LegState.UNKNOWN:
+        return bracket
+    since = leg.missed_ms if leg.misses else now_ms
+    leg = msgspec.structs.replace(leg, misses=leg.misses + 1, missed_ms=since)
+    if leg.misses >= MISSES_TO_GIVE_UP and now_ms - since >= MISSES_SPAN_MS:
+        leg = advance(leg, LegState.FINAL, now_ms=now_ms, detail="never arrived", refused=True)
+    return watch(put_leg(bracket, leg), now_ms)
+
+
+def on_report(bracket: Bracket, report: object, now_ms: int) -> Bracket:
+    """Fold in whichever report the exchange gave; anything else tells nothing about an order."""
+    if isinstance(report, OrderReport):
+        return on_order(bracket, report, now_ms)
+    if isinstance(report, AlgoReport):
+        return on_algo(bracket, report, now_ms)
+    return bracket
+
+
+def mark_sent(bracket: Bracket, client_id: str, now_ms: int) -> Bracket:
+    """Note that an order leaves now. An id that belongs to no leg yet is the next exit, which replaces the last one."""
+    leg = leg_of(bracket, client_id)
+    if leg is None:
+        earlier = bracket.exit.order_ids if bracket.exit is not None else ()
+        leg = Leg(role=OrderRole.EXIT, client_id=client_id, order_ids=earlier)
+    return put_leg(bracket, msgspec.structs.replace(leg, state=LegState.SENT, touched_ms=now_ms))
+
+
+def mark_asked(bracket: Bracket, client_id: str, now_ms: int) -> Bracket:
+    """Note that an order is asked for, or asked to be cancelled, now."""
+    leg = leg_of(bracket, client_id)
+    return bracket if leg is None else put_leg(bracket, msgspec.structs.replace(leg, touched_ms=now_ms))
+
+
+def recovered(bracket: Bracket) -> Bracket:
+    """Take a bracket from the journal: whether what was on its way arrived is not known."""
+    for leg in bracket.legs:
+        if leg.state is LegState.SENT:
+            bracket = put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN, misses=0))
+    return msgspec.structs.replace(bracket, naked_since_ms=None)
+
+
+def order_close(bracket: Bracket, reason: CloseReason) -> Bracket:
+    """Ask for the exit; the first reason stays."""
+    if bracket.close_reason is not None or bracket.over:
+        return bracket
+    return msgspec.structs.replace(bracket, close_reason=reason)
+
+
+def watch(bracket: Bracket, now_ms: int) -> Bracket:
+    """Keep the time since which a quantity has been open without a working stop."""
+    naked = bracket.open_quantity > 0 and not bracket.protected
+    if naked == (bracket.naked_since_ms is not None):
+        return bracket
+    return msgspec.structs.replace(bracket, naked_since_ms=now_ms if naked else None)

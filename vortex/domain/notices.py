@@ -1,0 +1,52 @@
+"""What a desk has to say to the rest of the system about its symbol."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from vortex.domain.bracket import Bracket
+from vortex.domain.trade import CloseReason, OpenTrade
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """The entry is complete."""
+
+    trade: OpenTrade
+
+
+class ProtectionChanged(Struct, frozen=True, kw_only=True):
+    """The stop was confirmed, or is no longer known to rest."""
+
+    trade_id: str
+    protected: bool
+
+
+class Failed(Struct, frozen=True, kw_only=True):
+    """The entry came to nothing."""
+
+    bracket: Bracket
+    reason: CloseReason
+    detail: str
+
+
+class Closed(Struct, frozen=True, kw_only=True):
+    """The position is closed."""
+
+    bracket: Bracket
+    reason: CloseReason
+
+
+class Reconciled(Struct, frozen=True, kw_only=True):
+    """The first full truth about the symbol since the desk was opened."""
+
+
+class Foreign(Struct, frozen=True, kw_only=True):
+    """A position is there that is not ours; `amount` 0 when it has gone."""
+
+    amount: Decimal
+
+
+Notice: TypeAlias = Opened | ProtectionChanged | Failed | Closed | Reconciled | Foreign
