@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta
 
 from vortex.config.sections import (
     Account,
@@ -17,41 +20,54 @@ from vortex.config.sections import (
     Log,
     Mode,
     Notify,
-    Pairs,
+    Pair,
     Runtime,
     Section,
     Sim,
 )
 from vortex.domain.decision import DecisionParams
+from vortex.domain.engines.order_flow import OrderFlowParams
+from vortex.domain.engines.regime import RegimeParams
+from vortex.domain.engines.sentiment import SentimentParams
+from vortex.domain.engines.technical import TechnicalParams
+from vortex.domain.engines.tick import TickParams
+from vortex.domain.ranges import switch
+from vortex.domain.risk.params import RiskParams
+
+
+class Engines(Section, frozen=True, kw_only=True):
+    """[engines.*]: one section for each engine."""
+
+    order_flow: OrderFlowParams = OrderFlowParams()
+    tick: TickParams = TickParams()
+    technical: TechnicalParams = TechnicalParams()
+    sentiment: SentimentParams = SentimentParams()
+    regime: RegimeParams = RegimeParams()
 
 
 class SymbolConfig(Section, frozen=True, kw_only=True):
     """What may differ from symbol to symbol; in a file `[symbols.BTCUSDT.risk]` names only what differs."""
 
+    engines: Engines = Engines()
     decision: DecisionParams = DecisionParams()
+    risk: RiskParams = RiskParams()
 
 
 class Config(Section, frozen=True, kw_only=True):
-    """The effective configuration, complete and checked.
+    """The effective configuration, complete and checked; `symbols` holds whole settings, ask `of(symbol)`."""
 
-    Attributes:
-        mode: Where orders go: the simulator, Binance Demo Trading, or real money.
-        trading_pairs: The symbols to trade; one tree of actors each.
-        data_dir: Journal, ledger and simulator state of one (mode, account); relative to the working directory.
-        profile: Name of these settings as shown beside every figure.
-        symbols: Whole settings of the symbols that have overrides; ask `of(symbol)`.
-    """
-
-    mode: Mode = "paper"
-    trading_pairs: Pairs = ("BTCUSDT", "ETHUSDT")
-    data_dir: str = ""
+    mode: Annotated[Mode, switch("where orders go: the simulator, Demo Trading, real money")] = "paper"
+    trading_pairs: Annotated[tuple[Pair, ...], Meta(min_length=1, max_length=500)] = ("BTCUSDT", "ETHUSDT")
+    data_dir: Annotated[str, switch("state of one mode and account; empty is var/<mode>")] = ""
     profile: Label = "default"
     account: Account = Account()
     exchange: Exchange = Exchange()
     feed: Feed = Feed()
     sim: Sim = Sim()
     runtime: Runtime = Runtime()
+    engines: Engines = Engines()
     decision: DecisionParams = DecisionParams()
+    risk: RiskParams = RiskParams()
     hot_store: HotStore = HotStore()
     cold_store: ColdStore = ColdStore()
     control: Control = Control()
@@ -66,11 +82,28 @@ class Config(Section, frozen=True, kw_only=True):
         return self.symbols.get(symbol) or SymbolConfig(**{name: getattr(self, name) for name in PER_SYMBOL})
 
 
-ACCOUNT_WIDE: Mapping[str, frozenset[str]] = {}
+PER_SYMBOL: tuple[str, ...] = SymbolConfig.__struct_fields__
+"""Sections that `[symbols.NAME.*]` may override."""
+
+ACCOUNT_WIDE: Mapping[str, frozenset[str]] = {
+    "risk": frozenset(
+        {
+            "notional_total_max",
+            "open_risk_max",
+            "max_positions",
+            "max_same_direction",
+            "max_notional_usdt",
+            "max_daily_loss_usdt",
+            "max_trades_per_day",
+            "reservation_s",
+            "daily_drawdown",
+            "hard_flatten",
+            "governor_entries_per_min",
+            "governor_losing_trips_per_hour",
+        }
+    )
+}
 """Keys of a per-symbol section that hold for the whole account and cannot be overridden."""
 
 LIVE_LIMITS = ("max_notional_usdt", "max_daily_loss_usdt", "max_trades_per_day")
 """Keys of [risk] that must be written in a file before real money is traded."""
-
-PER_SYMBOL: tuple[str, ...] = SymbolConfig.__struct_fields__
-"""Sections that `[symbols.NAME.*]` may override."""

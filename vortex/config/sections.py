@@ -1,7 +1,7 @@
-"""The whole schema. Every section is frozen; an unknown key, a wrong type or a value out of range is refused.
+"""The sections that no part of the domain owns; every key says its range, meaning and unit beside its default.
 
-The parameters of engines, decision, risk and monitor are declared where they are used, in the domain; here they only
-get their place in the file.
+The parameters of engines, decision, risk and monitor are declared where they are used, in the domain. All sections are
+frozen; an unknown key, a wrong type or a value out of range is refused.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from vortex.config.secret import Secret
+from vortex.domain.ranges import above, switch, within
 
 Mode: TypeAlias = Literal["paper", "testnet", "live"]
-Port: TypeAlias = Annotated[int, Meta(ge=0, le=65_535)]
-Pair: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Z0-9]{2,20}\Z", description="symbols of 2 to 20 of A-Z and 0-9")]
-Pairs: TypeAlias = Annotated[tuple[Pair, ...], Meta(min_length=1, max_length=500)]
-AccountName: TypeAlias = Annotated[str, Meta(pattern=r"\A[a-z0-9]{1,6}\Z", description="1 to 6 of a-z and 0-9")]
-Label: TypeAlias = Annotated[str, Meta(pattern=r"\A[ -~]{1,40}\Z", description="1 to 40 printable characters")]
-Restarts: TypeAlias = Annotated[int, Meta(ge=0, le=1_000)]
-PeriodS: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
-TimeoutMs: TypeAlias = Annotated[int, Meta(ge=100, le=60_000)]
-DelayMs: TypeAlias = Annotated[float, Meta(ge=0, le=10_000)]
+Pair: TypeAlias = Annotated[
+    str,
+    Meta(pattern=r"\A[A-Z0-9]{2,20}\Z", description="symbols of 2 to 20 of A-Z and 0-9, as the exchange lists them"),
+]
+AccountName: TypeAlias = Annotated[
+    str, Meta(pattern=r"\A[a-z0-9]{1,6}\Z", description="1 to 6 of a-z and 0-9, part of every client order id")
+]
+Label: TypeAlias = Annotated[
+    str, Meta(pattern=r"\A[ -~]{1,40}\Z", description="1 to 40 printable characters, shown beside every figure")
+]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,105 +31,95 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Account(Section, frozen=True, kw_only=True):
-    """[account]: the name is part of every client order id and of the data directory's owner mark."""
+    """[account]: whose trades these are."""
 
     name: AccountName = "main"
 
 
 class Exchange(Section, frozen=True, kw_only=True):
-    """[exchange]: where orders go and how long an answer may take.
+    """[exchange]: where orders go."""
 
-    Attributes:
-        simulator_url: Paper only: connect to this simulator; empty starts one as a child.
-        rest_url, stream_url: Other hosts than the mode's own, out of the mode's list; empty for the mode's own.
-        recv_window_ms: How old a signed request may be when the exchange receives it.
-        order_timeout_ms, query_timeout_ms: No answer within this is an unknown outcome.
-        reconcile_period_s: The exchange is asked for the whole truth this often, besides at every gap.
-        foreign_position: A position that is not ours: leave it, protect it with a stop, or refuse to start.
-    """
-
-    simulator_url: str = ""
-    rest_url: str = ""
-    stream_url: str = ""
-    recv_window_ms: Annotated[int, Meta(ge=100, le=5_000)] = 2_000
-    order_timeout_ms: TimeoutMs = 2_000
-    query_timeout_ms: TimeoutMs = 4_000
-    reconcile_period_s: Annotated[float, Meta(ge=1, le=300)] = 5.0
-    foreign_position: Literal["leave", "protect", "refuse"] = "leave"
-    api_key: Secret = Secret()
-    secret_key: Secret = Secret()
+    simulator_url: Annotated[str, switch("paper: connect to this simulator, http://HOST:PORT; empty starts one")] = ""
+    rest_url: Annotated[str, switch("another REST host of the mode, https://HOST; empty is the mode's own")] = ""
+    stream_url: Annotated[str, switch("another stream host of the mode, wss://HOST; empty is the mode's own")] = ""
+    recv_window_ms: Annotated[int, within(100, 5_000, "oldest signed request the exchange may accept, ms")] = 2_000
+    foreign_position: Annotated[
+        Literal["leave", "protect", "refuse"], switch("a position not ours: leave it, add a stop, or refuse to start")
+    ] = "leave"
+    api_key: Annotated[Secret, switch("text; set BINANCE_API_KEY")] = Secret()
+    secret_key: Annotated[Secret, switch("text; set BINANCE_SECRET_KEY")] = Secret()
 
 
 class Feed(Section, frozen=True, kw_only=True):
-    """[feed]: `raw` reads the exchange's combined streams."""
+    """[feed]: where market data comes from."""
 
-    kind: Literal["raw"] = "raw"
+    kind: Annotated[Literal["raw"], switch("raw: our reader of the exchange's combined streams")] = "raw"
 
 
 class SimLatency(Section, frozen=True, kw_only=True):
-    """[sim.latency]: log-normal delays of the simulated network; sigma is that of the logarithm."""
+    """[sim.latency]: log-normal delays of the simulated network."""
 
-    market_ms: DelayMs = 20.0
-    order_ms: DelayMs = 60.0
-    sigma: Annotated[float, Meta(ge=0, le=2)] = 0.3
+    market_ms: Annotated[float, within(0, 10_000, "median delay of market data, ms of exchange time")] = 20.0
+    order_ms: Annotated[float, within(0, 10_000, "median delay until an order executes, ms of exchange time")] = 60.0
+    sigma: Annotated[float, within(0, 2, "sigma of the logarithm of both; 0 makes them constant")] = 0.25
 
 
 class Sim(Section, frozen=True, kw_only=True):
-    """[sim]: the simulator that paper mode starts; an empty `market` is the shipped capture, port 0 any free one."""
+    """[sim]: the simulated exchange that paper mode starts."""
 
-    market: tuple[str, ...] = ()
-    host: str = "127.0.0.1"
-    port: Port = 8790
-    speed: Annotated[float, Meta(ge=0.1, le=100)] = 1.0
-    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 7
-    balance_usdt: Annotated[float, Meta(gt=0, le=1e9)] = 10_000.0
+    market: Annotated[tuple[str, ...], switch("sources, [SYMBOL[,SYMBOL...]=]PATH; none is the shipped capture")] = ()
+    host: Annotated[str, switch("address it listens on")] = "127.0.0.1"
+    port: Annotated[int, within(0, 65_535, "0 is any free port")] = 8790
+    speed: Annotated[float, within(0.1, 100, "exchange time per real time; real processes are held to 4")] = 1.0
+    seed: Annotated[int, within(0, 2**31 - 1, "of latency and of everything generated")] = 7
+    balance_usdt: Annotated[float, above(0, 1e9, "wallet of a new account, USDT")] = 10_000.0
     latency: SimLatency = SimLatency()
 
 
 class Runtime(Section, frozen=True, kw_only=True):
-    """[runtime]: how actors run, and how many restarts within a period each level allows before it escalates."""
+    """[runtime]: how actors run, and the restarts each level allows within its period; one more escalates."""
 
-    dispatcher: Literal["thread"] = "thread"
-    child_restarts: Restarts = 5
-    child_period_s: PeriodS = 60.0
-    tree_restarts: Restarts = 3
-    tree_period_s: PeriodS = 300.0
-    root_restarts: Restarts = 5
-    root_period_s: PeriodS = 60.0
+    dispatcher: Annotated[Literal["thread"], switch("thread: one thread for each actor")] = "thread"
+    child_restarts: Annotated[int, within(0, 1_000, "restarts of one actor")] = 5
+    child_period_s: Annotated[float, above(0, 86_400, "within this, s")] = 60.0
+    tree_restarts: Annotated[int, within(0, 1_000, "restarts of one symbol's tree")] = 3
+    tree_period_s: Annotated[float, above(0, 86_400, "within this, s")] = 300.0
+    root_restarts: Annotated[int, within(0, 1_000, "restarts of what all symbols share")] = 5
+    root_period_s: Annotated[float, above(0, 86_400, "within this, s")] = 60.0
 
 
 class HotStore(Section, frozen=True, kw_only=True):
-    """[hot_store]: the newest state of everything, in this process."""
+    """[hot_store]: the newest state of everything, for observers and warm restarts."""
 
-    kind: Literal["memory"] = "memory"
-    allow_paper_remote: bool = False
-    redis_host: str = ""
-    redis_port: Annotated[int, Meta(ge=1, le=65_535)] = 6_379
+    kind: Annotated[Literal["memory"], switch("memory: inside this process")] = "memory"
+    allow_paper_remote: Annotated[bool, switch("let paper mode use a remote hot store")] = False
+    redis_host: Annotated[str, switch("set REDIS_HOST")] = ""
+    redis_port: Annotated[int, within(1, 65_535, "set REDIS_PORT")] = 6_379
 
 
 class ColdStore(Section, frozen=True, kw_only=True):
-    """[cold_store]: the ledger of trades and rejections, a SQLite file in the data directory."""
+    """[cold_store]: the ledger of trades and rejections."""
 
-    kind: Literal["sqlite"] = "sqlite"
-    allow_paper_remote: bool = False
-    supabase_url: str = ""
-    supabase_key: Secret = Secret()
-    database_url: Secret = Secret()
+    kind: Annotated[Literal["sqlite"], switch("sqlite: vortex.db in the data directory")] = "sqlite"
+    allow_paper_remote: Annotated[bool, switch("let paper mode write to a remote cold store")] = False
+    supabase_url: Annotated[str, switch("set SUPABASE_URL")] = ""
+    supabase_key: Annotated[Secret, switch("text; set SUPABASE_KEY")] = Secret()
+    database_url: Annotated[Secret, switch("text; set DATABASE_URL")] = Secret()
 
 
 class Control(Section, frozen=True, kw_only=True):
-    """[control]: the control API; a host that is not this machine needs a token."""
+    """[control]: the control API; a host other than this machine needs a token."""
 
-    host: str = "127.0.0.1"
-    port: Port = 8787
-    token: Secret = Secret()
+    host: Annotated[str, switch("address it listens on")] = "127.0.0.1"
+    port: Annotated[int, within(0, 65_535, "0 is any free port")] = 8787
+    token: Annotated[Secret, switch("text; bearer token, better in VORTEX__CONTROL__TOKEN_FILE")] = Secret()
 
 
 class Dashboard(Section, frozen=True, kw_only=True):
-    """[dashboard]: where the web page listens."""
+    """[dashboard]: the web page."""
 
-    host: str = "127.0.0.1"
-    port: Port = 8788
+    host: Annotated[str, switch("address it listens on")] = "127.0.0.1"
+    port: Annotated[int, within(0, 65_535, "0 is any free port")] = 8788
 
 
 class Notify(Section, frozen=True, kw_only=True):
@@ -137,11 +129,11 @@ class Notify(Section, frozen=True, kw_only=True):
 class Log(Section, frozen=True, kw_only=True):
     """[log]: what is written to stderr."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    json: bool = False
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], switch("least severity that is written")] = "INFO"
+    json: Annotated[bool, switch("one JSON object a line instead of text")] = False
 
 
 class Chaos(Section, frozen=True, kw_only=True):
-    """[chaos]: whether the control API may crash actors on purpose; never in live mode."""
+    """[chaos]: crashes on purpose."""
 
-    enabled: bool = False
+    enabled: Annotated[bool, switch("let the control API crash actors; never in live mode")] = False
