@@ -1,0 +1,65 @@
+"""Run a behaviour unstarted: its handlers in the test's thread, its timers when the test lets time pass."""
+
+from __future__ import annotations
+
+from vortex.runtime import Actor, Address, ChildSpec
+from vortex.runtime.timers import Timer, TimerQueue
+
+
+class ManualClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, now_ms: float = 0.0) -> None:
+        self.time_ms = now_ms
+
+    def now_ms(self) -> int:
+        return int(self.time_ms)
+
+    def monotonic_ms(self) -> float:
+        return self.time_ms
+
+    def real_s(self, duration_ms: float) -> float:
+        return duration_ms / 1000.0
+
+
+class ManualContext:
+    """An actor's context without a runtime; `spawned`, `cut` and `exits` keep what the actor asked for."""
+
+    def __init__(self, actor: Actor, *, path: str = "actor", now_ms: float = 0.0) -> None:
+        self.address = Address(path)
+        self.path = path
+        self.generation = 1
+        self.parent: Address | None = None
+        self.clock = ManualClock(now_ms)
+        self.spawned: list[ChildSpec] = []
+        self.cut: list[str] = []
+        self.exits: list[BaseException | None] = []
+        self._children: dict[str, Address] = {}
+        self._timers = TimerQueue()
+        self._actor = actor
+        actor.context = self
+
+    def after(self, delay_ms: float, message: object) -> Timer:
+        return self._timers.push(self.clock.time_ms + delay_ms, lambda: self._actor.receive(message))
+
+    def child_address(self, name: str) -> Address:
+        return self._children.setdefault(name, Address(f"{self.path}/{name}"))
+
+    def spawn(self, spec: ChildSpec) -> None:
+        self.child_address(spec.name).generation += 1
+        self.spawned.append(spec)
+
+    def cut_off(self, name: str) -> None:
+        self.cut.append(name)
+
+    def exit(self, error: BaseException | None) -> None:
+        self.exits.append(error)
+
+    def advance(self, duration_ms: float) -> None:
+        """Let time pass; what becomes due is received at its own time, in order."""
+        end_ms = self.clock.time_ms + duration_ms
+        while (due_ms := self._timers.next_due_ms()) <= end_ms:
+            self.clock.time_ms = max(self.clock.time_ms, due_ms)
+            for timer in self._timers.pop_due(due_ms):
+                timer.fire()
+        self.clock.time_ms = end_ms

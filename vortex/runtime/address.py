@@ -1,0 +1,131 @@
+"""The one thing actors hold of each other: stable while incarnations come and go."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import pykka
+from msgspec import Struct
+
+from vortex.runtime.errors import ActorFault, ActorGone, AskInsideActor, AskTimeout
+
+if TYPE_CHECKING:
+    from vortex.runtime.cell import Cell
+
+logger = logging.getLogger("vortex.runtime")
+
+inside = threading.local()
+"""`inside.actor` is true on a thread while it runs an actor."""
+
+
+class ActorState(StrEnum):
+    """Life of an actor as its supervisor sees it."""
+
+    STARTING = "STARTING"
+    READY = "READY"
+    RESTARTING = "RESTARTING"
+    STOPPED = "STOPPED"
+
+
+class ActorInfo(Struct, frozen=True):
+    """An actor at one moment; `mailbox` counts waiting messages, `restarts` those after its own crashes."""
+
+    path: str
+    state: ActorState
+    generation: int
+    restarts: int
+    mailbox: int
+    dead_letters: int
+    last_error: str | None
+
+
+class Refused(Struct, frozen=True):
+    """The reply to an ask that failed: the asker raises the fault."""
+
+    fault: ActorFault
+
+
+class Address:
+    """Where to reach an actor. Others use path, generation, dead_letters, tell and ask; the rest is the runtime's.
+
+    Attributes:
+        generation: Starts tried so far.
+        dead_letters: Messages that no incarnation handled; `dead_by_type` counts them by type name.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.generation = self.restarts = self.dead_letters = self.crashes_to_come = 0
+        self.dead_by_type: Counter[str] = Counter()
+        self.state = ActorState.STOPPED
+        self.last_error: str | None = None
+        self.cell: Cell | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<{self.path} #{self.generation}>"
+
+    def tell(self, message: object) -> None:
+        """Deliver to the present incarnation; without one it is a dead letter. Never raises, never waits."""
+        if self.cell is None or not deliver(self.cell.actor_ref, message):
+            self.count_dead(message)
+
+    def ask(self, message: object, timeout_s: float) -> Any:
+        """Deliver and wait for the handler's return value.
+
+        Raises:
+            AskTimeout: No reply within `timeout_s` (of virtual time on the virtual dispatcher).
+            ActorGone: The actor is not running, or stopped before it came to the message.
+            ActorCrashed: The handler raised, which also crashed the actor.
+            ActorFault: The actor does not know the message.
+            AskInsideActor: An actor asked; only the world outside may wait.
+        """
+        outside_only()
+        try:
+            if self.cell is None:
+                raise ActorGone(f"{self.path} was never started")
+            reply = self.cell.dispatcher.wait(self.cell.actor_ref.ask(message, block=False), timeout_s)
+        except pykka.Timeout as error:
+            raise AskTimeout(f"{self.path}: no reply to {type(message).__name__} in {timeout_s} s") from error
+        except pykka.ActorDeadError as error:
+            raise ActorGone(f"{self.path} is not running") from error
+        if isinstance(reply, Refused):
+            raise reply.fault
+        return reply
+
+    def count_dead(self, message: object) -> None:
+        with self._lock:
+            self.dead_letters += 1
+            self.dead_by_type[type(message).__name__] += 1
+
+    def refuse(self, message: object) -> Refused:
+        """Count a message that the running actor does not handle, with one warning per type."""
+        name = type(message).__name__
+        if name not in self.dead_by_type:
+            logger.warning("%s does not handle %s: a dead letter", self.path, name)
+        self.count_dead(message)
+        return Refused(ActorFault(f"{self.path} does not handle {name}"))
+
+    def info(self) -> ActorInfo:
+        mailbox = 0 if self.cell is None else len(self.cell.actor_inbox)
+        counts = (self.generation, self.restarts, mailbox, self.dead_letters)
+        return ActorInfo(self.path, self.state, *counts, self.last_error)
+
+
+def outside_only() -> None:
+    """Raise AskInsideActor on a thread that runs an actor."""
+    if getattr(inside, "actor", False):
+        raise AskInsideActor("an actor must not wait for another one")
+
+
+def deliver(ref: pykka.ActorRef[Any], message: object) -> bool:
+    """Tell exactly this incarnation; False when it is dead."""
+    try:
+        ref.tell(message)
+    except pykka.ActorDeadError:
+        return False
+    return True

@@ -1,0 +1,130 @@
+"""The inbox of one incarnation: three lanes behind pykka's put, get and empty.
+
+Control messages (`urgent = True`) come first. Ordered messages are never dropped. Snapshots, which have
+`conflation_key()` and `absorb(older)`, wait once per type and key: a newer one takes the older one's place. A closed
+inbox accepts nothing more, and what it held or is offered becomes a dead letter, or for an ask `ActorGone`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+from pykka._envelope import Envelope
+
+from vortex.runtime.control import Fail
+from vortex.runtime.errors import ActorGone, InboxOverflow
+
+Parcel: TypeAlias = Envelope[Any]
+ORDERED_LIMIT = 10_000
+ORDERED_RUN = 64
+"""Ordered messages in a row after which one waiting snapshot is served."""
+
+
+class LeaveLoop(BaseException):
+    """Raised by `get`, which stands outside pykka's try: leaves its loop without stopping the actor."""
+
+
+@cache
+def lane_of(message_type: object) -> Literal["control", "ordered", "conflated"]:
+    """Where messages of a type wait."""
+    if getattr(message_type, "urgent", False) is True:
+        return "control"
+    return "conflated" if hasattr(message_type, "conflation_key") and hasattr(message_type, "absorb") else "ordered"
+
+
+class Inbox:
+    """`get` waits for a message; a dispatcher without a thread per actor overrides it and `_wake`."""
+
+    on_dead: Callable[[object], object]
+    """Told every message that becomes a dead letter; set before the first put."""
+
+    def __init__(self) -> None:
+        self.superseded = 0
+        self._filled = threading.Condition(threading.Lock())
+        self._control: deque[Parcel] = deque()
+        self._ordered: deque[Parcel] = deque()
+        self._conflated: OrderedDict[Hashable, Parcel] = OrderedDict()
+        self._run = 0
+        self._closed = self._broken = False
+
+    def put(self, parcel: Parcel, /) -> None:
+        with self._filled:
+            refused = self._closed
+            if not refused:
+                try:
+                    self._accept(parcel)
+                except Exception as error:  # noqa: BLE001  # the receiver answers for its lanes, not the sender
+                    refused = True
+                    self._break(error)
+                self._wake()
+        if refused:
+            self._refuse(parcel)
+
+    def get(self) -> Parcel:
+        with self._filled:
+            while (parcel := self._take()) is None:
+                if self._closed:
+                    raise LeaveLoop
+                self._filled.wait()
+            return parcel
+
+    def empty(self) -> bool:
+        return not len(self)
+
+    def __len__(self) -> int:
+        return len(self._control) + len(self._ordered) + len(self._conflated)
+
+    def close(self) -> None:
+        """Accept nothing from now on and refuse what waits. May be repeated."""
+        with self._filled:
+            self._closed = True
+            waiting = [*self._control, *self._ordered, *self._conflated.values()]
+            for lane in (self._control, self._ordered, self._conflated):
+                lane.clear()
+            self._wake()
+        for parcel in waiting:
+            self._refuse(parcel)
+
+    def _wake(self) -> None:
+        """There is something to do; the lock is held."""
+        self._filled.notify()
+
+    def _accept(self, parcel: Parcel) -> None:
+        message = parcel.message
+        lane = lane_of(message.__class__)
+        if lane == "control":
+            self._control.append(parcel)
+        elif lane == "ordered" or parcel.reply_to is not None:  # an ask must not be superseded
+            if len(self._ordered) >= ORDERED_LIMIT:
+                raise InboxOverflow(f"{ORDERED_LIMIT} messages wait, the next is a {type(message).__name__}")
+            self._ordered.append(parcel)
+        else:
+            key = (type(message), message.conflation_key())
+            if key in self._conflated:
+                parcel.message = message.absorb(self._conflated[key].message)
+                self.superseded += 1
+            self._conflated[key] = parcel
+
+    def _break(self, error: Exception) -> None:
+        if not self._broken:  # once: a stuck actor must not collect these instead
+            self._broken = True
+            self._control.append(Envelope(Fail(error)))
+
+    def _take(self) -> Parcel | None:
+        if self._control:
+            return self._control.popleft()
+        if self._ordered and (self._run < ORDERED_RUN or not self._conflated):
+            self._run += 1
+            return self._ordered.popleft()
+        self._run = 0
+        return self._conflated.popitem(last=False)[1] if self._conflated else None
+
+    def _refuse(self, parcel: Parcel) -> None:
+        if parcel.reply_to is None:
+            self.on_dead(parcel.message)
+        else:
+            parcel.reply_to.set_exception((ActorGone, ActorGone("stopped before it came to the message"), None))

@@ -1,0 +1,199 @@
+"""one_for_one: a child that crashes is started again, alone, until crashes come too fast.
+
+Nothing here waits. Children start one after another, each after the acknowledgement of the one before, and stop in
+reverse order; every step is a message. The supervisor itself is ready as soon as it began to start its children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from msgspec import Struct
+
+from vortex.runtime.actor import Actor, ChildSpec, Handler
+from vortex.runtime.address import ActorState, Address, logger
+from vortex.runtime.control import ChildDue, ChildEvent, ChildExited, ChildReady, Control, Stop
+from vortex.runtime.errors import ActorGone, Escalation, InboxOverflow
+from vortex.runtime.timers import Timer
+
+CHILD_EVENTS: tuple[type, ...] = (ChildReady, ChildExited, ChildDue)
+FIRST_DELAY_S = 0.1
+MAX_DELAY_S = 5.0
+HOPELESS = (InboxOverflow, MemoryError)
+"""Errors that restarting the child alone does not heal."""
+
+
+class RestartLimits(Struct, frozen=True):
+    """At most `restarts` restarts of a supervisor's children within `period_s`; one more escalates."""
+
+    restarts: int
+    period_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class _Child:
+    spec: ChildSpec
+    address: Address
+    running: bool = False
+    acknowledged: bool = False
+    stopping: bool = False
+    due: ChildDue | None = None
+    timer: Timer | None = None
+
+
+class Supervisor(Actor):
+    """Override `children` and the two hooks; when overriding `started`, call super().
+
+    When it stops or crashes it first stops its children; what it is told after a crash is dead letters.
+    """
+
+    def __init__(self, *, limits: RestartLimits, random: Random) -> None:
+        self._limits, self._random = limits, random
+        self._children: dict[str, _Child] = {}
+        self._crashes: list[tuple[float, str]] = []
+        self._leaving = False
+        self._cause: BaseException | None = None
+
+    def children(self) -> Sequence[ChildSpec]:
+        """The children to start with, in order."""
+        return ()
+
+    def child_started(self, name: str, address: Address) -> None:
+        """Called after every start and restart of a child, once it is ready."""
+
+    def child_failed(self, name: str, error: BaseException, generation: int) -> None:
+        """Called after every crash and failed start of a child, before it is started again."""
+
+    def child(self, name: str) -> Address:
+        """The address of a child. Raises KeyError."""
+        return self._children[name].address
+
+    def start_child(self, spec: ChildSpec) -> Address:
+        """Start one more child when the others have been started. Raises ValueError when the name is taken."""
+        if spec.name in self._children:
+            raise ValueError(f"{self.context.path} already has a child {spec.name}")
+        self._children[spec.name] = _Child(spec=spec, address=self.context.child_address(spec.name))
+        self._start_next()
+        return self.child(spec.name)
+
+    def stop_child(self, name: str) -> None:
+        """Stop a child for good. Raises KeyError."""
+        self._stop(self._children[name])
+        self._start_next()
+
+    def started(self) -> None:
+        for spec in self.children():
+            self.start_child(spec)
+
+    def receive(self, message: object) -> object:
+        usable = self._cause is None or isinstance(message, Control)
+        return super().receive(message) if usable else self.context.address.refuse(message)
+
+    def leave(self, error: BaseException | None) -> None:
+        self._leaving, self._cause = True, self._cause or error
+        while self._children:
+            last = next(reversed(self._children.values()))
+            self._stop(last)
+            if last.running:
+                return
+        super().leave(self._cause)
+
+    def _control_handlers(self) -> Mapping[type, Handler]:
+        return {**super()._control_handlers(), **dict.fromkeys(CHILD_EVENTS, self._on_child)}
+
+    def _on_child(self, event: ChildEvent) -> None:
+        child = self._children.get(event.name)
+        if child is None or child.address.generation != event.generation:
+            return  # a late report about an incarnation that has been replaced
+        if child.due is event:
+            self._due(child)
+        elif child.running and isinstance(event, ChildExited):
+            self._lost(child, event.error or ActorGone("ended without being told to"))
+        elif child.running and isinstance(event, ChildReady) and not child.stopping:
+            self._ready(child)
+
+    def _start_next(self) -> None:
+        first = next((child for child in self._children.values() if not child.acknowledged), None)
+        if first is not None and not first.running and first.due is None and not self._leaving:
+            self._spawn(first)
+
+    def _spawn(self, child: _Child) -> None:
+        child.running = True
+        self.context.spawn(child.spec)
+        self._arm(child, child.spec.ready_s)
+
+    def _ready(self, child: _Child) -> None:
+        self._disarm(child)
+        child.acknowledged = True
+        child.address.state = ActorState.READY
+        if not self._leaving:
+            self.child_started(child.spec.name, child.address)
+            self._start_next()
+
+    def _due(self, child: _Child) -> None:
+        """The delay before a restart is over, or the time that a start or stop may take."""
+        if child.running:
+            error = TimeoutError(f"{child.address.path} did not {'stop' if child.stopping else 'start'} in time")
+            logger.error("%s and is cut off", error)
+            self.context.cut_off(child.spec.name)
+            self._lost(child, error)
+        elif not self._leaving:
+            self._spawn(child)
+
+    def _lost(self, child: _Child, error: BaseException) -> None:
+        """The incarnation is over: go on stopping, or see to the next one."""
+        self._disarm(child)
+        child.running = False
+        child.address.state = ActorState.STOPPED
+        if self._leaving:
+            self.leave(None)
+        elif child.stopping:
+            self.stop_child(child.spec.name)
+        else:
+            child.address.last_error = f"{type(error).__name__}: {error}"
+            self.child_failed(child.spec.name, error, child.address.generation)
+            if self._children.get(child.spec.name) is child:  # the hook may have stopped it
+                self._replace(child, error)
+
+    def _replace(self, child: _Child, error: BaseException) -> None:
+        if child.spec.restart == "temporary":
+            self.stop_child(child.spec.name)
+            return
+        delay_s = self._delay_s(child.spec.name, error)
+        logger.info("%s starts again in %.2f s", child.address.path, delay_s)
+        child.address.restarts += 1
+        child.address.state = ActorState.RESTARTING
+        self._arm(child, delay_s) if delay_s else self._spawn(child)
+
+    def _delay_s(self, name: str, error: BaseException) -> float:
+        """Count a crash and return how long to wait; raise Escalation when there were too many."""
+        now_ms, period_ms = self.context.clock.monotonic_ms(), self._limits.period_s * 1000.0
+        self._crashes = [crash for crash in self._crashes if now_ms - crash[0] < period_ms] + [(now_ms, name)]
+        if len(self._crashes) > self._limits.restarts or isinstance(error, HOPELESS):
+            raise Escalation(f"{self.context.path} gives up on {name}: {error!r}") from error
+        before = sum(crashed == name for _, crashed in self._crashes) - 1
+        delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** (before - 1)) if before else 0.0
+        return delay_s * self._random.uniform(0.8, 1.0)
+
+    def _stop(self, child: _Child) -> None:
+        """Tell a running child to stop; forget one that does not run."""
+        if not child.running:
+            self._disarm(child)
+            child.address.state = ActorState.STOPPED
+            del self._children[child.spec.name]
+        elif not child.stopping:
+            child.stopping = True
+            child.address.tell(Stop())
+            self._arm(child, child.spec.stop_s)
+
+    def _arm(self, child: _Child, delay_s: float) -> None:
+        self._disarm(child)
+        child.due = ChildDue(child.spec.name, child.address.generation)
+        child.timer = self.context.after(delay_s * 1000.0, child.due)
+
+    def _disarm(self, child: _Child) -> None:
+        if child.timer is not None:
+            child.timer.cancel()
+        child.due = child.timer = None
