@@ -209,6 +209,10 @@ class SignalBoard:
         if kept is None or signal.ts_ms >= kept.ts_ms:
             self._newest[signal.engine] = signal
 
+    def newest(self, engine: EngineId) -> Signal | None:
+        """Return the engine's newest opinion, however old it is."""
+        return self._newest.get(engine)
+
     def evaluate(self, *, now_ms: int, epoch: int, symbol: str, decision_id: str) -> Decision:
         """Decide at `now_ms` (the exchange's clock) on the book numbered `epoch`."""
         fresh, faults = self._fresh(now_ms)

@@ -19,6 +19,8 @@ from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.view import AccountView, Cooldown, Exposure, room_of
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 
+__all__ = ["AccountLedger", "AccountView", "Denial"]
+
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -33,11 +35,8 @@ class Denial(Struct, frozen=True, kw_only=True):
 
 
 class _State(Struct, kw_only=True):
-    """Everything that must survive a restart."""
+    """Everything that must survive a restart; equity is not among it, it is observed anew."""
 
-    equity: Decimal | None = None
-    available: Decimal | None = None
-    observed_ms: int = 0
     day: int = -1
     day_start: Decimal = ZERO
     transfers: Decimal = ZERO
@@ -59,6 +58,9 @@ class AccountLedger:
     def __init__(self, params: RiskParams) -> None:
         self._params = params
         self._state = _State()
+        self._equity: Decimal | None = None
+        self._available: Decimal | None = None
+        self._observed_ms = 0
 
     # ------------------------------------------------------------------------------------------------- equity and day
 
@@ -69,7 +71,7 @@ class AccountLedger:
         profit does not release them.
         """
         state, params = self._state, self._params
-        state.equity, state.available, state.observed_ms = equity, available, now_ms
+        self._equity, self._available, self._observed_ms = equity, available, now_ms
         if now_ms // DAY_MS > state.day:
             self._start_day(now_ms // DAY_MS, equity)
         loss = -self._daily_pnl()
@@ -91,7 +93,7 @@ class AccountLedger:
 
     def _daily_pnl(self) -> Decimal:
         state = self._state
-        return ZERO if state.equity is None else state.equity - state.day_start - state.transfers
+        return ZERO if self._equity is None else self._equity - state.day_start - state.transfers
 
     # ----------------------------------------------------------------------------------------------- entries and exits
 
@@ -216,16 +218,16 @@ class AccountLedger:
         """Return the account as it stands, without what has expired."""
         state = self._state
         self._expire(now_ms)
-        known = state.equity is not None
+        known = self._equity is not None
         return AccountView(
-            ts_ms=now_ms, equity_usdt=state.equity, available_usdt=self._available(),
+            ts_ms=now_ms, equity_usdt=self._equity, available_usdt=self._free(),
             day_start_equity_usdt=state.day_start if known else None, daily_pnl_usdt=self._daily_pnl(),
             drawdown_latched=state.latched, flatten_latched=state.flatten, trades_today=self._trades(),
             exposures=dict(state.exposures), cooldowns=dict(state.cooldowns), governor_tripped=state.governor,
         )  # fmt: skip
 
     def dump(self) -> bytes:
-        """Return the whole state for the journal."""
+        """Return for the journal what must survive a restart; it changes only when something happened."""
         return msgspec.json.encode(self._state)
 
     def restore(self, body: bytes) -> None:
@@ -236,17 +238,16 @@ class AccountLedger:
         """Entries of the day, those under way included."""
         return self._state.trades_today + sum(each.trade_id is None for each in self._state.exposures.values())
 
-    def _available(self) -> Decimal | None:
+    def _free(self) -> Decimal | None:
         """What the exchange called available, less what was granted since; never more than equity less all margins."""
-        state = self._state
-        if state.equity is None:
+        if self._equity is None:
             return None
-        exposures = state.exposures.values()
-        derived = state.equity - sum((each.margin_usdt for each in exposures), ZERO)
-        if state.available is None:
+        exposures = self._state.exposures.values()
+        derived = self._equity - sum((each.margin_usdt for each in exposures), ZERO)
+        if self._available is None:
             return derived
-        unseen = (each.margin_usdt for each in exposures if each.since_ms > state.observed_ms)
-        return min(derived, state.available - sum(unseen, ZERO))
+        unseen = (each.margin_usdt for each in exposures if each.since_ms > self._observed_ms)
+        return min(derived, self._available - sum(unseen, ZERO))
 
     def _expire(self, now_ms: int) -> None:
         state, life_ms = self._state, self._params.reservation_s * SECOND_MS

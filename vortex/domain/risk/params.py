@@ -58,9 +58,7 @@ class RiskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_positions: Annotated[int, within(1, 1_000, "open positions and granted entries")] = 3
     max_same_direction: Annotated[int, within(1, 1_000, "of these in one direction")] = 2
     max_notional_usdt: Annotated[float, above(0, 1e12, "largest notional of all, USDT; for live")] | None = None
-    max_daily_loss_usdt: Annotated[float, above(0, 1e12, "day's loss ending entries, USDT; for live")] | None = (
-        None
-    )
+    max_daily_loss_usdt: Annotated[float, above(0, 1e12, "day's loss ending entries, USDT; for live")] | None = None
     max_trades_per_day: Annotated[int, within(1, 1_000_000, "entries of a UTC day; for live")] | None = None
     reservation_s: Annotated[int, within(1, 60, "life of a grant that no fill follows, s")] = 10
 
@@ -95,8 +93,9 @@ class RiskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     governor_losing_trips_per_hour: Annotated[int, within(1, 100_000, "losing trades in 1 h; one more halts all")] = 20
 
     def __post_init__(self) -> None:
-        if self.leverage_min > self.leverage_max:
-            raise ValueError(f"leverage_min {self.leverage_min} must not exceed leverage_max {self.leverage_max}")
+        for name, highest in (("leverage_max", self.leverage_max), ("leverage_high_max", self.leverage_high_max)):
+            if self.leverage_min > highest:
+                raise ValueError(f"leverage_min {self.leverage_min} must not exceed {name} {highest}")
         if self.daily_drawdown > self.hard_flatten:
             raise ValueError(f"daily_drawdown {self.daily_drawdown} must not exceed hard_flatten {self.hard_flatten}")
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from vortex.domain.market import SymbolRules
-from vortex.domain.money import floor_to
+from vortex.domain.money import ceil_to, floor_to
 from vortex.domain.order import ZERO
 
 
@@ -31,6 +31,7 @@ def fit(quantity: Decimal, caps: Mapping[str, Decimal], step_size: Decimal) -> S
     return Size(quantity=floor_to(max(ZERO, min(quantity, cap)), step_size), capped_by=name if capped else None)
 
 
-def tradable(quantity: Decimal, price: Decimal, rules: SymbolRules) -> bool:
-    """Tell whether the exchange accepts an order this small."""
-    return quantity >= rules.min_quantity and quantity * price >= rules.min_notional_usdt and quantity > 0
+def least_quantity(price: Decimal, rules: SymbolRules) -> Decimal:
+    """Return the smallest quantity above 0 that the exchange accepts at this price."""
+    by_notional = ceil_to(rules.min_notional_usdt / price, rules.step_size)
+    return max(rules.min_quantity, by_notional, rules.step_size)
