@@ -67,7 +67,7 @@ class Floor:
         self.account = account
         self.orders = {order.order_id: order for order in account.orders if order.order_id is not None}
         self.newest_order = {(order.symbol, order.client_id): order for order in self.orders.values()}
-        self.open_orders = {key: order for key, order in self.newest_order.items() if not order.status.final}
+        self.open_orders = {key: order for key, order in self.orders.items() if not order.status.final}
         self.algos = {algo.algo_id: algo for algo in account.algos if algo.algo_id is not None}
         self.newest_algo = {algo.client_id: algo for algo in self.algos.values()}
         self.open_algos: dict[str, list[SimAlgo]] = {symbol: [] for symbol in self.specs}
@@ -91,11 +91,10 @@ class Floor:
         """Move an order to a status, record it, push it."""
         order.status, order.updated_ms = status, now_ms
         order.states.append(StateChange(ts_ms=now_ms, status=status))
-        key = (order.symbol, order.client_id)
-        if status.final:
-            self.open_orders.pop(key, None)
+        if order.order_id is not None and status.final:
+            self.open_orders.pop(order.order_id, None)
         elif order.order_id is not None:
-            self.open_orders[key] = order
+            self.open_orders[order.order_id] = order
         detail = {"client_id": order.client_id, "status": status.value, "executed_qty": f"{order.executed:f}"}
         if order.code is not None:
             detail["code"] = str(order.code)

@@ -99,7 +99,8 @@ class OrderDesk:
         _check_kind(request.kind)
         check_client_id(request.client_id)
         quantity = check_quantity(spec, request.quantity)
-        if (request.symbol, request.client_id) in floor.open_orders:
+        newest = floor.newest_order.get((request.symbol, request.client_id))
+        if newest is not None and not newest.status.final:
             raise RequestRefused(-4116, "ClientOrderId is duplicated.")
         if request.reduce_only:
             reducible = floor.account.position(request.symbol).reducible(request.side)
