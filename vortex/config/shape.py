@@ -93,12 +93,25 @@ def known_keys(path: Path, wrong: str) -> str:
     node = type_at(path)
     if node is None:
         return known_keys(path[:-1], path[-1])
-    inner = bare(node)
     if wrong and type_at((*path, wrong)) is not None:
         return "a key inside that section"
-    names = [field.encode_name for field in inner.fields] if isinstance(inner, inspect.StructType) else []
-    close = difflib.get_close_matches(wrong, names, n=1)
-    return f"a known key; did you mean {close[0]}?" if close else f"a known key ({', '.join(names) or 'there is none'})"
+    close = closest(path, wrong)
+    return (
+        f"a known key; did you mean {close}?"
+        if close
+        else f"a known key ({', '.join(_names(node)) or 'there is none'})"
+    )
+
+
+def closest(path: Path, wrong: str) -> str | None:
+    """The key of a section that was probably meant."""
+    node = type_at(path)
+    return next(iter(difflib.get_close_matches(wrong, _names(node), n=1)), None) if node is not None else None
+
+
+def _names(node: inspect.Type) -> list[str]:
+    inner = bare(node)
+    return [field.encode_name for field in inner.fields] if isinstance(inner, inspect.StructType) else []
 
 
 def allowed(node: inspect.Type) -> str:
@@ -133,10 +146,13 @@ def _choices(kind: inspect.LiteralType | inspect.EnumType) -> list[str]:
 
 def _span(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.ge is not None and kind.le is not None:
-        return f" from {kind.ge} to {kind.le}"
-    low = f"at least {kind.ge}" if kind.ge is not None else f"more than {kind.gt}" if kind.gt is not None else ""
-    high = f"at most {kind.le}" if kind.le is not None else f"less than {kind.lt}" if kind.lt is not None else ""
-    return "".join(f" {part}" for part in (low, "and" if low and high else "", high) if part)
+        return f" from {_figure(kind.ge)} to {_figure(kind.le)}"
+    bounds = {"of at least": kind.ge, "above": kind.gt, "up to": kind.le, "below": kind.lt}
+    return "".join(f" {word} {_figure(bound)}" for word, bound in bounds.items() if bound is not None)
+
+
+def _figure(bound: float) -> str:
+    return f"{bound:.0f}" if bound == int(bound) else str(bound)
 
 
 def _length(kind: inspect.VarTupleType) -> str:

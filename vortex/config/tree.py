@@ -18,7 +18,8 @@ SENSITIVE = ("key", "secret", "token", "passw")
 
 def refusal(path: Path, value: object, origin: str, allowed: str) -> ConfigError:
     """The error for one value, masked when it is or may be a secret."""
-    masked = shape.is_secret(path) or (shape.type_at(path) is None and any(word in path[-1] for word in SENSITIVE))
+    known = path if shape.type_at(path) is not None else (*path[:-1], shape.closest(path[:-1], path[-1]) or "")
+    masked = shape.is_secret(known) or (known != path and any(word in path[-1] for word in SENSITIVE))
     return refused(origin, ".".join(path), MASK if masked else value, allowed)
 
 
