@@ -190,7 +190,8 @@ def _settle(inputs: _Inputs, draft: _Draft, smaller: _Draft, taken: Decimal) -> 
     return Proposal(
         side=inputs.side, entry=draft.entry, tick_size=rules.tick_size, atr15=inputs.atr15,
         targets=draft.targets, costs=draft.costs, taken=taken, depth=visible(inputs.levels),
-        least=least_quantity(draft.entry, rules), own=smaller.own, size=size, leverage_allowed=allowed, leverage=leverage,
+        least=least_quantity(draft.entry, rules), own=smaller.own, size=size,
+        leverage_allowed=allowed, leverage=leverage,
         liquidation_distance=distance, liquidation_needed=_needed(inputs, draft.entry),
         fee=inputs.fee, room=inputs.room, max_hold_s=inputs.targets.max_hold_s,
     )  # fmt: skip
