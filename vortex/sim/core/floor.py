@@ -98,6 +98,8 @@ class Floor:
         detail = {"client_id": order.client_id, "status": status.value, "executed_qty": f"{order.executed:f}"}
         if order.code is not None:
             detail["code"] = str(order.code)
+        if order.order_id is not None:
+            detail["order_id"] = str(order.order_id)
         self.record(now_ms, order.symbol, "ORDER", detail)
         if order.order_id is not None:
             self.events.append(OrderPushed(ts_ms=now_ms, order=order_copy(order), fill=fill))
@@ -113,6 +115,8 @@ class Floor:
         detail = {"client_id": algo.client_id, "type": algo.kind.value, "status": status.value}
         if algo.code is not None:
             detail["code"] = str(algo.code)
+        if algo.algo_id is not None:
+            detail["algo_id"] = str(algo.algo_id)
         self.record(now_ms, algo.symbol, "ALGO", detail)
         if algo.algo_id is not None:
             self.events.append(AlgoPushed(ts_ms=now_ms, algo=algo_copy(algo), reason=reason))

@@ -1,0 +1,202 @@
+from decimal import Decimal
+
+import pytest
+from vortex.domain.order import AlgoStatus, OrderKind, OrderSide
+from vortex.sim.core.algos import crosses
+from vortex.sim.core.exchange import ExchangeCore
+from vortex.sim.core.types import (
+    AlgoPushed,
+    CancelAlgoRequest,
+    CoreRequest,
+    FindAlgo,
+    FindOrder,
+    ListAlgos,
+    ListPositions,
+    NewAlgo,
+    SimAlgo,
+    SimOrder,
+)
+
+from tests.kit.sim_market import book, mark, trade
+from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
+
+
+def long_position(quantity: str = "0.1") -> ExchangeCore:
+    core = exchange()
+    core.execute(1, market_order(BUY, quantity, client_id="entry"))
+    core.drain()
+    return core
+
+
+def place(core: ExchangeCore, request: NewAlgo, now_ms: int = 2) -> SimAlgo:
+    answer = core.execute(now_ms, request)
+    assert isinstance(answer, SimAlgo)
+    return answer
+
+
+def find(core: ExchangeCore, client_id: str) -> SimAlgo:
+    answer = core.execute(9, FindAlgo(client_id=client_id))
+    assert isinstance(answer, SimAlgo)
+    return answer
+
+
+def statuses(core: ExchangeCore, client_id: str) -> list[str]:
+    return [state.status for state in find(core, client_id).states]
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (algo(SELL, STOP, "59000", symbol="NOPE"), -1121),
+        (algo(SELL, OrderKind.MARKET, "59000"), -1116),
+        (algo(SELL, STOP, "59000", working_type="INDEX_PRICE"), -1102),
+        (algo(SELL, STOP, "59000", client_id="x" * 37), -4015),
+        (algo(SELL, STOP, "0"), -4006),
+        (algo(SELL, STOP, "Infinity"), -1102),
+        (algo(SELL, STOP, "1E+30"), -4007),
+        (algo(SELL, STOP, "59000.05"), -4014),
+        (algo(SELL, STOP, "59000", close_position=False), -1102),
+        (algo(SELL, STOP, "59000", quantity=Decimal("0.0001"), reduce_only=True), -1111),
+        (algo(SELL, STOP, "40000", quantity=Decimal("0.002")), -4164),
+        (algo(SELL, STOP, "59000", quantity=Decimal("0.1"), close_position=True), -4137),
+        (algo(BUY, STOP, "61000"), -4509),
+        (algo(SELL, STOP, "60000"), -2021),
+        (algo(SELL, TAKE_PROFIT, "60000"), -2021),
+    ],
+    ids=str,
+)
+def test_a_conditional_order_that_breaks_a_rule_is_refused_and_stays_on_record(request_: NewAlgo, code: int) -> None:
+    core = long_position()
+    assert refused(core, request_) == code
+    rows = core.ledger(2)["algo_orders"]
+    assert [(row["algo_id"], row["status"], row["code"]) for row in rows] == [(None, "REJECTED", code)]
+    assert core.drain() == []
+    assert core.execute(3, ListAlgos()) == []
+
+
+def test_close_position_needs_a_position_to_close() -> None:
+    assert refused(exchange(), algo(SELL, STOP, "59000")) == -4509
+
+
+def test_one_close_position_order_of_a_kind_and_one_open_order_of_an_id() -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000", client_id="s"))
+    assert refused(core, algo(SELL, STOP, "58000", client_id="s2")) == -4130
+    assert refused(core, algo(SELL, TAKE_PROFIT, "61000", client_id="s")) == -4116
+    place(core, algo(SELL, TAKE_PROFIT, "61000", client_id="t"))
+    core.execute(3, CancelAlgoRequest(client_id="s"))
+    assert place(core, algo(SELL, STOP, "58000", client_id="s")).algo_id == 3
+    assert core.execute(4, ListAlgos(symbol=SYMBOL)) == [find(core, "t"), find(core, "s")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "below", "at", "above"),
+    [
+        (STOP, SELL, True, True, False),
+        (STOP, BUY, False, True, True),
+        (TAKE_PROFIT, SELL, False, True, True),
+        (TAKE_PROFIT, BUY, True, True, False),
+    ],
+)
+def test_crossing(kind: OrderKind, side: OrderSide, *, below: bool, at: bool, above: bool) -> None:
+    trigger = Decimal(100)
+    assert [crosses(kind, side, trigger, Decimal(price)) for price in (99, 100, 101)] == [below, at, above]
+
+
+def test_a_stop_closes_the_position_and_ends_the_take_profit() -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000", client_id="s"))
+    place(core, algo(SELL, TAKE_PROFIT, "61000", client_id="t"))
+    core.on_market(book(10, 589_000))
+    core.on_market(mark(10, Decimal("59000.1")))
+    assert statuses(core, "s") == ["NEW"]
+    core.drain()
+    core.on_market(mark(11, 59_000))
+    assert statuses(core, "s") == ["NEW", "TRIGGERING", "TRIGGERED", "FINISHED"]
+    assert statuses(core, "t") == ["NEW", "EXPIRED"]
+    child = core.execute(12, FindOrder(symbol=SYMBOL, order_id=find(core, "s").child_order_id))
+    assert isinstance(child, SimOrder)
+    assert (child.client_id, child.reduce_only, child.close_position, child.executed) == (
+        "s",
+        True,
+        True,
+        Decimal("0.1"),
+    )
+    assert child.quote == Decimal("5889.99")
+    assert core.execute(12, ListPositions()) == []
+    pushed = [(event.algo.client_id, event.algo.status) for event in core.drain() if isinstance(event, AlgoPushed)]
+    assert pushed == [
+        ("s", AlgoStatus.TRIGGERING),
+        ("s", AlgoStatus.TRIGGERED),
+        ("t", AlgoStatus.EXPIRED),
+        ("s", AlgoStatus.FINISHED),
+    ]
+
+
+def test_the_last_price_triggers_contract_price_orders_only() -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000", client_id="mark"))
+    place(core, algo(SELL, STOP, "59500", client_id="last", quantity=Decimal("0.05"), reduce_only=True,
+                     working_type="CONTRACT_PRICE"))  # fmt: skip
+    core.on_market(mark(3, 59_400))
+    assert statuses(core, "last") == ["NEW"]
+    core.on_market(trade(4, 589_000))
+    assert statuses(core, "last")[-1] == "FINISHED"
+    assert statuses(core, "mark") == ["NEW"]
+
+
+def test_a_market_close_ends_the_close_position_orders() -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000", client_id="s"))
+    core.execute(3, market_order(SELL, "0.05", client_id="x"))
+    assert find(core, "s").status is AlgoStatus.NEW
+    core.execute(4, market_order(SELL, "0.2", client_id="y"))  # turns round: nothing left for a SELL to close
+    assert statuses(core, "s") == ["NEW", "EXPIRED"]
+
+
+def test_a_stop_without_a_book_finishes_with_the_position_open() -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000", client_id="s"))
+    core.on_market(book(3, ASK_TICKS, lots=1))
+    core.on_market(mark(4, 58_000))
+    assert statuses(core, "s")[-1] == "FINISHED"
+    last = core.ledger(5)["timeline"][-1]
+    assert (last["position_amt"], last["stop_working"]) == ("0.075", False)
+
+
+def test_reduce_only_with_nothing_to_reduce_is_rejected_at_the_trigger() -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000", client_id="s", quantity=Decimal("0.1"), reduce_only=True))
+    core.execute(3, market_order(SELL, "0.1", client_id="x"))
+    assert find(core, "s").status is AlgoStatus.NEW
+    core.on_market(mark(4, 59_000))
+    assert statuses(core, "s") == ["NEW", "TRIGGERING", "REJECTED"]
+    assert find(core, "s").code == -2022
+
+
+def test_an_opening_stop_needs_margin_when_it_triggers() -> None:
+    core = exchange(304)
+    place(core, algo(BUY, STOP, "60500", client_id="a", quantity=Decimal("0.1")))
+    place(core, algo(BUY, STOP, "60500", client_id="b", quantity=Decimal("0.1")))
+    core.on_market(mark(4, 60_500))
+    assert statuses(core, "a")[-1] == "FINISHED"
+    assert (statuses(core, "b")[-1], find(core, "b").code) == ("REJECTED", -2019)
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (FindAlgo(client_id="?"), -2013),
+        (FindAlgo(algo_id=9), -2013),
+        (FindAlgo(), -1102),
+        (CancelAlgoRequest(client_id="?"), -2011),
+        (CancelAlgoRequest(algo_id=1), -2011),
+        (ListAlgos(symbol="NOPE"), -1121),
+    ],
+    ids=str,
+)
+def test_an_unknown_or_final_conditional_order(request_: CoreRequest, code: int) -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000"))
+    core.execute(3, CancelAlgoRequest(algo_id=1))
+    assert refused(core, request_) == code
