@@ -31,6 +31,7 @@ from vortex.domain.engines.regime import RegimeParams
 from vortex.domain.engines.sentiment import SentimentParams
 from vortex.domain.engines.technical import TechnicalParams
 from vortex.domain.engines.tick import TickParams
+from vortex.domain.position import MonitorParams
 from vortex.domain.ranges import switch
 from vortex.domain.risk.params import RiskParams
 
@@ -51,6 +52,7 @@ class SymbolConfig(Section, frozen=True, kw_only=True):
     engines: Engines = Engines()
     decision: DecisionParams = DecisionParams()
     risk: RiskParams = RiskParams()
+    monitor: MonitorParams = MonitorParams()
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class Config(Section, frozen=True, kw_only=True):
     engines: Engines = Engines()
     decision: DecisionParams = DecisionParams()
     risk: RiskParams = RiskParams()
+    monitor: MonitorParams = MonitorParams()
     hot_store: HotStore = HotStore()
     cold_store: ColdStore = ColdStore()
     control: Control = Control()
