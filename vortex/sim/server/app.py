@@ -47,7 +47,7 @@ class SimServer:
         self.options = options
         self._keeper = StateKeeper(options.state)
         saved = self._keeper.load()
-        clock = SimClock(start_ms=max(time.time_ns() // 1_000_000, saved.now_ms), speed=options.speed)
+        clock = SimClock(start_ms=max(time.time_ns() // 1_000_000, saved.course.now_ms), speed=options.speed)
         self.venue = Venue(options, open_sources(options, saved), clock, saved)
         self._rest = Rest(self.venue)
         self._control = Control(self.venue)
@@ -68,8 +68,11 @@ class SimServer:
         """Run the market and listen once every symbol can be traded. Raises OSError when the port is taken."""
         self._spawn(Pump(self.venue).run())
         self._spawn(self._keeper.run(self.venue))
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            await self.watch(self.venue.complete)
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self.watch(self.venue.complete)
+        except TimeoutError:
+            raise OSError(f"a market showed no book and mark price within {READY_TIMEOUT_S:.0f} s") from None
         await self._runner.setup()
         await web.TCPSite(self._runner, self.options.host, self.options.port).start()
         self._port = self._runner.addresses[0][1]
@@ -77,8 +80,10 @@ class SimServer:
     async def watch(self, event: asyncio.Event) -> None:
         """Wait for the event; a failure of the market or of saving the state is raised here."""
         waiting = asyncio.create_task(event.wait())
-        done, _ = await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        try:
+            done, _ = await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
         for task in done - {waiting}:
             task.result()
 
@@ -132,12 +137,13 @@ def _ignore(_outlet: Outlet, _text: str) -> None:
 def open_sources(options: SimOptions, saved: Saved) -> list[MarketSource]:
     """Open every market where the last run left it. Raises ValueError."""
     sources = [
-        parse_market(text, seed=options.seed, resume=saved.positions) for text in options.markets or DEFAULT_MARKETS
+        parse_market(text, seed=options.seed, resume=saved.course.positions)
+        for text in options.markets or DEFAULT_MARKETS
     ]
     symbols = [spec.symbol for source in sources for spec in source.specs]
     if twice := sorted({symbol for symbol in symbols if symbols.count(symbol) > 1}):
         raise ValueError(f"listed by more than one market: {', '.join(twice)}")
-    return list(sources)
+    return sources
 
 
 async def serve(server: SimServer) -> None:

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from vortex.sim.server.state import Saved, StateFile
+from vortex.sim.server.state import Course, Saved, StateFile
 from vortex.sim.server.venue import Venue
 
 SAVE_EVERY_S = 1.0
@@ -24,31 +24,27 @@ class StateKeeper:
         self._revision = -1
 
     def load(self) -> Saved:
-        return Saved() if self._file is None else self._file.load()
+        return Saved(course=Course()) if self._file is None else self._file.load()
 
     async def run(self, venue: Venue) -> None:
-        """Save what changed every second until cancelled, slower once saving takes long."""
+        """Save every second until cancelled, slower once saving takes long; the account only when it changed."""
         loop = asyncio.get_running_loop()
         while True:
             started_s = time.monotonic()
-            if self._file is not None and venue.revision != self._revision:
-                self._revision = venue.revision
-                await loop.run_in_executor(self._worker, self._file.save, snapshot(venue))
+            if self._file is not None:
+                await loop.run_in_executor(self._worker, self._file.save, self._state(venue))
             await asyncio.sleep(max(SAVE_EVERY_S, SAVE_SHARE * (time.monotonic() - started_s)))
 
     def close(self, venue: Venue) -> None:
         """Save the final state after any save under way."""
         if self._file is not None:
-            self._worker.submit(self._file.save, snapshot(venue)).result()
+            self._revision = -1  # a save that was cancelled or failed may have left the account behind
+            self._worker.submit(self._file.save, self._state(venue)).result()
             self._file.close()
         self._worker.shutdown()
 
-
-def snapshot(venue: Venue) -> Saved:
-    """The venue as it is now."""
-    return Saved(
-        account=venue.core.dump(),
-        listen_key=venue.users.key,
-        now_ms=venue.clock.now_ms(),
-        positions={symbol: at_ms for source in venue.sources for symbol, at_ms in source.position().items()},
-    )
+    def _state(self, venue: Venue) -> Saved:
+        positions = {symbol: at_ms for source in venue.sources for symbol, at_ms in source.position().items()}
+        course = Course(now_ms=venue.clock.now_ms(), positions=positions, listen_key=venue.users.key)
+        changed, self._revision = venue.revision != self._revision, venue.revision
+        return Saved(course=course, account=venue.core.dump() if changed else None)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from vortex.sim.core.types import RequestRefused
-
-CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 
 
 class Params:
@@ -66,13 +63,6 @@ class Params:
         """Rows asked for, clipped to 1..most as the exchange does."""
         value = self.optional_integer("limit")
         return default if value is None else max(1, min(value, most))
-
-    def client_id(self, name: str) -> str | None:
-        """A client's own order id. Raises -4015 when it is not of the allowed form."""
-        value = self.optional(name)
-        if value is not None and CLIENT_ID.fullmatch(value) is None:
-            raise RequestRefused(-4015, "Client order id is not valid.")
-        return value
 
 
 def _malformed(name: str) -> RequestRefused:

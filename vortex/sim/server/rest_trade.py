@@ -33,7 +33,6 @@ from vortex.sim.server.render import (
 )
 from vortex.sim.server.venue import Venue
 
-CONDITIONAL_TYPES = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
 GONE = -2011
 
 # ------------------------------------------------------------------------------------------------- ordinary orders
@@ -45,8 +44,8 @@ async def place_order(venue: Venue, params: Params) -> Json:
     request = NewOrder(
         symbol=params.text("symbol"),
         side=_side(params),
-        kind=_order_kind(params),
-        client_id=params.client_id("newClientOrderId") or _invented_id(),
+        kind=params.text("type"),
+        client_id=params.optional("newClientOrderId") or _invented_id(),
         quantity=params.optional_decimal("quantity"),
         reduce_only=params.flag("reduceOnly"),
     )
@@ -58,15 +57,23 @@ async def place_order(venue: Venue, params: Params) -> Json:
 
 async def find_order(venue: Venue, params: Params) -> Json:
     """GET order."""
-    symbol, order_id, client_id = _order_ids(params)
-    order = await venue.ask(FindOrder(symbol=symbol, order_id=order_id, client_id=client_id), SimOrder)
+    request = FindOrder(
+        symbol=params.text("symbol"),
+        order_id=params.optional_integer("orderId"),
+        client_id=params.optional("origClientOrderId"),
+    )
+    order = await venue.ask(request, SimOrder)
     return order_json(order, venue.clock.offset_ms)
 
 
 async def cancel_order(venue: Venue, params: Params) -> Json:
     """DELETE order."""
-    symbol, order_id, client_id = _order_ids(params)
-    order = await venue.ask(CancelOrderRequest(symbol=symbol, order_id=order_id, client_id=client_id), SimOrder)
+    request = CancelOrderRequest(
+        symbol=params.text("symbol"),
+        order_id=params.optional_integer("orderId"),
+        client_id=params.optional("origClientOrderId"),
+    )
+    order = await venue.ask(request, SimOrder)
     return order_json(order, venue.clock.offset_ms)
 
 
@@ -111,7 +118,7 @@ async def place_algo(venue: Venue, params: Params) -> Json:
         symbol=params.text("symbol"),
         side=_side(params),
         kind=_algo_kind(params),
-        client_id=params.client_id("clientAlgoId") or _invented_id(),
+        client_id=params.optional("clientAlgoId") or _invented_id(),
         trigger_price=params.decimal("triggerPrice"),
         quantity=params.optional_decimal("quantity"),
         close_position=params.flag("closePosition"),
@@ -123,14 +130,14 @@ async def place_algo(venue: Venue, params: Params) -> Json:
 
 async def find_algo(venue: Venue, params: Params) -> Json:
     """GET algoOrder."""
-    algo_id, client_id = _algo_ids(params)
-    return _algo_json(venue, await venue.ask(FindAlgo(algo_id=algo_id, client_id=client_id), SimAlgo))
+    request = FindAlgo(algo_id=params.optional_integer("algoId"), client_id=params.optional("clientAlgoId"))
+    return _algo_json(venue, await venue.ask(request, SimAlgo))
 
 
 async def cancel_algo(venue: Venue, params: Params) -> Json:
     """DELETE algoOrder."""
-    algo_id, client_id = _algo_ids(params)
-    algo = await venue.ask(CancelAlgoRequest(algo_id=algo_id, client_id=client_id), SimAlgo)
+    request = CancelAlgoRequest(algo_id=params.optional_integer("algoId"), client_id=params.optional("clientAlgoId"))
+    algo = await venue.ask(request, SimAlgo)
     return {"algoId": algo.algo_id, "clientAlgoId": algo.client_id, "code": "200", "msg": "success"}
 
 
@@ -165,21 +172,6 @@ def _algo_json(venue: Venue, algo: SimAlgo) -> Json:
     return algo_json(algo, child, venue.clock.offset_ms)
 
 
-def _order_ids(params: Params) -> tuple[str, int | None, str | None]:
-    symbol, order_id = params.text("symbol"), params.optional_integer("orderId")
-    client_id = params.optional("origClientOrderId")
-    if order_id is None and client_id is None:
-        raise RequestRefused(-1102, "Either orderId or origClientOrderId must be sent.")
-    return symbol, order_id, client_id
-
-
-def _algo_ids(params: Params) -> tuple[int | None, str | None]:
-    algo_id, client_id = params.optional_integer("algoId"), params.optional("clientAlgoId")
-    if algo_id is None and client_id is None:
-        raise RequestRefused(-1102, "Either algoId or clientAlgoId must be sent.")
-    return algo_id, client_id
-
-
 def _side(params: Params) -> OrderSide:
     if params.optional("positionSide") not in (None, "BOTH"):
         raise RequestRefused(-4061, "Order's position side does not match user's setting.")
@@ -187,15 +179,6 @@ def _side(params: Params) -> OrderSide:
     if side not in OrderSide.__members__:
         raise RequestRefused(-1117, "Invalid side.")
     return OrderSide(side)
-
-
-def _order_kind(params: Params) -> str:
-    kind = params.text("type")
-    if kind in CONDITIONAL_TYPES:
-        raise RequestRefused(
-            -4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
-        )
-    return kind
 
 
 def _algo_kind(params: Params) -> OrderKind:

@@ -51,10 +51,10 @@ class Venue:
         self.sockets = Sockets()
         self.usage = Usage()
         self.guard = Guard(key=options.key, secret=options.secret)
-        self.users = UserStream(self.find_order, saved.listen_key)
+        self.users = UserStream(self.find_order, saved.course.listen_key)
         self.users.seed(self.peek_list(ListPositions(), SimPosition))
         self.revision = 0
-        """Grows with everything that a restart must not forget."""
+        """Grows with everything that may have changed the account."""
         self.wake = asyncio.Event()
         """Set when a request may have made the world's next event earlier."""
         self.complete = asyncio.Event()
@@ -68,7 +68,6 @@ class Venue:
         reply: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def answered(answer: Answer | RequestRefused) -> None:
-            self.revision += 1
             if reply.cancelled():  # the client went away: the request was executed all the same
                 return
             if isinstance(answer, RequestRefused):

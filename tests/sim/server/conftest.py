@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sim.server.kit import Client, Running, options_of, running, short_capture
+
+
+@pytest.fixture(scope="session")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return short_capture(tmp_path_factory.mktemp("capture"))
+
+
+@pytest.fixture(scope="session")
+def exchange(capture: Path) -> Iterator[Running]:
+    """One exchange for all tests that leave it as they found it."""
+    with running(options_of(capture)) as server:
+        yield server
+
+
+@pytest.fixture
+def client(exchange: Running) -> Iterator[Client]:
+    """A client whose account is flat before and after the test."""
+    yield exchange.client
+    exchange.client.flatten()
