@@ -55,7 +55,7 @@ class SimulatorClock:
             msgspec.MsgspecError: When it answers something else than a clock.
         """
         sent_s = time.monotonic()
-        answer = _get(url, "/sim/v1/clock", timeout_s)
+        answer = get(url, "/sim/v1/clock", timeout_s)
         reading = msgspec.json.decode(answer, type=_Reading)
         halfway_ms = (time.monotonic() - sent_s) / 2.0 * _MS_PER_S * reading.speed
         return cls(reading.now_ms + halfway_ms, reading.speed)
@@ -82,7 +82,8 @@ class _Reading(msgspec.Struct):
     speed: float
 
 
-def _get(url: str, path: str, timeout_s: float) -> bytes:
+def get(url: str, path: str, timeout_s: float = 5.0) -> bytes:
+    """Fetch from the simulator's own interface. Raises OSError when it cannot be reached in time."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     try:

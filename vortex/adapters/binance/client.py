@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from ccxt.async_support.binanceusdm import binanceusdm
 from msgspec import Struct
@@ -63,7 +64,7 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
         self._hosts.check(url)
         reply = await super().fetch(url, method, headers, body)
         if not isinstance(reply, dict | list):
-            raise MalformedReply(f"{method} {url}: HTTP 200 without a JSON answer")
+            raise MalformedReply(f"{method} {urlsplit(url).path}: HTTP 200 without a JSON answer")
         return reply
 
     def handle_errors(
@@ -78,7 +79,7 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
             return
         text = str(answer.get("msg") or reason)
         wait = _whole(lowered.get("retry-after"))
-        raise ApiError(code, number, f"{text} ({method} {url})", None if wait is None else float(wait))
+        raise ApiError(code, number, f"{text} ({method} {urlsplit(url).path})", None if wait is None else float(wait))
 
 
 def _settings() -> dict[str, Any]:

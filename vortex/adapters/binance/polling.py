@@ -135,6 +135,7 @@ class Polling:
         interest = await self._public.open_interest(symbol)
         return {
             "funding_rate": funding.value,
+            "funding_interval_h": await self._public.funding_interval_h(symbol),
             "funding_ms": funding.ts_ms,
             "open_interest": interest.value,
             "open_interest_ms": interest.ts_ms,

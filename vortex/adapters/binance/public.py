@@ -19,6 +19,9 @@ HISTORY = 100
 HOURS = 500
 """Hourly ratios the exchange gives at once: about three weeks."""
 
+USUAL_INTERVAL_H = 8
+INTERVALS_LIFE_MS = 3_600_000
+
 Crowd: TypeAlias = Literal["global", "top"]
 """All accounts counted, or the positions of the accounts with the largest margin balance."""
 
@@ -43,6 +46,8 @@ class PublicData:
     def __init__(self, hosts: Hosts, clock: Clock) -> None:
         self._client = Client(hosts, clock)
         self._clock = clock
+        self._intervals: dict[str, int] = {}
+        self._intervals_ms: float | None = None
         self.has_ratios = hosts.ratios
 
     async def history(self, symbol: str, interval: Interval, generated_before_ms: int) -> tuple[Candle, ...]:
@@ -66,6 +71,15 @@ class PublicData:
         reply = await self._client.fapiPublicGetPremiumIndex({"symbol": symbol})
         row = msgspec.convert(reply, _PremiumRow, strict=False)
         return Reading(ts_ms=row.time, value=row.last_funding_rate)
+
+    async def funding_interval_h(self, symbol: str) -> int:
+        """Hours between two settlements; the exchange lists only symbols that differ from 8, and it may list none."""
+        now_ms = self._clock.monotonic_ms()
+        if self._intervals_ms is None or now_ms - self._intervals_ms > INTERVALS_LIFE_MS:
+            rows = msgspec.convert(await self._client.fapiPublicGetFundingInfo(), list[_FundingRow], strict=False)
+            self._intervals = {row.symbol: row.funding_interval_hours for row in rows}
+            self._intervals_ms = now_ms
+        return self._intervals.get(symbol, USUAL_INTERVAL_H)
 
     async def open_interest(self, symbol: str) -> Reading:
         """Open contracts in base units."""
@@ -93,6 +107,11 @@ class _RatioRow(Struct, rename="camel"):
 class _PremiumRow(Struct, rename="camel"):
     last_funding_rate: float
     time: int
+
+
+class _FundingRow(Struct, rename="camel"):
+    symbol: str
+    funding_interval_hours: int
 
 
 class _OpenInterestRow(Struct, rename="camel"):

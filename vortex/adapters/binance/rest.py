@@ -118,7 +118,8 @@ class BinanceExchange:
             return Unknown(text=f"no answer within {timeout_ms} ms")
         except _EXPECTED as error:
             outcome = classify(error)
-            logger.warning("{} {}: {}", type(request).__name__, _identity(request), describe(error))
+            level = "INFO" if isinstance(outcome, Refused) else "WARNING"  # a refusal is an answer; the actor judges it
+            logger.log(level, "{} {}: {}", type(request).__name__, _identity(request), describe(error))
             if isinstance(outcome, Refused) and outcome.code == OUTSIDE_WINDOW:
                 self._track(self._loop.spawn(self._check_clock(), "clock check"))
             return outcome

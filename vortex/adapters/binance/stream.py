@@ -121,6 +121,9 @@ class Stream:
         try:
             self._on_up()
             await transport.wait_disconnected()
+        except asyncio.CancelledError:
+            self._why = "stopped"
+            raise
         finally:
             self._transport = None
             transport.disconnect(graceful=False)

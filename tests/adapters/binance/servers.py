@@ -1,0 +1,146 @@
+"""Servers on real ports, each in a thread of its own: the simulator, and one that misbehaves as told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias, TypeVar
+
+from aiohttp import WSMsgType, web
+from vortex.sim.server.app import SimServer
+from vortex.sim.server.options import SimOptions
+
+T = TypeVar("T")
+TIMEOUT_S = 20.0
+MARKET = ("btcusdt_20240808.gz", "ETHUSDT,SOLUSDT=ethusdt_20240808.gz")
+Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class LoopThread:
+    """An asyncio loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(TIMEOUT_S)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(TIMEOUT_S)
+        self._loop.close()
+
+
+class Simulator:
+    """One exchange that can be stopped and started again on the same port."""
+
+    def __init__(self) -> None:
+        self._thread = LoopThread()
+        self._server: SimServer | None = None
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._server = self._thread.run(self._start())
+        self.port = int(self._server.url.rpartition(":")[2])
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._thread.run(self._server.stop())
+            self._server = None
+
+    def close(self) -> None:
+        self.stop()
+        self._thread.close()
+
+    def unknown_paths(self) -> dict[str, int]:
+        assert self._server is not None
+        return dict(self._server.venue.usage.unknown)
+
+    async def _start(self) -> SimServer:
+        server = SimServer(SimOptions(markets=MARKET, port=self.port))
+        await server.start()
+        return server
+
+
+class ScriptedServer:
+    """Answers HTTP as `answer` says, accepts every stream and sends on them what a test pushes."""
+
+    def __init__(self) -> None:
+        self._thread = LoopThread()
+        self._sockets: list[web.WebSocketResponse] = []
+        self._changed = threading.Condition()
+        self.answer: Answer | None = None
+        self.opened: list[str] = []
+        self.commands: list[str] = []
+        self._runner = self._thread.run(self._start())
+        self.port = int(self._runner.addresses[0][1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def push(self, frame: str) -> None:
+        """Send a frame on every open stream."""
+
+        async def send() -> None:
+            for socket in self._sockets:
+                await socket.send_str(frame)
+
+        self._thread.run(send())
+
+    def drop(self) -> None:
+        """Cut every stream."""
+
+        async def cut() -> None:
+            for socket in tuple(self._sockets):
+                await socket.close(code=1001)
+
+        self._thread.run(cut())
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until streams or commands are as the test needs them."""
+        with self._changed:
+            assert self._changed.wait_for(condition, TIMEOUT_S), (self.opened, self.commands)
+
+    def close(self) -> None:
+        self._thread.run(self._runner.cleanup())
+        self._thread.close()
+
+    async def _start(self) -> web.AppRunner:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._stream(request)
+        if self.answer is None:
+            return web.json_response({"code": -5000, "msg": "no script"}, status=404)
+        return await self.answer(request)
+
+    async def _stream(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets.append(socket)
+        self._note(self.opened, request.path_qs)
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                self._note(self.commands, message.data)
+        self._sockets.remove(socket)
+        return socket
+
+    def _note(self, notes: list[str], text: str) -> None:
+        with self._changed:
+            notes.append(text)
+            self._changed.notify_all()
