@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,8 +26,6 @@ from vortex.messages import (
 )
 from vortex.ports import Journal
 from vortex.runtime import Actor
-
-log = logging.getLogger(__name__)
 
 TICK_MS = 1_000
 _KIND = "account"

@@ -5,11 +5,11 @@ The book is the clock: E1 answers every book it handles, that answer triggers an
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from loguru import logger
 from msgspec import Struct
 
 from vortex.actors.rejecting import Rejector
@@ -41,8 +41,6 @@ from vortex.messages import (
 )
 from vortex.ports import Ids
 from vortex.runtime import Actor
-
-log = logging.getLogger(__name__)
 
 CADENCE_MS = 150
 PENDING_MS = 10_000
@@ -167,7 +165,7 @@ class DecisionActor(Actor):
         self.context.after(CADENCE_MS, cadence)
         now_ms = self.context.clock.now_ms()
         if self._pending is not None and now_ms - self._pending_since_ms > PENDING_MS:
-            log.warning("%s: no answer to the entry within %d ms", self._symbol, PENDING_MS)
+            logger.warning("{}: no answer to the entry within {} ms", self._symbol, PENDING_MS)
             self._pending = None  # the exchange actor is the truth: it refuses an entry while the last one is unclear
         if now_ms - self._evaluated_ms >= CADENCE_MS:
             self._evaluate()
@@ -236,7 +234,7 @@ class DecisionActor(Actor):
     def _on_granted(self, message: RiskGranted) -> None:
         if self._pending != message.plan:
             return  # an answer that came after we stopped waiting; the reservation expires by itself
-        log.info("%s: enter %s %s", self._symbol, message.plan.side, message.plan.quantity)
+        logger.info("{}: enter {} {}", self._symbol, message.plan.side, message.plan.quantity)
         self._exchange.tell(OpenPosition(plan=message.plan))
 
     def _on_denied(self, message: RiskDenied) -> None:

@@ -8,12 +8,12 @@ without asking anyone, also while the symbol's own actors are down.
 from __future__ import annotations
 
 import itertools
-import logging
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from loguru import logger
 from msgspec import Struct
 
 from vortex.actors.order_journal import OrderJournal
@@ -48,8 +48,6 @@ from vortex.messages import (
 )
 from vortex.ports import Exchange, Journal
 from vortex.runtime import Actor
-
-log = logging.getLogger(__name__)
 
 TICK_MS = 100
 ACCOUNT_EVERY_MS = 5_000
@@ -103,7 +101,7 @@ class ExchangeActor(Actor):
         """Find again what was under way, then listen: a trade is guarded before its symbol's actors ask for it."""
         self._epoch = self._journal.next_epoch(self._now_ms())
         for symbol, bracket in self._journal.load().items():
-            log.info("%s: trade %s found under way in the journal", symbol, bracket.trade_id)
+            logger.info("{}: trade {} found under way in the journal", symbol, bracket.trade_id)
             self._seats[symbol] = self._seat(symbol, bracket)
         self._port.start(self.context.address)
         self.context.after(0, _Tick())
@@ -144,7 +142,7 @@ class ExchangeActor(Actor):
         name = f"vortex7:{self._account_name}:{plan.symbol}:{ids[OrderRole.ENTRY]}"
         trade_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
         if not seat.desk.free:
-            log.warning("%s: entry refused, the symbol is not free", plan.symbol)
+            logger.warning("{}: entry refused, the symbol is not free", plan.symbol)
             reason = CloseReason.ORDER_REJECTED
             seat.refuse(EntryFailed(trade_id=trade_id, plan=plan, reason=reason, detail="not free", ts_ms=now_ms))
             return
@@ -152,7 +150,7 @@ class ExchangeActor(Actor):
         self._settle(seat)
 
     def _on_close(self, message: ClosePosition) -> None:
-        log.info("%s: close %s, %s", message.symbol, message.trade_id, message.reason)
+        logger.info("{}: close {}, {}", message.symbol, message.trade_id, message.reason)
         seat = self._seats[message.symbol]
         seat.desk.close(message.trade_id, message.reason)
         self._settle(seat)
@@ -160,7 +158,7 @@ class ExchangeActor(Actor):
     def _on_replied(self, message: ExchangeReplied) -> None:
         request, outcome = message.request, message.outcome
         if not isinstance(outcome, Done):
-            log.warning("%s answered %s", request, outcome)
+            logger.warning("{} answered {}", request, outcome)
         if isinstance(request, QueryAccount):
             if isinstance(outcome, Done) and isinstance(outcome.value, AccountState):
                 self._account.tell(outcome.value)
@@ -171,7 +169,7 @@ class ExchangeActor(Actor):
             self._settle(seat)
 
     def _on_report(self, report: OrderReport | AlgoReport) -> None:
-        log.info("%s: order %s is %s", report.symbol, report.client_id, report.status)
+        logger.info("{}: order {} is {}", report.symbol, report.client_id, report.status)
         seat = self._seats.get(report.symbol)
         if seat is not None:
             seat.desk.on_report(report, self._now_ms())
@@ -181,7 +179,7 @@ class ExchangeActor(Actor):
         self._account_asked_ms = 0  # money moved: ask at the next tick
 
     def _on_user_stream(self, message: UserStreamChanged) -> None:
-        log.info("user stream %s %s", "up" if message.up else "down", message.detail)
+        logger.info("user stream {} {}", "up" if message.up else "down", message.detail)
         self._user_stream_ms = message.ts_ms if message.up else None
         for seat in self._seats.values():
             seat.desk.distrust()
@@ -230,5 +228,5 @@ class ExchangeActor(Actor):
             seat.settle()
             if isinstance(request, PlaceOrder):
                 self._order_times_ms.append(now_ms)
-                log.info("%s: send %s %s %s", request.symbol, request.client_id, request.side, request.kind)
+                logger.info("{}: send {} {} {}", request.symbol, request.client_id, request.side, request.kind)
             self._port.send(request, TIMEOUT_MS[lane])

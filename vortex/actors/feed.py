@@ -83,21 +83,21 @@ class FeedActor(Actor):
 
     def __init__(self, *, feed: MarketFeed, table: SubscriptionTable) -> None:
         self._feed = feed
-        self._table = table
+        self._subscriptions = table
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {Subscribe: self._on_subscribe, Unsubscribe: self._on_unsubscribe, GetFeedAges: self._on_get}
 
     def started(self) -> None:
-        self._feed.start(self._table)
-        for symbol in self._table.symbols:
+        self._feed.start(self._subscriptions)
+        for symbol in self._subscriptions.symbols:
             self._feed.subscribe(symbol)
 
     def stopping(self) -> None:
         self._feed.stop()
 
     def _on_subscribe(self, message: Subscribe) -> None:
-        self._table.add(message)
+        self._subscriptions.add(message)
         self._feed.subscribe(message.symbol)
         if CandleHistory in message.values:
             self._feed.request_history(message.symbol, "1m")
@@ -105,7 +105,7 @@ class FeedActor(Actor):
 
     def _on_unsubscribe(self, message: Unsubscribe) -> None:
         self._feed.unsubscribe(message.symbol)
-        self._table.remove(message.symbol)
+        self._subscriptions.remove(message.symbol)
 
     def _on_get(self, _message: GetFeedAges) -> dict[str, dict[str, int | None]]:
-        return self._table.heard()
+        return self._subscriptions.heard()

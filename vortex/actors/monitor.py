@@ -5,11 +5,11 @@ The stop on the exchange is the first line, this the second: it looks at every b
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.market import Book, MarkPrice
@@ -29,8 +29,6 @@ from vortex.messages import (
     SymbolReconciled,
 )
 from vortex.runtime import Actor
-
-log = logging.getLogger(__name__)
 
 LOOK_MS = 2_000
 
@@ -132,14 +130,14 @@ class MonitorActor(Actor):
             reason=message.reason,
             funding_usdt=message.funding_usdt,
         )
-        log.info("%s closed %s: %s, net %s USDT", self._symbol, row.id, row.close_reason, row.pnl_net_usdt)
+        logger.info("{} closed {}: {}, net {} USDT", self._symbol, row.id, row.close_reason, row.pnl_net_usdt)
         self._storage.tell(RecordTrade(row=row))
         if self._trade is not None and self._trade.trade_id == message.trade.trade_id:
             self._trade = None
         self._mirror()
 
     def _on_failed(self, message: EntryFailed) -> None:
-        log.warning("%s entry %s failed: %s", self._symbol, message.trade_id, message.detail)
+        logger.warning("{} entry {} failed: {}", self._symbol, message.trade_id, message.detail)
         row = failed_row(
             message.plan, self._labels, trade_id=message.trade_id, reason=message.reason, ts_ms=message.ts_ms
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from decimal import Decimal
+
+from loguru import logger
 
 from vortex.domain.decision import Decision
 from vortex.domain.pnl import RowLabels
@@ -12,8 +13,6 @@ from vortex.domain.risk.gates import RiskVerdict, rejection_details
 from vortex.domain.trade import RejectionRow
 from vortex.messages import Recipient, RecordRejection, RiskDenied
 from vortex.ports import Ids
-
-log = logging.getLogger(__name__)
 
 
 class Rejector:
@@ -47,7 +46,7 @@ class Rejector:
         count = self._throttle.offer(side, strategy, code, now_ms)
         if count is None:
             return
-        log.info("%s: %s %s rejected: %s", decision.symbol, strategy, side, code)
+        logger.info("{}: {} {} rejected: {}", decision.symbol, strategy, side, code)
         row = RejectionRow(
             id=self._ids.uuid(),
             symbol=decision.symbol,

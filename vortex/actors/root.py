@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
+from loguru import logger
+
 from vortex.messages import PeerStarted, Shutdown
 from vortex.runtime import Address, ChildSpec, RestartLimits, Supervisor
-
-log = logging.getLogger(__name__)
 
 SHARED = ("hot_store", "storage", "exchange", "account", "feed")
 """The shared actors in order of start."""
@@ -41,7 +40,7 @@ class RootSupervisor(Supervisor):
             symbol.tell(PeerStarted(name=name))
 
     def child_failed(self, name: str, error: BaseException, generation: int) -> None:
-        log.warning("%s generation %d crashed: %r", name, generation, error)
+        logger.warning("{} generation {} crashed: {!r}", name, generation, error)
 
     def _on_shutdown(self, message: Shutdown) -> None:
         for symbol in self._symbols.values():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+
+from loguru import logger
 
 from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.domain.desk import Desk
@@ -21,8 +22,6 @@ from vortex.messages import (
     RegisterSymbol,
     SymbolReconciled,
 )
-
-log = logging.getLogger(__name__)
 
 
 class Seat:
@@ -79,7 +78,7 @@ class Seat:
     def _tell_notice(self, notice: Notice) -> None:
         match notice:
             case Opened():
-                log.info("%s opened: %s", self.desk.symbol, notice.trade.trade_id)
+                logger.info("{} opened: {}", self.desk.symbol, notice.trade.trade_id)
                 self.tell(PositionOpened(trade=notice.trade))
             case ProtectionChanged():
                 self._tell_protection(notice)
@@ -91,11 +90,11 @@ class Seat:
             case Reconciled():
                 self._tell_reconciled()
             case Foreign():
-                log.warning("%s: a position of %s is not ours", self.desk.symbol, notice.amount)
+                logger.warning("{}: a position of {} is not ours", self.desk.symbol, notice.amount)
                 self.gate(Gate.EXCHANGE, f"a position of {notice.amount} is not ours" if notice.amount else None)
 
     def _tell_protection(self, notice: ProtectionChanged) -> None:
-        log.info("%s %s: protected %s", self.desk.symbol, notice.trade_id, notice.protected)
+        logger.info("{} {}: protected {}", self.desk.symbol, notice.trade_id, notice.protected)
         message = PositionProtected(symbol=self.desk.symbol, trade_id=notice.trade_id, protected=notice.protected)
         if self._listeners is not None:
             self._listeners.monitor.tell(message)

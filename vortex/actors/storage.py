@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.trade import TradeStatus
 from vortex.messages import GetOutbox, OutboxStatus, Recipient, RecordRejection, RecordTrade, TradeRecorded
 from vortex.ports import ColdStore, Outbox
 from vortex.runtime import Actor
-
-log = logging.getLogger(__name__)
 
 DRAIN_SOON_MS = 50
 RETRY_FIRST_MS = 500
@@ -57,12 +55,12 @@ class StorageActor(Actor):
             pass
         waiting = self._outbox.status().pending
         if waiting:
-            log.warning("%d rows wait for the cold store and will be sent on the next start", waiting)
+            logger.warning("{} rows wait for the cold store and will be sent on the next start", waiting)
 
     def _on_trade(self, message: RecordTrade) -> None:
         row = message.row
         self._outbox.append(row)
-        log.info("%s: trade %s is %s %s", row.symbol, row.id, row.status, row.close_reason or "")
+        logger.info("{}: trade {} is {} {}", row.symbol, row.id, row.status, row.close_reason or "")
         if row.status is not TradeStatus.OPEN:
             self._exchange.tell(TradeRecorded(trade_id=row.id))
         self._drain_in(DRAIN_SOON_MS)
@@ -90,7 +88,7 @@ class StorageActor(Actor):
             drained = self._outbox.drain(self._store)
         except OSError as error:
             self._retry_ms = min(self._retry_ms * 2, RETRY_MOST_MS)
-            log.warning("the cold store does not take rows, next try in %d ms: %s", self._retry_ms, error)
+            logger.warning("the cold store does not take rows, next try in {} ms: {}", self._retry_ms, error)
             self._drain_in(self._retry_ms)
             return False
         self._retry_ms = RETRY_FIRST_MS

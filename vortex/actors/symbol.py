@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
+from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.market import Book, MarkPrice
@@ -25,8 +25,6 @@ from vortex.messages import (
     SymbolStatus,
 )
 from vortex.runtime import Address, ChildSpec, RestartLimits, Supervisor
-
-log = logging.getLogger(__name__)
 
 DECISION, MONITOR = "decision", "monitor"
 
@@ -106,7 +104,7 @@ class SymbolSupervisor(Supervisor):
 
     def child_failed(self, name: str, error: BaseException, generation: int) -> None:
         """Close the gate of what is gone; a missing engine is seen by the decision itself."""
-        log.warning("%s/%s generation %d crashed: %r", self._symbol, name, generation, error)
+        logger.warning("{}/{} generation {} crashed: {!r}", self._symbol, name, generation, error)
         self._started.discard(name)
         if name == MONITOR:
             self._close(Gate.MONITOR, f"restarting after {type(error).__name__}")
@@ -140,14 +138,14 @@ class SymbolSupervisor(Supervisor):
     def _on_gate_closed(self, message: GateClosed) -> None:
         kept = self._gates.setdefault(message.gate, message)
         if kept is message:
-            log.info("%s: gate %s closed, %s", self._symbol, message.gate, message.detail)
+            logger.info("{}: gate {} closed, {}", self._symbol, message.gate, message.detail)
         self._tell_decision(kept)
 
     def _on_gate_opened(self, message: GateOpened) -> None:
         if message.gate is Gate.ENGINES:
             self._was_ready = True
         if self._gates.pop(message.gate, None) is not None:
-            log.info("%s: gate %s opened", self._symbol, message.gate)
+            logger.info("{}: gate {} opened", self._symbol, message.gate)
         self._tell_decision(message)
 
     def _on_shutdown(self, message: Shutdown) -> None:

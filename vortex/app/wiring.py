@@ -37,12 +37,12 @@ AddressOf = Callable[[str], Address]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything outside the actors, ready to use."""
+    """Everything outside the actors; exchange and feed are made anew for every incarnation of their actor."""
 
     clock: Clock
     ids: Ids
-    exchange: Exchange
-    feed: MarketFeed
+    exchange: Callable[[], Exchange]
+    feed: Callable[[], MarketFeed]
     hot_store: HotStore
     cold_store: ColdStore
     journal: Journal
@@ -83,10 +83,10 @@ class Wiring:
             ChildSpec("storage", lambda: StorageActor(outbox=ports.outbox, store=ports.cold_store, exchange=exchange)),
             ChildSpec(
                 "exchange",
-                lambda: ExchangeActor(port=ports.exchange, journal=ports.journal, account=account, account_name=name),
+                lambda: ExchangeActor(port=ports.exchange(), journal=ports.journal, account=account, account_name=name),
             ),
             ChildSpec("account", lambda: AccountActor(params=config.risk, journal=ports.journal, account_name=name)),
-            ChildSpec("feed", lambda: FeedActor(feed=ports.feed, table=self.table)),
+            ChildSpec("feed", lambda: FeedActor(feed=ports.feed(), table=self.table)),
         )
         peers = Peers(
             exchange=exchange,

@@ -1,0 +1,222 @@
+"""The life of one running system: claim the data directory, connect, start the actors, wait, stop in reverse."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from random import Random
+from types import FrameType
+
+from loguru import logger
+
+from vortex.actors.feed import SubscriptionTable
+from vortex.adapters.clock import UuidIds
+from vortex.adapters.memory import MemoryHotStore
+from vortex.adapters.sqlite.cold_store import SqliteColdStore
+from vortex.adapters.sqlite.journal import SqliteJournal
+from vortex.adapters.sqlite.outbox import SqliteOutbox
+from vortex.app.api import Api
+from vortex.app.control import ControlServer
+from vortex.app.data_dir import DataDir, RunInfo
+from vortex.app.sim_child import SimulatorChild
+from vortex.app.status import StatusReader
+from vortex.app.venue import Venue, open_venue
+from vortex.app.wiring import Ports, Wiring
+from vortex.config import Config
+from vortex.domain.indicators.flow import BookFlow
+from vortex.domain.pnl import RowLabels
+from vortex.messages import Shutdown
+from vortex.runtime import ActorSystem, Crash, ThreadDispatcher
+
+SETTLE_S = 3.0
+STOP_S = 5.0
+POLL_S = 0.05
+INTERNAL_FAILURE = 70
+
+
+class Life:
+    """Why and when the process ends; a second signal ends it at once."""
+
+    def __init__(self, hard_exit: Callable[[int], object]) -> None:
+        self.code = 0
+        self._end = threading.Event()
+        self._hard_exit = hard_exit
+
+    def end(self, code: int, why: str) -> None:
+        """Ask for the end; the first reason decides the exit code."""
+        if not self._end.is_set():
+            self.code = code
+            logger.info("stopping: {}", why)
+            self._end.set()
+
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Stop in order; when already stopping, at once."""
+        if self._end.is_set():
+            self._hard_exit(1)
+        self.end(0, signal.Signals(number).name)
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait for the end, at most `seconds`."""
+        if not self._end.wait(seconds):
+            self.end(0, f"{seconds:g} s are over")
+
+
+def run(config: Config, life: Life, seconds: float | None = None) -> int:
+    """Run the system until it is told to end; returns the exit code.
+
+    Raises:
+        ConfigError: Something of the configuration cannot be used.
+        AlreadyRunningError: Another process uses the data directory.
+        SimulatorFailedError, OSError: The exchange cannot be reached.
+        StoreError: A database file cannot be used.
+    """
+    with ExitStack() as stack:
+        data_dir = DataDir.claim(config)
+        stack.callback(data_dir.release)
+        sim_url = _simulator(config, data_dir, life, stack)
+        venue = open_venue(config, sim_url)
+        stack.callback(venue.loop.stop)
+        venue.check_pairs(config.trading_pairs)
+        labels = RowLabels(
+            mode=config.mode,
+            account=config.account.name,
+            market_source=venue.market_source,
+            profile=config.profile,
+        )
+        logger.info("{}: {}", label_of(labels), ", ".join(config.trading_pairs))
+        ports = _ports(config, venue, data_dir, stack)
+        system = _start(config, ports, labels, life)
+        stack.callback(_stop, system, life)
+        reader = StatusReader(
+            system=system,
+            symbols=config.trading_pairs,
+            clock=venue.clock,
+            labels=labels,
+            simulated=venue.market is not None,
+            started_ms=venue.clock.now_ms(),
+        )
+        control_url = _control(config, reader, ports, system, labels, stack)
+        data_dir.write_run(_run_info(config, control_url, sim_url, venue))
+        stack.callback(_settle, system, reader)
+        life.wait(seconds)
+    return life.code
+
+
+def label_of(labels: RowLabels) -> str:
+    """The words that stand beside every output of a run, e.g. `PAPER · demo profile · recording of 2024-08-08`."""
+    return f"{labels.mode.upper()} · {labels.profile} · {labels.market_source}"
+
+
+def _simulator(config: Config, data_dir: DataDir, life: Life, stack: ExitStack) -> str | None:
+    """The simulator's address in paper mode, started as a child unless one is configured."""
+    if config.mode != "paper":
+        return None
+    if config.exchange.simulator_url:
+        return config.exchange.simulator_url
+    child = SimulatorChild(
+        config, data_dir.simulator, lambda code: life.end(INTERNAL_FAILURE, f"the simulator ended with code {code}")
+    )
+    stack.callback(child.stop)
+    return child.url
+
+
+def _ports(config: Config, venue: Venue, data_dir: DataDir, stack: ExitStack) -> Ports:
+    now_ms = venue.clock.now_ms
+    journal = SqliteJournal(data_dir.journal, now_ms)
+    stack.callback(journal.close)
+    outbox = SqliteOutbox(data_dir.journal, now_ms)
+    stack.callback(outbox.close)
+    cold_store = SqliteColdStore.open(data_dir.ledger)
+    stack.callback(cold_store.close)
+    flow = config.engines.order_flow
+    return Ports(
+        clock=venue.clock,
+        ids=UuidIds(),
+        exchange=venue.exchange,
+        feed=lambda: venue.feed(lambda: BookFlow(flow.depth, flow.decay, flow.levels)),
+        hot_store=MemoryHotStore(),
+        cold_store=cold_store,
+        journal=journal,
+        outbox=outbox,
+    )
+
+
+def _start(config: Config, ports: Ports, labels: RowLabels, life: Life) -> ActorSystem:
+    def failed(error: BaseException) -> None:
+        life.end(INTERNAL_FAILURE, f"the actor tree gave up: {error}")
+
+    system = ActorSystem(ThreadDispatcher(ports.clock), on_root_failure=failed)
+    jitter = Random()  # noqa: S311  # spreads restarts, keeps no secret
+    wiring = Wiring(config=config, ports=ports, labels=labels, random=jitter, table=SubscriptionTable())
+    system.start_root(wiring.root())
+    return system
+
+
+def _control(
+    config: Config, reader: StatusReader, ports: Ports, system: ActorSystem, labels: RowLabels, stack: ExitStack
+) -> str:
+    def crash(path: str, order: Crash) -> bool:
+        address = system.find(path)
+        if address is None:
+            return False
+        address.tell(order)
+        return True
+
+    control = config.control
+    allowed = config.chaos.enabled and config.mode != "live"
+    api = Api(
+        reader=reader,
+        store=ports.cold_store,
+        crash=crash if allowed else None,
+        token=control.token.reveal(),
+        hosts=frozenset({control.host, "127.0.0.1", "localhost", "::1"}),
+        label=label_of(labels),
+    )
+    server = ControlServer(api.app(), control.host, control.port)
+    stack.callback(server.stop)
+    logger.info("control API on {}", server.url)
+    return server.url
+
+
+def _run_info(config: Config, control_url: str, sim_url: str | None, venue: Venue) -> RunInfo:
+    return RunInfo(
+        pid=os.getpid(),
+        mode=config.mode,
+        control_url=control_url,
+        sim_url=sim_url,
+        dashboard_url=None,
+        started_ms=venue.clock.now_ms(),
+    )
+
+
+def _settle(system: ActorSystem, reader: StatusReader) -> None:
+    """Close entries at once; wait until no order is under way and every open position has its stop."""
+    root = system.find("root")
+    if root is not None:
+        root.tell(Shutdown())
+    deadline = time.monotonic() + SETTLE_S
+    status = reader.exchange()
+    while status is not None and status.unsettled and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        status = reader.exchange()
+    if status is None:
+        return
+    for symbol, trade in status.trades.items():
+        logger.warning(
+            "{} stays open: {} {}, stop at {} {}; time exits do not run while stopped",
+            symbol,
+            trade.plan.side,
+            trade.quantity,
+            trade.plan.sl_price,
+            "rests on the exchange" if trade.protected else "IS NOT CONFIRMED",
+        )
+
+
+def _stop(system: ActorSystem, life: Life) -> None:
+    if not system.stop(STOP_S):
+        logger.error("the actors did not stop within {} s", STOP_S)
+        life.code = life.code or 1

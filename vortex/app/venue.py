@@ -1,0 +1,110 @@
+"""Where a run trades: the simulator, Demo Trading or the real market, as clock, ports and the words to call it by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
+
+from vortex.adapters.binance import hosts as binance_hosts
+from vortex.adapters.binance.client import Credentials
+from vortex.adapters.binance.feed import BinanceFeed
+from vortex.adapters.binance.hosts import Hosts
+from vortex.adapters.binance.loop import NetworkLoop
+from vortex.adapters.binance.public import PublicData
+from vortex.adapters.binance.rest import BinanceExchange
+from vortex.adapters.clock import SimulatorClock, SystemClock, get
+from vortex.config import Config, ConfigError
+from vortex.domain.indicators.flow import BookFlow
+from vortex.ports import Clock
+
+PAPER = Credentials(key="paper", secret="paper")  # noqa: S106  # the simulator's public key pair
+
+
+class SimulatedMarket(Struct, frozen=True):
+    """What the simulator says of its market (`GET /sim/v1/market`)."""
+
+    label: str
+    generated_before_ms: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class Venue:
+    """One exchange and how to reach it. Adapters are made anew for every incarnation of their actor.
+
+    Attributes:
+        hosts: Where to connect.
+        clock: Its clock.
+        credentials: Our keys there.
+        market: What the simulator says of its market; None when the market is real.
+        market_source: The words that label every output of the run.
+        loop: Owns every socket.
+    """
+
+    hosts: Hosts
+    clock: Clock
+    credentials: Credentials
+    market: SimulatedMarket | None
+    market_source: str
+    loop: NetworkLoop
+    _exchange: BinanceExchange | None = field(default=None, init=False)
+    _feed: BinanceFeed | None = field(default=None, init=False)
+
+    def exchange(self) -> BinanceExchange:
+        """A fresh adapter for orders; the one before is closed first."""
+        if self._exchange is not None:
+            self._exchange.stop()
+        self._exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock)
+        return self._exchange
+
+    def feed(self, flow: Callable[[], BookFlow]) -> BinanceFeed:
+        """A fresh adapter for market data; the one before is closed first."""
+        if self._feed is not None:
+            self._feed.stop()
+        self._feed = BinanceFeed(
+            loop=self.loop,
+            hosts=self.hosts,
+            clock=self.clock,
+            public=PublicData(self.hosts, self.clock),
+            flow_factory=flow,
+            generated_before_ms=self.market.generated_before_ms if self.market is not None else {},
+            sentiment_generated=self.market is not None,
+        )
+        return self._feed
+
+    def check_pairs(self, pairs: tuple[str, ...]) -> None:
+        """Raise ConfigError for a pair that the exchange does not list, OSError when it does not answer."""
+        exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock)
+        try:
+            listed = exchange.list_symbols()
+        finally:
+            exchange.stop()
+        missing = [pair for pair in pairs if pair not in listed]
+        if missing:
+            names = ", ".join(sorted(listed)) if len(listed) <= 30 else f"{len(listed)} symbols"  # noqa: PLR2004  # fits a line
+            raise ConfigError(f"trading_pairs = {','.join(missing)}: not listed by the exchange, which has {names}")
+
+
+def open_venue(config: Config, simulator_url: str | None) -> Venue:
+    """Connect to where the mode trades.
+
+    Raises:
+        OSError: The simulator does not answer.
+        ValueError: An address that the mode must not reach.
+    """
+    loop = NetworkLoop()
+    exchange = config.exchange
+    if simulator_url is not None:
+        clock: Clock = SimulatorClock.read(simulator_url)
+        market = msgspec.json.decode(get(simulator_url, "/sim/v1/market"), type=SimulatedMarket)
+        hosts, credentials, source = binance_hosts.simulator(simulator_url), PAPER, market.label
+    else:
+        clock, market = SystemClock(), None
+        overrides = {name: url for name, url in (("rest", exchange.rest_url), ("ws", exchange.stream_url)) if url}
+        hosts = binance_hosts.demo(**overrides) if config.mode == "testnet" else binance_hosts.live(**overrides)
+        credentials = Credentials(key=exchange.api_key.reveal(), secret=exchange.secret_key.reveal())
+        source = "Binance Demo Trading" if config.mode == "testnet" else "Binance USD-M"
+    loop.start()
+    return Venue(hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop)
