@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from itertools import islice, pairwise
+from pathlib import Path
+
+import pytest
+from vortex.sim.market.sources import DEFAULT_MARKETS, SHIPPED, open_markets, parse_market
+
+from tests.sim.market import wire
+from tests.sim.market.conftest import Write
+
+START_MS = 1_760_000_012_345
+
+
+def test_default_is_the_two_shipped_captures_in_one() -> None:
+    market = open_markets([], seed=1)
+    assert [spec.symbol for spec in market.specs] == ["BTCUSDT", "ETHUSDT"]
+    assert market.label == "recording of 2024-08-08"
+    assert market.position() == {"BTCUSDT": 0, "ETHUSDT": 0}
+    events = list(islice(market.events(START_MS), 2_000))
+    assert {event.symbol for event in events} == {"BTCUSDT", "ETHUSDT"}
+    assert all(a.ts_ms <= b.ts_ms for a, b in pairwise(events))
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        assert {candle.symbol for candle in market.history(symbol, "1m", START_MS, 5)} == {symbol}
+        assert market.generated_before_ms(symbol) > START_MS
+        assert len(market.sentiment(symbol, START_MS, 300_000, 2)) == 2
+
+
+def test_path_alone_plays_the_recorded_symbol(write: Write) -> None:
+    market = parse_market(str(write(wire.calm())), seed=1)
+    assert [spec.symbol for spec in market.specs] == ["ABCUSDT"]
+    assert market.label == "recording of 1970-01-01"
+
+
+def test_names_before_the_path_replicate_it(write: Write) -> None:
+    market = parse_market(f"ABCUSDT,X1USDT={write(wire.calm())}", seed=1)
+    assert [spec.symbol for spec in market.specs] == ["ABCUSDT", "X1USDT"]
+    assert market.label == "recording of 1970-01-01, replicated"
+
+
+def test_several_markets_share_positions_and_tell_every_label(write: Write) -> None:
+    market = open_markets([str(write(wire.calm())), DEFAULT_MARKETS[1]], seed=1, resume={"ABCUSDT": 7_777, "GONE": 1})
+    assert market.position() == {"ABCUSDT": 7_777, "ETHUSDT": 0}
+    assert market.label == "recording of 1970-01-01 + recording of 2024-08-08"
+
+
+@pytest.mark.parametrize(
+    "text", ["absent.gz", "BTCUSDT=absent.gz", "synthetic:3", "live", "lower=absent.gz", "", "A=/"]
+)
+def test_unknown_forms_say_what_is_accepted(text: str) -> None:
+    with pytest.raises(ValueError, match="no such file") as caught:
+        parse_market(text, seed=1)
+    assert str(caught.value).startswith(f"market {text!r}: ")
+    assert "[SYMBOL[,SYMBOL...]=]PATH" in str(caught.value)
+
+
+def test_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "klines.csv"
+    path.write_text("time_ms,open\n")
+    with pytest.raises(ValueError, match=r"market '.*klines\.csv': .*Not a gzipped file.*expected"):
+        parse_market(str(path), seed=1)
+
+
+def test_symbol_twice_is_an_error() -> None:
+    with pytest.raises(ValueError, match="a symbol occurs twice"):
+        parse_market(f"AUSDT,BUSDT,AUSDT={SHIPPED / DEFAULT_MARKETS[1]}", seed=1)
+
+
+def test_symbol_in_two_markets_is_an_error(write: Write) -> None:
+    path = write(wire.calm())
+    with pytest.raises(ValueError, match="listed by more than one market: ABCUSDT"):
+        open_markets([str(path), f"XUSDT,ABCUSDT={path}"], seed=1)
+
+
+def test_shipped_captures_carry_their_licence() -> None:
+    text = (SHIPPED / "ATTRIBUTION.md").read_text()
+    assert "MIT License" in text
+    assert all(name in text for name in DEFAULT_MARKETS)
