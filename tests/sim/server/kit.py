@@ -9,7 +9,7 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from itertools import islice
@@ -128,7 +128,7 @@ class Running:
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
         self._thread.start()
         self.server = SimServer(options)
-        self._wait(self.server.start())
+        self.wait(self.server.start())
         self.port = int(self.server.url.rpartition(":")[2])
         self.client = Client(self.port)
 
@@ -136,15 +136,15 @@ class Running:
         async def act() -> T:
             return action(self.server)
 
-        return self._wait(act())
+        return self.wait(act())
 
     def stop(self) -> None:
-        self._wait(self.server.stop())
+        self.wait(self.server.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(TIMEOUT_S)
         self._loop.close()
 
-    def _wait(self, work: Any) -> Any:
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_S)
 
 

@@ -11,11 +11,10 @@ from typing import Any, TypeAlias
 
 from vortex.domain.order import AlgoStatus
 from vortex.sim.core.types import SimAccount, SimAlgo, SimFill, SimOrder, SimPosition, SimSymbolConfig
-from vortex.sim.server.text import plain
+from vortex.sim.server.text import EIGHT_PLACES, plain, rounded
 
 Json: TypeAlias = dict[str, Any]
 
-EIGHT_PLACES = Decimal("1e-8")
 SUCCESS: Json = {"code": 200, "msg": "success"}
 ALL_CANCELED: Json = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
@@ -123,18 +122,18 @@ def position_json(position: SimPosition, maintenance_usdt: Decimal, shift_ms: in
         "symbol": position.symbol,
         "positionSide": "BOTH",
         "positionAmt": plain(position.amount),
-        "entryPrice": plain(position.entry_price),
-        "breakEvenPrice": plain(position.entry_price),
+        "entryPrice": rounded(position.entry_price),
+        "breakEvenPrice": rounded(position.entry_price),
         "markPrice": plain(position.mark_price),
-        "unRealizedProfit": plain(position.unrealized_pnl),
-        "liquidationPrice": plain(position.liquidation_price or Decimal(0)),
-        "isolatedMargin": plain(position.isolated_wallet + position.unrealized_pnl),
-        "notional": plain(notional),
+        "unRealizedProfit": rounded(position.unrealized_pnl),
+        "liquidationPrice": rounded(position.liquidation_price or Decimal(0)),
+        "isolatedMargin": rounded(position.isolated_wallet + position.unrealized_pnl),
+        "notional": rounded(notional),
         "marginAsset": "USDT",
-        "isolatedWallet": plain(position.isolated_wallet),
-        "initialMargin": plain(initial.quantize(EIGHT_PLACES)),
-        "maintMargin": plain(maintenance_usdt),
-        "positionInitialMargin": plain(initial.quantize(EIGHT_PLACES)),
+        "isolatedWallet": rounded(position.isolated_wallet),
+        "initialMargin": rounded(initial),
+        "maintMargin": rounded(maintenance_usdt),
+        "positionInitialMargin": rounded(initial),
         "openOrderInitialMargin": "0",
         "adl": 1,
         "bidNotional": "0",
@@ -195,14 +194,14 @@ def account_v2_json(account: Json) -> Json:
 def _money(account: SimAccount, isolated_usdt: Decimal) -> dict[str, str]:
     return {
         "walletBalance": plain(account.wallet),
-        "unrealizedProfit": plain(account.unrealized_pnl),
-        "marginBalance": plain(account.wallet + account.unrealized_pnl),
-        "maintMargin": plain(account.maintenance_margin),
-        "initialMargin": plain(account.initial_margin),
-        "positionInitialMargin": plain(account.initial_margin),
+        "unrealizedProfit": rounded(account.unrealized_pnl),
+        "marginBalance": rounded(account.wallet + account.unrealized_pnl),
+        "maintMargin": rounded(account.maintenance_margin),
+        "initialMargin": rounded(account.initial_margin),
+        "positionInitialMargin": rounded(account.initial_margin),
         "openOrderInitialMargin": "0",
-        "crossWalletBalance": plain(account.wallet - isolated_usdt),
+        "crossWalletBalance": rounded(account.wallet - isolated_usdt),
         "crossUnPnl": "0",  # every position is isolated
-        "availableBalance": plain(account.available),
-        "maxWithdrawAmount": plain(account.available),
+        "availableBalance": rounded(account.available),
+        "maxWithdrawAmount": rounded(account.available),
     }

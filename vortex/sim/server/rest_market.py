@@ -11,8 +11,8 @@ from vortex.sim.core.market import CandleEvent, MarkEvent, SentimentPoint, Symbo
 from vortex.sim.core.types import RequestRefused
 from vortex.sim.server.frames import candle_row, trade_row
 from vortex.sim.server.params import Params
-from vortex.sim.server.render import EIGHT_PLACES, Json
-from vortex.sim.server.text import Grid, plain
+from vortex.sim.server.render import Json
+from vortex.sim.server.text import Grid, plain, rounded
 from vortex.sim.server.usage import ORDERS_PER_10S, ORDERS_PER_MINUTE, WEIGHT_PER_MINUTE
 from vortex.sim.server.venue import Venue
 
@@ -163,7 +163,7 @@ async def open_interest_history(venue: Venue, params: Params) -> list[Json]:
         {
             "symbol": symbol,
             "sumOpenInterest": plain(point.open_interest),
-            "sumOpenInterestValue": plain((point.open_interest * price).quantize(EIGHT_PLACES)),
+            "sumOpenInterestValue": rounded(point.open_interest * price),
             "timestamp": venue.clock.shown_ms(point.ts_ms),
         }
         for point in _sentiment(venue, symbol, params)

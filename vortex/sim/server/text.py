@@ -10,10 +10,17 @@ import orjson
 
 from vortex.sim.core.market import SymbolSpec, TickLevels
 
+EIGHT_PLACES = Decimal("1e-8")
+
 
 def plain(number: Decimal) -> str:
     """A decimal without an exponent."""
     return f"{number:f}"
+
+
+def rounded(number: Decimal) -> str:
+    """A decimal to eight places, as the exchange prints what it has divided."""
+    return plain(number.quantize(EIGHT_PLACES))
 
 
 def to_json(value: object) -> bytes:

@@ -22,7 +22,7 @@ from vortex.sim.core.types import (
 )
 from vortex.sim.server.render import Json, average_price, trigger_ms
 from vortex.sim.server.streams import Outlet
-from vortex.sim.server.text import plain, to_json
+from vortex.sim.server.text import plain, rounded, to_json
 
 KEY_LIFE_MS = 60 * 60_000
 ZERO = Decimal(0)
@@ -151,13 +151,13 @@ def order_update(order: SimOrder, fill: SimFill | None, shift_ms: int) -> Json:
 
 def account_update(event: AccountPushed, isolated_usdt: Decimal) -> Json:
     """The `a` of ACCOUNT_UPDATE: the wallet and the positions that changed."""
-    wallet = {"a": "USDT", "wb": plain(event.wallet), "cw": plain(event.wallet - isolated_usdt), "bc": "0"}
+    wallet = {"a": "USDT", "wb": plain(event.wallet), "cw": rounded(event.wallet - isolated_usdt), "bc": "0"}
     return {"m": event.reason, "B": [wallet], "P": [_position(position) for position in event.positions]}
 
 
 def _position(position: SimPosition) -> Json:
     return {
-        "s": position.symbol, "pa": plain(position.amount), "ep": plain(position.entry_price),
-        "bep": plain(position.entry_price), "cr": "0", "up": plain(position.unrealized_pnl), "mt": "isolated",
-        "iw": plain(position.isolated_wallet), "ps": "BOTH",
+        "s": position.symbol, "pa": plain(position.amount), "ep": rounded(position.entry_price),
+        "bep": rounded(position.entry_price), "cr": "0", "up": rounded(position.unrealized_pnl), "mt": "isolated",
+        "iw": rounded(position.isolated_wallet), "ps": "BOTH",
     }  # fmt: skip
