@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vortex.domain.money import ceil_to, exact, floor_to, plain, stored
+
+PRICES = st.decimals("0.0001", "1e6", places=6)
+UNITS = st.sampled_from([Decimal("0.001"), Decimal("0.1"), Decimal("0.05"), Decimal(1)])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("0.1", "0.1"), ("100", "100"), ("1E+3", "1000"), ("-0.000000001", "0"), ("-2.50", "-2.5")]
+)
+def test_plain_shows_no_exponent_and_no_trailing_zero(value: str, text: str) -> None:
+    assert plain(Decimal(value)) == text
+
+
+def test_exact_keeps_the_printed_digits() -> None:
+    assert exact(0.1) + exact(0.2) == Decimal("0.3")
+
+
+@pytest.mark.parametrize(("value", "kept"), [("1.000000005", "1"), ("1.000000015", "1.00000002")])
+def test_stored_rounds_half_even(value: str, kept: str) -> None:
+    assert stored(Decimal(value)) == Decimal(kept)
+
+
+@given(value=PRICES, unit=UNITS)
+def test_rounding_lands_on_the_grid_on_the_right_side(value: Decimal, unit: Decimal) -> None:
+    low, high = floor_to(value, unit), ceil_to(value, unit)
+    assert low % unit == 0
+    assert high % unit == 0
+    assert value - unit < low <= value <= high < value + unit
