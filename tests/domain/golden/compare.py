@@ -79,8 +79,8 @@ def expect(case: Case, actual: Number | None, expected: float | str, relative: f
     value = Printed(expected) if isinstance(expected, str) else expected
     unit = value.unit if isinstance(value, Printed) else 0.0
     explicit = case.get("tolerance")
-    scale = max(abs(value), RELATIVE)
-    allowed = max(relative * scale, unit) if explicit is None else float(explicit) * max(scale, 1.0)
+    scale = abs(value) or 1.0  # of a zero nothing is relative
+    allowed = max(relative * scale, unit) if explicit is None else float(explicit) * scale
     assert abs(float(actual) - value) <= allowed * (1 + 1e-6), f"{actual} is not {expected} within {allowed}"
 
 
