@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from vortex.config import Config, ConfigError, Loaded, Secret, effective, load
 from vortex.config.environment import NAMES
@@ -28,6 +28,7 @@ def load_text(tmp_path: Path, text: str, environ: Mapping[str, str] | None = Non
 PLACES = ["default", "first file", "second file", ".env", "environment", "command line"]
 
 
+@settings(deadline=None)  # reads files
 @given(given_in=st.sets(st.integers(1, 5)))
 def test_the_highest_place_that_names_a_key_wins(tmp_path_factory: pytest.TempPathFactory, given_in: set[int]) -> None:
     folder = tmp_path_factory.mktemp("precedence")

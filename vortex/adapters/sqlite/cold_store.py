@@ -10,6 +10,7 @@ from threading import Lock
 from vortex.adapters.sqlite.connect import open_database, open_read_only, transaction
 from vortex.adapters.sqlite.rows import from_columns, to_columns
 from vortex.domain.trade import RejectionRow, TradeRow
+from vortex.ports import StoreUnavailableError
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -51,12 +52,10 @@ class SqliteColdStore:
         return cls(open_read_only(path))
 
     def write_trades(self, rows: Sequence[TradeRow]) -> None:
-        with self._lock, transaction(self._connection):
-            self._connection.executemany(WRITE_TRADE, [to_columns(row) for row in rows])
+        self._write(WRITE_TRADE, rows)
 
     def write_rejections(self, rows: Sequence[RejectionRow]) -> None:
-        with self._lock, transaction(self._connection):
-            self._connection.executemany(WRITE_REJECTION, [to_columns(row) for row in rows])
+        self._write(WRITE_REJECTION, rows)
 
     def recent_trades(self, limit: int) -> list[TradeRow]:
         return [from_columns(row, TradeRow) for row in self._select(RECENT_TRADES, limit)]
@@ -67,6 +66,13 @@ class SqliteColdStore:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def _write(self, statement: str, rows: Sequence[TradeRow | RejectionRow]) -> None:
+        try:
+            with self._lock, transaction(self._connection):
+                self._connection.executemany(statement, [to_columns(row) for row in rows])
+        except sqlite3.OperationalError as error:  # locked, full, read-only: none of it is the rows' fault
+            raise StoreUnavailableError(f"the ledger cannot be written: {error}") from error
 
     def _select(self, query: str, limit: int) -> list[sqlite3.Row]:
         with self._lock:

@@ -16,11 +16,11 @@ HISTORY = 10_000
 COMPACT = """
 delete from journal
 where seq <= (select max(seq) from journal) - ?
-  and seq not in (select max(seq) from journal group by kind, key)
+  and (length(body) = 0 or seq not in (select max(seq) from journal group by kind, key))
 """
 LATEST = """
 select key, body from journal
-where seq in (select max(seq) from journal where kind = ? group by key) order by seq
+where seq in (select max(seq) from journal where kind = ? group by key) and length(body) > 0 order by seq
 """
 
 

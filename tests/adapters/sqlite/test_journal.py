@@ -1,0 +1,162 @@
+"""The journal: what was acknowledged is there after a kill, and damage is named."""
+
+import itertools
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vortex.adapters.sqlite.connect import StoreError
+from vortex.adapters.sqlite.journal import SqliteJournal
+
+WRITER = """
+import sys
+from pathlib import Path
+from vortex.adapters.sqlite.journal import SqliteJournal
+journal = SqliteJournal(Path(sys.argv[1]), lambda: 5)
+for number in range(100_000):
+    journal.append("intent", f"{sys.argv[2]}-{number}", str(number).encode())
+    print(number, flush=True)
+"""
+
+
+def ticking() -> Callable[[], int]:
+    return itertools.count(1_000).__next__
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[SqliteJournal]:
+    with closing(SqliteJournal(path, ticking())) as opened:
+        yield opened
+
+
+def test_the_newest_entry_of_each_key_is_its_state(journal: SqliteJournal) -> None:
+    assert journal.latest("bracket") == {}
+    numbers = [journal.append("bracket", key, body) for key, body in [("B", b"1"), ("E", b"2"), ("B", b"3")]]
+    journal.append("cooldown", "B", b"4")
+    assert numbers == sorted(set(numbers))
+    assert journal.latest("bracket") == {"E": b"2", "B": b"3"}
+    assert journal.latest("cooldown") == {"B": b"4"}
+    newest = journal.recent(2)[0]
+    assert (newest.ts_ms, newest.kind, newest.key, newest.body) == (1_003, "cooldown", "B", b"4")
+    assert len(journal.recent(3)) == 3
+
+
+entries = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.binary(max_size=5)), max_size=12)
+
+
+@settings(max_examples=15, deadline=None)  # every entry waits for the disk
+@given(written=entries, history=st.integers(0, 5))
+def test_reopening_forgets_history_but_never_a_state(
+    tmp_path_factory: pytest.TempPathFactory, written: list[tuple[str, str, bytes]], history: int
+) -> None:
+    path = tmp_path_factory.mktemp("compact") / "journal.db"
+    with closing(SqliteJournal(path, ticking())) as journal:
+        numbers = [journal.append(*entry) for entry in written]
+    newest = {(kind, key): body for kind, key, body in written}
+    with closing(SqliteJournal(path, ticking(), history=history)) as journal:
+        for kind in "ab":
+            assert journal.latest(kind) == {key: body for (other, key), body in newest.items() if other == kind}
+        kept = {entry.seq for entry in journal.recent(100)}
+        assert set(numbers[-history:] if history else []) <= kept
+        assert len(kept) <= history + len(newest)
+        assert all(journal.append("c", "z", b"") > number for number in numbers)
+
+
+def test_several_threads_may_append(journal: SqliteJournal) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(lambda n: journal.append("k", str(n), b""), range(200)))
+    assert len(set(numbers)) == 200
+    assert len(journal.latest("k")) == 200
+
+
+def test_every_acknowledged_entry_survives_a_kill(path: Path) -> None:
+    for round_ in range(3):
+        acknowledged = write_and_kill(path, f"round{round_}", 10 + 15 * round_)
+        with closing(SqliteJournal(path, ticking())) as journal:
+            found = journal.latest("intent")
+        assert all(found[f"round{round_}-{number}"] == str(number).encode() for number in range(acknowledged))
+        assert len([key for key in found if key.startswith(f"round{round_}-")]) >= acknowledged
+
+
+def write_and_kill(path: Path, name: str, after: int) -> int:
+    """Let a process append until it has acknowledged `after` entries, kill it, return how many it acknowledged."""
+    command = [sys.executable, "-c", WRITER, str(path), name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:  # noqa: S603  # our own program
+        assert writer.stdout is not None
+        for _ in range(after):
+            assert writer.stdout.readline()
+        os.kill(writer.pid, signal.SIGKILL)
+        rest = writer.stdout.read().splitlines(keepends=True)
+    assert writer.returncode == -signal.SIGKILL
+    return after + len([line for line in rest if line.endswith("\n")])
+
+
+def test_every_commit_is_synced_to_disk(journal: SqliteJournal) -> None:
+    full = 2
+    assert journal._connection.execute("pragma synchronous").fetchone() == (full,)
+    assert journal._connection.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+def filled(path: Path) -> None:
+    with closing(SqliteJournal(path, ticking())) as journal:
+        for number in range(30):
+            journal.append("k", str(number), b"x" * 2_000)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "header", "middle", "cut"])
+def test_a_damaged_file_is_named_and_kept(path: Path, damage: str) -> None:
+    filled(path)
+    content = path.read_bytes()
+    damaged = {
+        "garbage": b"\x00garbage" * 2_000,
+        "header": b"X" * 16 + content[16:],
+        "middle": content[:4_096] + os.urandom(len(content) // 2) + content[4_096 + len(content) // 2 :],
+        "cut": content[: len(content) // 2],
+    }[damage]
+    path.write_bytes(damaged)
+    with pytest.raises(StoreError, match=r"journal\.db: damaged .*: move it aside") as caught:
+        SqliteJournal(path, ticking())
+    assert len(str(caught.value).splitlines()) == 1
+    assert path.read_bytes() == damaged
+
+
+def test_a_torn_tail_of_the_log_loses_only_what_was_never_acknowledged(path: Path) -> None:
+    with closing(SqliteJournal(path, ticking())) as journal:
+        journal.append("k", "a", b"1")
+        torn = path.with_name("torn.db")
+        torn.write_bytes(path.read_bytes())
+        log = path.with_name("journal.db-wal").read_bytes()
+    torn.with_name("torn.db-wal").write_bytes(log + os.urandom(1_000))
+    with closing(SqliteJournal(torn, ticking())) as journal:
+        assert journal.latest("k") == {"a": b"1"}
+
+
+def test_an_unusable_place_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"nowhere/journal\.db: cannot be opened"):
+        SqliteJournal(tmp_path / "nowhere" / "journal.db", ticking())
+
+
+def test_a_full_disk_is_an_error_and_keeps_what_was_there(journal: SqliteJournal) -> None:
+    journal.append("k", "a", b"1")
+    pages = journal._connection.execute("pragma page_count").fetchone()[0]
+    journal._connection.execute(f"pragma max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        journal.append("k", "b", b"x" * 100_000)
+    assert journal.latest("k") == {"a": b"1"}
+    journal._connection.execute("pragma max_page_count = 1000000")
+    journal.append("k", "b", b"2")
+    assert journal.latest("k") == {"a": b"1", "b": b"2"}
