@@ -99,8 +99,15 @@ class HotStore(Protocol):
     def get(self, keys: Sequence[str]) -> dict[str, object]: ...
 
 
+class StoreUnavailableError(Exception):
+    """The cold store cannot take rows now: keep them and try again later."""
+
+
 class ColdStore(Protocol):
-    """The ledger. Writes are idempotent: the same row any number of times, in any order, gives the same result."""
+    """The ledger. Writes are idempotent: the same row any number of times, in any order, gives the same result.
+
+    Writing raises StoreUnavailableError while the store cannot be reached, is locked or full.
+    """
 
     def write_trades(self, rows: Sequence[TradeRow]) -> None: ...
 
@@ -131,11 +138,11 @@ class Journal(Protocol):
     """What we intend and what must survive a crash, on disk before the call returns (fsync)."""
 
     def append(self, kind: str, key: str, body: bytes) -> int:
-        """Write durably and return the sequence number. Raises OSError or sqlite3.Error when it cannot."""
+        """Write durably and return the sequence number; an empty body forgets the key. Raises when it cannot."""
         ...
 
     def latest(self, kind: str) -> dict[str, bytes]:
-        """The newest body of every key of this kind."""
+        """The newest body of every key of this kind that is not forgotten."""
         ...
 
     def close(self) -> None: ...

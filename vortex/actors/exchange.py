@@ -25,11 +25,14 @@ from vortex.domain.order import (
     AccountState,
     AccountUpdate,
     AlgoReport,
+    CancelOrder,
     Done,
     OrderReport,
     OrderRole,
     PlaceOrder,
     QueryAccount,
+    QueryOrder,
+    Refused,
 )
 from vortex.domain.trade import CloseReason
 from vortex.messages import (
@@ -158,7 +161,8 @@ class ExchangeActor(Actor):
     def _on_replied(self, message: ExchangeReplied) -> None:
         request, outcome = message.request, message.outcome
         if not isinstance(outcome, Done):
-            logger.warning("{} answered {}", request, outcome)
+            expected = isinstance(request, CancelOrder | QueryOrder) and isinstance(outcome, Refused)
+            logger.log("INFO" if expected else "WARNING", "{} answered {}", request, outcome)
         if isinstance(request, QueryAccount):
             if isinstance(outcome, Done) and isinstance(outcome.value, AccountState):
                 self._account.tell(outcome.value)

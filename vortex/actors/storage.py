@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from vortex.domain.trade import TradeStatus
 from vortex.messages import GetOutbox, OutboxStatus, Recipient, RecordRejection, RecordTrade, TradeRecorded
-from vortex.ports import ColdStore, Outbox
+from vortex.ports import ColdStore, Outbox, StoreUnavailableError
 from vortex.runtime import Actor
 
 DRAIN_SOON_MS = 50
@@ -86,7 +86,7 @@ class StorageActor(Actor):
         """Hand over one batch; True when there may be more."""
         try:
             drained = self._outbox.drain(self._store)
-        except OSError as error:
+        except StoreUnavailableError as error:
             self._retry_ms = min(self._retry_ms * 2, RETRY_MOST_MS)
             logger.warning("the cold store does not take rows, next try in {} ms: {}", self._retry_ms, error)
             self._drain_in(self._retry_ms)
