@@ -116,7 +116,7 @@ class TickEngine:
     def _reasons(self, *, missing: bool, gapped: bool) -> tuple[str, ...]:
         found = (
             (missing, FEW_TRADES),
-            (any(window.truncated(self._now_ms) for window in self._windows), TRUNCATED),
+            (self._windows[-1].truncated(self._now_ms), TRUNCATED),  # the longest is cut first
             (gapped, TRADE_GAP),
             (self._invalid, TRADE_INVALID),
         )

@@ -53,23 +53,27 @@ class SlidingSums:
         self._first += first
         self._second += second
         self.expire(ts_ms)
-        if len(self) > self._capacity:
-            self._drop_oldest()
-            self._since_ms = self._oldest_ms()
+        if len(self._old) + len(self._new) > self._capacity:
+            self._drop_for_room()
 
     def expire(self, now_ms: int) -> None:
         """Forget entries at or before now - window_ms."""
         edge = now_ms - self.window_ms
-        while (self._old or self._new) and self._oldest_ms() <= edge:
-            self._drop_oldest()
+        old = self._old
+        while True:
+            if not old:
+                if not self._new or self._new[0][0] > edge:
+                    return
+                self._turn()
+            if old[-1][0] > edge:
+                return
+            old.pop()
 
-    def _oldest_ms(self) -> int:
-        return (self._old[-1] if self._old else self._new[0])[0]
-
-    def _drop_oldest(self) -> None:
+    def _drop_for_room(self) -> None:
         if not self._old:
             self._turn()
         self._old.pop()
+        self._since_ms = (self._old[-1] if self._old else self._new[0])[0]
 
     def _turn(self) -> None:
         first = second = 0.0
