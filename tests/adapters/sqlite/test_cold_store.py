@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.connect import StoreError
 from vortex.domain.trade import RejectionRow, TradeRow, TradeStatus
+from vortex.ports import StoreUnavailableError
 
 from tests.adapters.sqlite.rows import closed, rejection, trade
 
@@ -132,7 +133,7 @@ def test_another_process_reads_while_this_one_writes(store: SqliteColdStore, pat
 def test_a_reader_cannot_write(store: SqliteColdStore, path: Path) -> None:
     store.write_trades([trade()])
     with closing(SqliteColdStore.read_only(path)) as reader:
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(StoreUnavailableError, match="readonly"):
             reader.write_trades([closed()])
         assert [row.status for row in reader.recent_trades(1)] == [TradeStatus.OPEN]
 

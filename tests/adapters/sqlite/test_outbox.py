@@ -182,7 +182,7 @@ def test_journal_and_outbox_share_one_file(outbox: SqliteOutbox, store: DownStor
     with closing(SqliteJournal(tmp_path / "journal.db", lambda: 0)) as journal, ThreadPoolExecutor(2) as pool:
         rows = [pool.submit(outbox.append, trade(id=f"t{number}")) for number in range(100)]
         for number in range(100):
-            journal.append("k", str(number), b"")
+            journal.append("k", str(number), b"1")
         assert [future.result() for future in rows] == [None] * 100
         assert len(journal.latest("k")) == 100
     assert outbox.drain(store, 1_000) == 100
