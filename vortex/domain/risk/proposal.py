@@ -13,7 +13,7 @@ from math import isfinite
 from msgspec import Struct
 
 from vortex.domain.market import Book, Levels, MarkPrice
-from vortex.domain.money import exact
+from vortex.domain.money import ceil_to, exact
 from vortex.domain.order import ZERO, Side
 from vortex.domain.risk.costs import Costs, costs_of, expected_funding
 from vortex.domain.risk.depth import visible, walk
@@ -168,9 +168,10 @@ def _own_caps(inputs: _Inputs, entry: Decimal, leverage: int) -> dict[str, Decim
         "margin": _margin_cap(inputs, entry, leverage),
         "max_quantity": request.rules.max_quantity,
     }
-    tiers = [tier.cap_usdt for tier in request.tiers if tier.max_leverage >= params.leverage_min]
-    if tiers:
-        caps["leverage_tier"] = max(tiers) / entry
+    ends = [tier.cap_usdt for tier in request.tiers if tier.max_leverage >= params.leverage_min]
+    if ends:  # a tier ends below its cap
+        step = request.rules.step_size
+        caps["leverage_tier"] = ceil_to(max(ends) / entry, step) - step
     return caps
 
 
