@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec import structs
 from vortex.sim.server.app import SimServer
 
-from tests.sim.server.kit import SYMBOLS, Client, Running
+from tests.sim.server.kit import SYMBOLS, Client, Running, until
 
 
 def mark_price(client: Client) -> Decimal:
@@ -61,8 +62,12 @@ def test_ratios_are_shares_on_their_grid(client: Client) -> None:
 
 def test_trades_can_be_paged_by_id(exchange: Running) -> None:
     client = exchange.client
-    newest = client.get("/fapi/v1/aggTrades", symbol="BTCUSDT", limit=10).body
-    assert 0 < len(newest) <= 10
+
+    def trades() -> Any:
+        found = client.get("/fapi/v1/aggTrades", symbol="BTCUSDT", limit=3).body
+        return found if len(found) == 3 else None
+
+    newest = until(trades, "three trades")
     page = client.get("/fapi/v1/aggTrades", symbol="BTCUSDT", fromId=newest[0]["a"], limit=2).body
     assert page == newest[:2]
 

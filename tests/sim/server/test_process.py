@@ -1,0 +1,162 @@
+"""The exchange as a process: what it prints, how it stops, what it remembers."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from loguru import logger
+from msgspec import structs
+from vortex.sim.server.app import run
+from vortex.sim.server.options import SimOptions
+
+from tests.sim.server.kit import SYMBOLS, TIMEOUT_S, Client, Running, options_of, until
+
+pytestmark = pytest.mark.e2e
+
+RUN = """
+import sys, msgspec
+from vortex.sim.server import app, options
+read = msgspec.json.decode(sys.argv[1], type=options.SimOptions, dec_hook=lambda kind, value: kind(value))
+sys.exit(app.run(read))
+"""
+
+
+def as_json(options: SimOptions) -> str:
+    return msgspec.json.encode(options, enc_hook=str).decode()
+
+
+class Process:
+    def __init__(self, popen: subprocess.Popen[str]) -> None:
+        assert popen.stdout is not None
+        self.popen = popen
+        self.ready: dict[str, Any] = json.loads(popen.stdout.readline())
+        self.client = Client(int(self.ready["url"].rpartition(":")[2]))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+        """Exit code, the rest of stdout, stderr."""
+        self.popen.send_signal(number)
+        out, err = self.popen.communicate(timeout=TIMEOUT_S)
+        return self.popen.returncode, out, err
+
+
+@contextmanager
+def started(options: SimOptions) -> Iterator[Process]:
+    with subprocess.Popen(  # noqa: S603  # our own interpreter
+        [sys.executable, "-c", RUN, as_json(options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as popen:
+        try:
+            yield Process(popen)
+        finally:
+            popen.kill()
+
+
+def test_one_ready_line_and_a_graceful_stop(capture: Path) -> None:
+    with started(options_of(capture, seed=11)) as process:
+        url = process.ready["url"]
+        assert process.ready == {
+            "event": "ready", "url": url, "ws_url": url.replace("http", "ws"), "symbols": list(SYMBOLS), "seed": 11,
+        }  # fmt: skip
+        assert process.client.get("/fapi/v1/ping").body == {}
+        code, rest, log = process.stop(signal.SIGINT)
+    assert (code, rest) == (0, "")
+    assert "recording of 2024-08-08" in log
+
+
+def test_the_account_survives_a_restart(capture: Path, tmp_path: Path) -> None:
+    options = options_of(capture, state=tmp_path / "sim.db", speed=4.0)
+    with started(options) as process:
+        client = process.client
+        first_ms = client.get("/fapi/v1/time").body["serverTime"]
+        client.market_order("BUY", newClientOrderId="kept-entry", timestamp=first_ms)
+        trigger = f"{float(client.get('/fapi/v1/depth', symbol='BTCUSDT').body['bids'][0][0]) * 0.8:.1f}"
+        now_ms = client.get("/fapi/v1/time").body["serverTime"]
+        assert client.stop_order("SELL", trigger, clientAlgoId="kept-stop", timestamp=now_ms).status == 200
+        key = client.send("POST", "/fapi/v1/listenKey", headers={"X-MBX-APIKEY": "paper"}).body["listenKey"]
+        before = client.get("/sim/v1/ledger").body
+        assert process.stop()[0] == 0
+    with started(options) as process:
+        client = process.client
+        after = client.get("/sim/v1/ledger").body
+        assert after["now_ms"] >= before["now_ms"]
+        for part in ("wallet_usdt", "orders", "algo_orders", "fills", "timeline"):
+            assert after[part] == before[part]
+        assert [position["position_amt"] for position in after["positions"]] == ["0.010"]
+        assert client.send("POST", "/fapi/v1/listenKey", headers={"X-MBX-APIKEY": "paper"}).body["listenKey"] == key
+
+
+def test_what_was_done_a_second_ago_survives_a_kill(capture: Path, tmp_path: Path) -> None:
+    state = tmp_path / "sim.db"
+    options = options_of(capture, state=state)
+    with started(options) as process:
+        process.client.market_order("BUY")
+        saved = process.client.get("/sim/v1/clock").body["now_ms"] + 2_500  # the order is in any save begun after it
+        until(lambda: process.client.get("/sim/v1/clock").body["now_ms"] > saved, "two saves")
+        process.stop(signal.SIGKILL)
+    with started(options) as process:
+        assert len(process.client.get("/sim/v1/ledger").body["positions"]) == 1
+
+
+PARENT = """
+import json, os, subprocess, sys
+options = json.loads(sys.argv[2]) | {"parent_pid": os.getpid()}
+subprocess.run([sys.executable, "-c", sys.argv[1], json.dumps(options)])
+"""
+
+
+def test_a_child_does_not_outlive_its_parent(capture: Path) -> None:
+    arguments = [sys.executable, "-c", PARENT, RUN, as_json(options_of(capture))]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:  # noqa: S603  # our own
+        child = Process(parent)
+        assert child.client.get("/fapi/v1/ping").status == 200
+        parent.kill()
+        until(lambda: not answers(child.client), "the end of the child")
+
+
+def answers(client: Client) -> bool:
+    try:
+        return client.get("/fapi/v1/ping").status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def restored_log() -> Iterator[None]:
+    """`run` sends the whole process's log to its stderr, which here is a captured one that ends with the test."""
+    yield
+    logger.remove()
+    logger.add(sys.__stderr__ or sys.stderr)
+
+
+@pytest.mark.usefixtures("restored_log")
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"markets": ("nowhere.gz",)}, "no such file"),
+        ({"markets": ("BTCUSDT={capture}", "{capture}")}, "more than one market: BTCUSDT"),
+        ({"speed": 0.0}, "speed must be"),
+    ],
+)
+def test_unusable_options_end_with_two_and_one_line(
+    capture: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], words: str
+) -> None:
+    options = structs.replace(options_of(capture), **changes)
+    options = structs.replace(options, markets=tuple(text.format(capture=capture) for text in options.markets))
+    assert run(options) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert words in err
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_a_taken_port_ends_with_one(capture: Path, exchange: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(options_of(capture, port=exchange.port)) == 1
+    assert "address already in use" in capsys.readouterr().err
