@@ -404,3 +404,17 @@ def test_the_scheduler_is_called_for_what_is_due_and_no_oftener() -> None:
     rig.exchange.send(entry(), 500)
     rig.time.run_to(5_000)  # executed at 30 ms, answered at 60 ms, and the timeout that came to nothing
     assert rig.time.fired == 5
+
+
+def test_a_request_in_a_running_market_costs_four_calls() -> None:
+    fired = []
+    for asked in (False, True):
+        rig = Rig()
+        rig.exchange.start(rig.probe)
+        rig.time.run_to(121)
+        if asked:  # five requests to the core, executed at 151, between the market's moments
+            rig.exchange.send(QuerySymbol(symbol=SYMBOL, fills_since_ms=0), 500)
+        rig.time.run_to(10_000)
+        fired.append(rig.time.fired)
+    # execution, reply, timeout, and the call for the market's next moment that was arranged before
+    assert fired[1] - fired[0] == 4

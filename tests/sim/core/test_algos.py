@@ -145,6 +145,15 @@ def test_the_last_price_triggers_contract_price_orders_only() -> None:
     assert statuses(core, "mark") == ["NEW"]
 
 
+def test_what_an_earlier_order_of_the_same_price_ended_does_not_trigger() -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000", client_id="sized", quantity=Decimal("0.1"), reduce_only=True))
+    place(core, algo(SELL, STOP, "59000", client_id="all"))
+    core.on_market(mark(3, 59_000))
+    assert statuses(core, "sized")[-1] == "FINISHED"
+    assert statuses(core, "all") == ["NEW", "EXPIRED"]
+
+
 def test_a_market_close_ends_the_close_position_orders() -> None:
     core = long_position()
     place(core, algo(SELL, STOP, "59000", client_id="s"))

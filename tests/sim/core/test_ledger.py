@@ -6,7 +6,7 @@ import pytest
 from vortex.domain.order import AlgoStatus, OrderKind
 from vortex.sim.core.account import Account
 from vortex.sim.core.exchange import ExchangeCore
-from vortex.sim.core.types import CancelAlgoRequest, SimAlgo, StateChange
+from vortex.sim.core.types import CancelAlgoRequest, ListFills, SimAlgo, StateChange
 
 from tests.kit.sim_market import book, mark, spec
 from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
@@ -171,6 +171,7 @@ def test_a_dumped_account_goes_on_where_it_stood() -> None:
         one.execute(7, market_order(SELL, "0.3", client_id="next"))
     assert other.ledger(8) == core.ledger(8)
     assert [row["status"] for row in other.ledger(8)["algo_orders"]] == ["FINISHED", "EXPIRED"]
+    assert other.execute(9, ListFills(symbol=SYMBOL)) == core.execute(9, ListFills(symbol=SYMBOL))
 
 
 def test_a_restored_position_without_a_mark_price_shows_its_entry() -> None:

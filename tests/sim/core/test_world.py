@@ -66,8 +66,8 @@ def test_a_request_is_executed_half_way_and_answered_after_the_rest() -> None:
 
 def test_a_fill_is_on_the_book_after_the_delay() -> None:
     client = Client(FIXED, market=HandMadeMarket(ask_ticks=lambda played_ms: 600_000 if played_ms < 100 else 610_000))
-    client.run_to(80)
-    client.buy()  # reaches the exchange at 110, where the market has moved, unseen by the client at 80
+    client.run_to(70)
+    client.buy()  # reaches the exchange at 100, in the millisecond in which the market moves: the market is first
     client.run_to(300)
     ((_, order),) = client.replies
     assert isinstance(order, SimOrder)

@@ -154,7 +154,7 @@ class Floor:
     def stop_working(self, now_ms: int, symbol: str) -> bool:
         """True when a STOP_MARKET that would close the whole position rests, or has triggered within the grace."""
         position = self.account.positions.get(symbol)
-        if position is None or not position.amount:
+        if position is None:
             return False
         size, closing = abs(position.amount), position.closing_side
         return any(
