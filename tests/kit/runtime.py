@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+from itertools import count
+
 from vortex.runtime import Actor, Address, ChildSpec
-from vortex.runtime.timers import Timer, TimerQueue
+from vortex.runtime.timers import Clock, Timer
 
 
 class ManualClock:
@@ -30,17 +33,21 @@ class ManualContext:
         self.path = path
         self.generation = 1
         self.parent: Address | None = None
-        self.clock = ManualClock(now_ms)
+        self._now = ManualClock(now_ms)
+        self.clock: Clock = self._now
         self.spawned: list[ChildSpec] = []
         self.cut: list[str] = []
         self.exits: list[BaseException | None] = []
         self._children: dict[str, Address] = {}
-        self._timers = TimerQueue()
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = count()
         self._actor = actor
         actor.context = self
 
     def after(self, delay_ms: float, message: object) -> Timer:
-        return self._timers.push(self.clock.time_ms + delay_ms, lambda: self._actor.receive(message))
+        timer = Timer(lambda: self._actor.receive(message))
+        heapq.heappush(self._timers, (self._now.time_ms + delay_ms, next(self._order), timer))
+        return timer
 
     def child_address(self, name: str) -> Address:
         return self._children.setdefault(name, Address(f"{self.path}/{name}"))
@@ -57,9 +64,9 @@ class ManualContext:
 
     def advance(self, duration_ms: float) -> None:
         """Let time pass; what becomes due is received at its own time, in order."""
-        end_ms = self.clock.time_ms + duration_ms
-        while (due_ms := self._timers.next_due_ms()) <= end_ms:
-            self.clock.time_ms = max(self.clock.time_ms, due_ms)
-            for timer in self._timers.pop_due(due_ms):
-                timer.fire()
-        self.clock.time_ms = end_ms
+        end_ms = self._now.time_ms + duration_ms
+        while self._timers and self._timers[0][0] <= end_ms:
+            due_ms, _, timer = heapq.heappop(self._timers)
+            self._now.time_ms = max(self._now.time_ms, due_ms)
+            timer()
+        self._now.time_ms = end_ms

@@ -9,16 +9,6 @@ from vortex.runtime.supervisor import RestartLimits, Supervisor
 from vortex.runtime.system import ActorSystem
 
 __all__ = [
-    "Actor",
-    "ActorContext",
-    "ActorInfo",
-    "ActorState",
-    "ActorSystem",
-    "Address",
-    "ChildSpec",
-    "Crash",
-    "RestartLimits",
-    "Supervisor",
-    "ThreadDispatcher",
-    "VirtualDispatcher",
-]
+    "Actor", "ActorContext", "ActorInfo", "ActorState", "ActorSystem", "Address", "ChildSpec", "Crash",
+    "RestartLimits", "Supervisor", "ThreadDispatcher", "VirtualDispatcher",
+]  # fmt: skip

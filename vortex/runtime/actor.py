@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn, Protocol, TypeAlias
 from msgspec import Struct
 
 from vortex.runtime.address import Address
-from vortex.runtime.control import Crash, Fail, Stop
+from vortex.runtime.control import Crash, Stop
 from vortex.runtime.errors import InjectedCrash
 from vortex.runtime.timers import Clock, Timer
 
@@ -82,14 +82,11 @@ class Actor:
         return {**self.handlers(), **self._control_handlers()}
 
     def _control_handlers(self) -> Mapping[type, Handler]:
-        return {Stop: lambda _: self.leave(None), Crash: self._on_crash, Fail: self._on_fail}
+        return {Stop: lambda _: self.leave(None), Crash: self._on_crash}
 
     def _on_crash(self, message: Crash) -> NoReturn:
         self.context.address.crashes_to_come = message.times - 1
         raise InjectedCrash(f"{message.times - 1} more to come")
-
-    def _on_fail(self, message: Fail) -> NoReturn:
-        raise message.error
 
 
 class ChildSpec(Struct, frozen=True):

@@ -43,18 +43,13 @@ class ActorInfo(Struct, frozen=True):
     last_error: str | None
 
 
-class Refused(Struct, frozen=True):
-    """The reply to an ask that failed: the asker raises the fault."""
-
-    fault: ActorFault
-
-
 class Address:
     """Where to reach an actor. Others use path, generation, dead_letters, tell and ask; the rest is the runtime's.
 
     Attributes:
         generation: Starts tried so far.
         dead_letters: Messages that no incarnation handled; `dead_by_type` counts them by type name.
+        crashes_to_come: Injected crashes left for the following incarnations.
     """
 
     def __init__(self, path: str) -> None:
@@ -85,16 +80,16 @@ class Address:
             AskInsideActor: An actor asked; only the world outside may wait.
         """
         outside_only()
+        if self.cell is None:
+            raise ActorGone(f"{self.path} was never started")
         try:
-            if self.cell is None:
-                raise ActorGone(f"{self.path} was never started")
             reply = self.cell.dispatcher.wait(self.cell.actor_ref.ask(message, block=False), timeout_s)
         except pykka.Timeout as error:
             raise AskTimeout(f"{self.path}: no reply to {type(message).__name__} in {timeout_s} s") from error
         except pykka.ActorDeadError as error:
             raise ActorGone(f"{self.path} is not running") from error
-        if isinstance(reply, Refused):
-            raise reply.fault
+        if isinstance(reply, ActorFault):  # a fault as reply is one to raise
+            raise reply
         return reply
 
     def count_dead(self, message: object) -> None:
@@ -102,13 +97,13 @@ class Address:
             self.dead_letters += 1
             self.dead_by_type[type(message).__name__] += 1
 
-    def refuse(self, message: object) -> Refused:
-        """Count a message that the running actor does not handle, with one warning per type."""
-        name = type(message).__name__
-        if name not in self.dead_by_type:
-            logger.warning("%s does not handle %s: a dead letter", self.path, name)
+    def refuse(self, message: object) -> ActorFault:
+        """Count a message that the running actor does not handle, with one warning per type; return the reply."""
+        fault = ActorFault(f"{self.path} does not handle {type(message).__name__}")
+        if type(message).__name__ not in self.dead_by_type:
+            logger.warning("%s: a dead letter", fault)
         self.count_dead(message)
-        return Refused(ActorFault(f"{self.path} does not handle {name}"))
+        return fault
 
     def info(self) -> ActorInfo:
         mailbox = 0 if self.cell is None else len(self.cell.actor_inbox)

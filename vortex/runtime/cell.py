@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pykka
 
 from vortex.runtime.actor import Actor, ChildSpec
-from vortex.runtime.address import Address, Refused, deliver, logger
+from vortex.runtime.address import Address, deliver, logger
 from vortex.runtime.control import ChildEvent, ChildExited, ChildReady, Crash
 from vortex.runtime.errors import ActorCrashed, ActorGone
 from vortex.runtime.inbox import Inbox
@@ -21,6 +21,8 @@ from vortex.runtime.timers import Clock, Timer
 
 if TYPE_CHECKING:
     from vortex.runtime.system import ActorSystem
+
+Report: TypeAlias = Callable[[ChildEvent], object]
 
 
 class Dispatcher(Protocol):
@@ -30,40 +32,34 @@ class Dispatcher(Protocol):
     cell: type[Cell]
 
     def after(self, delay_ms: float, fire: Callable[[], object]) -> Timer:
-        """Call `fire` after the delay; it must not raise."""
+        """Call `fire`, which must not raise, after the delay."""
 
     def wait(self, future: pykka.Future[Any], timeout_s: float) -> Any:
         """Return the future's value or raise pykka.Timeout; never called by an actor."""
 
     def close(self) -> None:
-        """Let time stand still; release threads."""
+        """Let time stand still and release threads."""
 
 
-class Cell(pykka.Actor):
+class Cell(pykka.ThreadingActor):
     """One incarnation; it is also the behaviour's ActorContext."""
 
     actor_inbox: Inbox
 
-    def __init__(
-        self, system: ActorSystem, spec: ChildSpec, parent: Address | None, report: Callable[[ChildEvent], object]
-    ) -> None:
+    def __init__(self, system: ActorSystem, spec: ChildSpec, parent: Address | None, report: Report) -> None:
         super().__init__()
         self._system, self._spec, self.parent, self._report = system, spec, parent, report
+        self.dispatcher, self.clock = system.dispatcher, system.dispatcher.clock
         self.address = system.address(parent, spec.name)
         self.path, self.generation = self.address.path, self.address.generation
-        self.dispatcher, self.clock = system.dispatcher, system.dispatcher.clock
         self._behaviour: Actor | None = None
         self._error: BaseException | None = None
-        self.actor_inbox.on_dead = self.address.count_dead
+        self.actor_inbox.on_dead, self.actor_inbox.on_error = self.address.count_dead, self.interrupt
         self.address.cell = self
 
     @staticmethod
     def _create_actor_inbox() -> Inbox:
         return Inbox()
-
-    @staticmethod
-    def _create_future() -> pykka.Future[Any]:
-        return pykka.ThreadingFuture()
 
     def on_start(self) -> None:
         try:
@@ -84,18 +80,29 @@ class Cell(pykka.Actor):
             self._crash(f"handling {type(message).__name__}", error)
             fault = ActorCrashed(f"{self.path}: {error!r}")
             fault.__cause__ = error
-            return Refused(fault)
+            return fault
 
-    def finish(self) -> None:
-        """The loop is over: tell the supervisor."""
-        self.exit(None)
-        self._report(ChildExited(self._spec.name, self.generation, self._error))
+    def _crash(self, doing: str, error: BaseException) -> None:
+        logger.error("%s crashed while %s", self.path, doing, exc_info=error)
+        leave = self.exit if self._behaviour is None else self._behaviour.leave
+        leave(error)  # a supervisor lives on until its children have stopped
+
+    def interrupt(self, error: BaseException) -> None:
+        """Crash from outside the behaviour: between two messages, or from another thread."""
+        if not self.actor_stopped.is_set():
+            logger.error("%s is interrupted", self.path, exc_info=error)
+            self.exit(error)
 
     def exit(self, error: BaseException | None) -> None:
         if not self.actor_stopped.is_set():
             self._error = error
             self.actor_stopped.set()
             self.actor_inbox.close()
+
+    def finish(self) -> None:
+        """The loop is over: tell the supervisor."""
+        self.exit(None)
+        self._report(ChildExited(self._spec.name, self.generation, self._error))
 
     def after(self, delay_ms: float, message: object) -> Timer:
         return self.dispatcher.after(delay_ms, partial(deliver, self.actor_ref, message))
@@ -110,12 +117,3 @@ class Cell(pykka.Actor):
 
     def cut_off(self, name: str) -> None:
         self._system.cut_off(self.child_address(name).path)
-
-    def _crash(self, doing: str, error: BaseException) -> None:
-        logger.error("%s crashed while %s", self.path, doing, exc_info=error)
-        try:
-            leave = self.exit if self._behaviour is None else self._behaviour.leave
-            leave(error)  # a supervisor lives on until its children have stopped
-        except BaseException:  # noqa: BLE001  # as above
-            logger.exception("%s failed again while leaving", self.path)
-            self.exit(error)  # a crash must end, whatever the behaviour does

@@ -24,12 +24,6 @@ class Crash(Control, frozen=True, kw_only=True):
     times: int = 1
 
 
-class Fail(Control, frozen=True):
-    """The inbox met something that the actor must not survive."""
-
-    error: BaseException
-
-
 class ChildEvent(Control, frozen=True):
     """Something about one incarnation of a child; the generation keeps a late report from its successor."""
 
@@ -48,4 +42,4 @@ class ChildExited(ChildEvent, frozen=True):
 
 
 class ChildDue(ChildEvent, frozen=True):
-    """A supervisor's timer for this child is up."""
+    """The supervisor's timer for this child is up."""

@@ -15,7 +15,6 @@ from typing import Any, Literal, TypeAlias
 
 from pykka._envelope import Envelope
 
-from vortex.runtime.control import Fail
 from vortex.runtime.errors import ActorGone, InboxOverflow
 
 Parcel: TypeAlias = Envelope[Any]
@@ -37,32 +36,36 @@ def lane_of(message_type: object) -> Literal["control", "ordered", "conflated"]:
 
 
 class Inbox:
-    """`get` waits for a message; a dispatcher without a thread per actor overrides it and `_wake`."""
+    """`get` waits for a message; a dispatcher without a thread per actor overrides it and sets `wake`.
+
+    Attributes:
+        wake: Called, with the lock held, when there is something to do.
+        on_dead: Told every message that becomes a dead letter.
+        on_error: Told what the actor must not survive: an overflow, a message that cannot absorb another. Also told
+            ActorGone when the inbox is closed, which is no news to the actor.
+    """
 
     on_dead: Callable[[object], object]
-    """Told every message that becomes a dead letter; set before the first put."""
+    on_error: Callable[[BaseException], object]
 
     def __init__(self) -> None:
         self.superseded = 0
         self._filled = threading.Condition(threading.Lock())
+        self.wake: Callable[[], None] = self._filled.notify
         self._control: deque[Parcel] = deque()
         self._ordered: deque[Parcel] = deque()
         self._conflated: OrderedDict[Hashable, Parcel] = OrderedDict()
         self._run = 0
-        self._closed = self._broken = False
+        self._closed = False
 
     def put(self, parcel: Parcel, /) -> None:
-        with self._filled:
-            refused = self._closed
-            if not refused:
-                try:
-                    self._accept(parcel)
-                except Exception as error:  # noqa: BLE001  # the receiver answers for its lanes, not the sender
-                    refused = True
-                    self._break(error)
-                self._wake()
-        if refused:
+        try:
+            with self._filled:
+                self._accept(parcel)
+                self.wake()
+        except Exception as error:  # noqa: BLE001  # the receiver answers for its lanes, not the sender
             self._refuse(parcel)
+            self.on_error(error)
 
     def get(self) -> Parcel:
         with self._filled:
@@ -82,18 +85,14 @@ class Inbox:
         """Accept nothing from now on and refuse what waits. May be repeated."""
         with self._filled:
             self._closed = True
-            waiting = [*self._control, *self._ordered, *self._conflated.values()]
-            for lane in (self._control, self._ordered, self._conflated):
-                lane.clear()
-            self._wake()
+            waiting = list(iter(self._take, None))
+            self.wake()
         for parcel in waiting:
             self._refuse(parcel)
 
-    def _wake(self) -> None:
-        """There is something to do; the lock is held."""
-        self._filled.notify()
-
     def _accept(self, parcel: Parcel) -> None:
+        if self._closed:
+            raise ActorGone
         message = parcel.message
         lane = lane_of(message.__class__)
         if lane == "control":
@@ -108,11 +107,6 @@ class Inbox:
                 parcel.message = message.absorb(self._conflated[key].message)
                 self.superseded += 1
             self._conflated[key] = parcel
-
-    def _break(self, error: Exception) -> None:
-        if not self._broken:  # once: a stuck actor must not collect these instead
-            self._broken = True
-            self._control.append(Envelope(Fail(error)))
 
     def _take(self) -> Parcel | None:
         if self._control:

@@ -16,11 +16,9 @@ from vortex.runtime.actor import Actor, ChildSpec, Handler
 from vortex.runtime.address import ActorState, Address, logger
 from vortex.runtime.control import ChildDue, ChildEvent, ChildExited, ChildReady, Control, Stop
 from vortex.runtime.errors import ActorGone, Escalation, InboxOverflow
-from vortex.runtime.timers import Timer
 
 CHILD_EVENTS: tuple[type, ...] = (ChildReady, ChildExited, ChildDue)
-FIRST_DELAY_S = 0.1
-MAX_DELAY_S = 5.0
+FIRST_DELAY_S, MAX_DELAY_S = 0.1, 5.0
 HOPELESS = (InboxOverflow, MemoryError)
 """Errors that restarting the child alone does not heal."""
 
@@ -32,15 +30,16 @@ class RestartLimits(Struct, frozen=True):
     period_s: float
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Child:
+    """`due` is what its one timer delivers: the end of a restart delay, or of the time to start or to stop."""
+
     spec: ChildSpec
     address: Address
     running: bool = False
     acknowledged: bool = False
     stopping: bool = False
     due: ChildDue | None = None
-    timer: Timer | None = None
 
 
 class Supervisor(Actor):
@@ -74,9 +73,9 @@ class Supervisor(Actor):
         """Start one more child when the others have been started. Raises ValueError when the name is taken."""
         if spec.name in self._children:
             raise ValueError(f"{self.context.path} already has a child {spec.name}")
-        self._children[spec.name] = _Child(spec=spec, address=self.context.child_address(spec.name))
+        child = self._children[spec.name] = _Child(spec, self.context.child_address(spec.name))
         self._start_next()
-        return self.child(spec.name)
+        return child.address
 
     def stop_child(self, name: str) -> None:
         """Stop a child for good. Raises KeyError."""
@@ -125,15 +124,13 @@ class Supervisor(Actor):
         self._arm(child, child.spec.ready_s)
 
     def _ready(self, child: _Child) -> None:
-        self._disarm(child)
-        child.acknowledged = True
+        child.acknowledged, child.due = True, None
         child.address.state = ActorState.READY
         if not self._leaving:
             self.child_started(child.spec.name, child.address)
             self._start_next()
 
     def _due(self, child: _Child) -> None:
-        """The delay before a restart is over, or the time that a start or stop may take."""
         if child.running:
             error = TimeoutError(f"{child.address.path} did not {'stop' if child.stopping else 'start'} in time")
             logger.error("%s and is cut off", error)
@@ -144,56 +141,42 @@ class Supervisor(Actor):
 
     def _lost(self, child: _Child, error: BaseException) -> None:
         """The incarnation is over: go on stopping, or see to the next one."""
-        self._disarm(child)
-        child.running = False
+        child.running, child.due = False, None
         child.address.state = ActorState.STOPPED
-        if self._leaving:
-            self.leave(None)
-        elif child.stopping:
-            self.stop_child(child.spec.name)
-        else:
+        if not (self._leaving or child.stopping):
+            self.context.cut_off(child.spec.name)  # had it no time to stop its own children, they are orphans
             child.address.last_error = f"{type(error).__name__}: {error}"
             self.child_failed(child.spec.name, error, child.address.generation)
-            if self._children.get(child.spec.name) is child:  # the hook may have stopped it
-                self._replace(child, error)
+        if self._leaving:
+            self.leave(None)
+        elif child.stopping or child.spec.restart == "temporary":
+            self._stop(child)
+            self._start_next()
+        else:
+            self._restart(child, error)
 
-    def _replace(self, child: _Child, error: BaseException) -> None:
-        if child.spec.restart == "temporary":
-            self.stop_child(child.spec.name)
-            return
-        delay_s = self._delay_s(child.spec.name, error)
-        logger.info("%s starts again in %.2f s", child.address.path, delay_s)
-        child.address.restarts += 1
-        child.address.state = ActorState.RESTARTING
-        self._arm(child, delay_s) if delay_s else self._spawn(child)
-
-    def _delay_s(self, name: str, error: BaseException) -> float:
-        """Count a crash and return how long to wait; raise Escalation when there were too many."""
-        now_ms, period_ms = self.context.clock.monotonic_ms(), self._limits.period_s * 1000.0
-        self._crashes = [crash for crash in self._crashes if now_ms - crash[0] < period_ms] + [(now_ms, name)]
+    def _restart(self, child: _Child, error: BaseException) -> None:
+        """Count the crash, and wait before the next start; raise Escalation when there were too many."""
+        now_ms, name = self.context.clock.monotonic_ms(), child.spec.name
+        recent = [crash for crash in self._crashes if now_ms - crash[0] < self._limits.period_s * 1000.0]
+        self._crashes = [*recent, (now_ms, name)]
         if len(self._crashes) > self._limits.restarts or isinstance(error, HOPELESS):
             raise Escalation(f"{self.context.path} gives up on {name}: {error!r}") from error
-        before = sum(crashed == name for _, crashed in self._crashes) - 1
+        before = sum(crashed == name for _, crashed in recent)
         delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** (before - 1)) if before else 0.0
-        return delay_s * self._random.uniform(0.8, 1.0)
+        child.address.restarts += 1
+        child.address.state = ActorState.RESTARTING
+        self._arm(child, delay_s * self._random.uniform(0.8, 1.0))
 
     def _stop(self, child: _Child) -> None:
-        """Tell a running child to stop; forget one that does not run."""
+        """Tell a running child to stop, once; forget one that does not run."""
+        told, child.stopping = child.stopping, True
         if not child.running:
-            self._disarm(child)
-            child.address.state = ActorState.STOPPED
-            del self._children[child.spec.name]
-        elif not child.stopping:
-            child.stopping = True
+            self._children.pop(child.spec.name, None)
+        elif not told:
             child.address.tell(Stop())
             self._arm(child, child.spec.stop_s)
 
     def _arm(self, child: _Child, delay_s: float) -> None:
-        self._disarm(child)
-        child.due = ChildDue(child.spec.name, child.address.generation)
-        child.timer = self.context.after(delay_s * 1000.0, child.due)
-
-    def _disarm(self, child: _Child) -> None:
-        if child.timer is not None:
-            child.timer.cancel()
-        child.due = child.timer = None
+        child.due = ChildDue(child.spec.name, child.address.generation)  # one set before is no longer its own
+        self.context.after(delay_s * 1000.0, child.due)

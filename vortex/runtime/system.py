@@ -8,7 +8,7 @@ import pykka
 
 from vortex.runtime.actor import ChildSpec
 from vortex.runtime.address import ActorInfo, ActorState, Address, outside_only
-from vortex.runtime.cell import Dispatcher
+from vortex.runtime.cell import Dispatcher, Report
 from vortex.runtime.control import ChildEvent, ChildExited, Stop
 
 ROOT = "root"
@@ -28,9 +28,8 @@ class ActorSystem:
         self._down: pykka.Future[None] = pykka.ThreadingFuture()
 
     def start_root(self, spec: ChildSpec) -> Address:
-        """Start the tree without waiting for it; the spec's name becomes the root's path."""
-        self.spawn(spec, None, self._on_root)
-        return self.address(None, spec.name)
+        """Start the tree without waiting for it; the spec's name must be `root`, which becomes the path."""
+        return self.spawn(spec, None, self._on_root)
 
     def find(self, path: str) -> Address | None:
         """The address of an actor that its supervisor has ever named."""
@@ -43,10 +42,9 @@ class ActorSystem:
     def stop(self, timeout_s: float) -> bool:
         """Stop gracefully, the last started first; after `timeout_s` (real seconds) cut off the rest, return False."""
         outside_only()
+        self.address(None, ROOT).tell(Stop())
         try:
-            if (root := self.find(ROOT)) is not None:
-                root.tell(Stop())
-                self.dispatcher.wait(self._down, timeout_s)
+            self.dispatcher.wait(self._down, timeout_s)
         except pykka.Timeout:
             self.cut_off(ROOT)
             return False
@@ -59,13 +57,14 @@ class ActorSystem:
         path = name if parent is None or parent.path == ROOT else f"{parent.path}/{name}"
         return self._addresses.setdefault(path, Address(path))
 
-    def spawn(self, spec: ChildSpec, parent: Address | None, report: Callable[[ChildEvent], object]) -> None:
+    def spawn(self, spec: ChildSpec, parent: Address | None, report: Report) -> Address:
         """Start the next incarnation of an actor; `report` hears ChildReady and ChildExited, on its thread."""
         address = self.address(parent, spec.name)
         address.generation += 1
         address.state = ActorState.STARTING
         # pykka's registry is one list for the whole process, searched at every stop: nothing of ours stays in it
         pykka.ActorRegistry.unregister(self.dispatcher.cell.start(self, spec, parent, report))
+        return address
 
     def cut_off(self, path: str) -> None:
         """End an actor and all below it without their help."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import sched
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pykka
 
-from vortex.runtime.address import inside, logger
+from vortex.runtime.address import inside
 from vortex.runtime.cell import Cell
-from vortex.runtime.inbox import LeaveLoop
-from vortex.runtime.timers import Clock, Timer, TimerQueue
+from vortex.runtime.timers import Clock, Timer
 
 LONGEST_PAUSE_S = 0.25
 """The timers look at the clock at least this often, since its speed may change."""
@@ -27,12 +26,9 @@ class ThreadCell(Cell):
     def _live(self) -> None:
         inside.actor = True
         try:
-            with suppress(LeaveLoop):  # cut off while it waited for a message
-                self._actor_loop()
-        except BaseException as error:  # noqa: BLE001  # raised into the thread from outside, between two messages
-            logger.error("%s was interrupted", self.path, exc_info=error)
-            self.exit(error)
-            self._system.cut_off(self.path)
+            self._actor_loop()
+        except BaseException as error:  # noqa: BLE001  # LeaveLoop of a closed inbox, or raised into the idle thread
+            self.interrupt(error)
         self.finish()
 
 
@@ -43,37 +39,29 @@ class ThreadDispatcher:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._timers = TimerQueue()
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._timers = sched.scheduler(clock.monotonic_ms)
+        self._changed = threading.Event()
         self._closed = False
+        self._thread = threading.Thread(target=self._run_timers, name="timers", daemon=True)
+        self._thread.start()
 
     def after(self, delay_ms: float, fire: Callable[[], object]) -> Timer:
-        with self._changed:
-            timer = self._timers.push(self.clock.monotonic_ms() + delay_ms, fire)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run_timers, name="timers", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+        timer = Timer(fire)
+        self._timers.enter(delay_ms, 0, timer)
+        self._changed.set()
         return timer
 
     def wait(self, future: pykka.Future[Any], timeout_s: float) -> Any:
         return future.get(timeout=timeout_s)
 
     def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
+        self._closed = True
+        self._changed.set()
+        self._thread.join()
 
     def _run_timers(self) -> None:
         while not self._closed:
-            with self._changed:
-                now_ms = self.clock.monotonic_ms()
-                due = self._timers.pop_due(now_ms)
-                if not due and not self._closed:
-                    pause_s = self.clock.real_s(self._timers.next_due_ms() - now_ms)
-                    self._changed.wait(min(pause_s, LONGEST_PAUSE_S))
-            for timer in due:
-                timer.fire()
+            self._changed.clear()
+            next_ms = self._timers.run(blocking=False)
+            pause_s = LONGEST_PAUSE_S if next_ms is None else self.clock.real_s(next_ms)
+            self._changed.wait(min(pause_s, LONGEST_PAUSE_S))

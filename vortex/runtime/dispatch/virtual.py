@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sched
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
@@ -13,24 +15,19 @@ import pykka
 from vortex.runtime.address import inside
 from vortex.runtime.cell import Cell
 from vortex.runtime.inbox import Inbox, LeaveLoop, Parcel
-from vortex.runtime.timers import Timer, TimerQueue
+from vortex.runtime.timers import Timer
 
 
 class TurnInbox(Inbox):
     """Hands out one message a turn and never waits."""
 
-    on_wake: Callable[[], None]
     served = False
 
     def get(self) -> Parcel:
-        parcel = None if self.served else self._take()
-        if parcel is None:
+        if self.served or (parcel := self._take()) is None:
             raise LeaveLoop
         self.served = True
         return parcel
-
-    def _wake(self) -> None:
-        self.on_wake()
 
 
 class VirtualCell(Cell):
@@ -46,7 +43,7 @@ class VirtualCell(Cell):
 
     def _start_actor_loop(self) -> None:
         self._next = self._actor_loop_setup
-        self.actor_inbox.on_wake = self._queue
+        self.actor_inbox.wake = self._queue
         self._queue()
 
     def _queue(self) -> None:
@@ -60,31 +57,30 @@ class VirtualCell(Cell):
 
     def turn(self) -> None:
         """Start, or handle one message; then queue again, rest, or end."""
-        self.actor_inbox.served = False
         step, self._next = self._next, self._actor_loop_running
+        self.actor_inbox.served = False
         inside.actor = True
         with suppress(LeaveLoop):
             step()
         inside.actor = False
-        if self.actor_stopped.is_set():
-            self.finish()  # and stays marked as queued: never again
-            return
-        self._queued = False
-        if len(self.actor_inbox):
+        self._queued = self.actor_stopped.is_set()  # which marks it as queued for ever: never again
+        if self._queued:
+            self.finish()
+        elif len(self.actor_inbox):
             self._queue()
 
 
 class VirtualDispatcher:
-    """Scheduler and clock in one: the same seed and the same inputs give the same run."""
+    """Scheduler and clock in one: the same seed and the same inputs give the same run. Time is in whole us."""
 
     cell: type[Cell] = VirtualCell
 
     def __init__(self, seed: int, start_ms: int) -> None:
         self.clock = self
         self.runnable: list[VirtualCell] = []
-        self._random = Random(seed)  # noqa: S311  # chooses an interleaving, keeps no secret
-        self._timers = TimerQueue()
         self._now_ms = float(start_ms)
+        self._random = Random(seed)  # noqa: S311  # chooses an interleaving, keeps no secret
+        self._timers = sched.scheduler(self.monotonic_ms, lambda _: None)
         self._trace = blake2b(digest_size=16)
 
     def now_ms(self) -> int:
@@ -106,7 +102,9 @@ class VirtualDispatcher:
 
     def call_at(self, t_ms: float, fire: Callable[[], object]) -> Timer:
         """Let something outside the actors happen at a time; what lies in the past happens now."""
-        return self._timers.push(max(t_ms, self._now_ms), fire)
+        timer = Timer(fire)
+        self._timers.enterabs(round(t_ms, 3), 0, timer)
+        return timer
 
     def after(self, delay_ms: float, fire: Callable[[], object]) -> Timer:
         return self.call_at(self._now_ms + delay_ms, fire)
@@ -131,12 +129,13 @@ class VirtualDispatcher:
         """Nothing to release."""
 
     def _step(self, until_ms: float) -> bool:
-        """Run one actor, or else go to the next moment at which something is due; False when that is too late."""
+        """Run one actor, or else what is due, or else go to the next moment; False when that is too late."""
         if self.runnable:
             self.runnable.pop(self._random.randrange(len(self.runnable))).turn()
             return True
-        due_ms = self._timers.next_due_ms()
-        self._now_ms = max(self._now_ms, min(due_ms, until_ms))
-        for timer in self._timers.pop_due(self._now_ms):
-            timer.fire()
-        return due_ms <= until_ms
+        pause_ms = self._timers.run(blocking=False)
+        if self.runnable:
+            return True
+        next_ms = math.inf if pause_ms is None else round(self._now_ms + pause_ms, 3)
+        self._now_ms = max(self._now_ms, min(next_ms, until_ms))
+        return next_ms <= until_ms
