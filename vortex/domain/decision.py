@@ -270,9 +270,6 @@ class SignalBoard:
                 fresh[engine] = signal
         return fresh, faults
 
-    def _alignment(self, scores: Mapping[EngineId, float]) -> int:
-        return alignment_of(scores[EngineId.ORDER_FLOW], scores[EngineId.TICK], self._params.alignment_min)
-
     def _settled(self, matched: Trigger | None, epoch: int) -> bool:
         """Count evaluations in a row in which the same trigger held, each on another book."""
         held = (matched.strategy, matched.side) if matched else None

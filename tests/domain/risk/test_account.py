@@ -257,6 +257,16 @@ def test_one_entry_too_many_within_a_minute_trips_the_governor_for_good() -> Non
     assert code(made, entry(), NOON + 3_600_000) is None
 
 
+def test_a_request_that_is_denied_anyway_does_not_trip_the_governor() -> None:
+    made = ledger(governor_entries_per_min=1)
+    assert [code(made, entry()) for _ in range(2)] == [None, RejectCode.PENDING_ENTRY]
+    assert made.view(NOON).governor_tripped is None
+
+
+def test_an_empty_account_has_lost_nothing() -> None:
+    assert not ledger("0").view(NOON).drawdown_latched
+
+
 def test_entries_spread_over_more_than_a_minute_do_not_trip_it() -> None:
     made = ledger(governor_entries_per_min=3, reservation_s=1)
     assert [code(made, entry(), NOON + 20_000 * step) for step in range(8)] == [None] * 8

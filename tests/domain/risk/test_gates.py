@@ -111,7 +111,10 @@ CASES: list[tuple[RejectCode, dict[str, Any], dict[str, Any]]] = [
     (RejectCode.SPREAD_WIDE, {"book": book(bids=((59_981.0, 9.0),))}, {}),
     (RejectCode.DEPTH_INSUFFICIENT, {"book": book(asks=THIN)}, {}),
     (RejectCode.SL_TOO_CLOSE, {"decision": decision(atr15=0.7)}, {}),
+    (RejectCode.SL_TOO_CLOSE, {"decision": decision(atr15=0.01), "taker_fee": Decimal(0)},
+     {"sl_slippage_floor_bps": 0.0, "sl_slippage_factor": 0.0}),
     (RejectCode.FEE_TOO_HIGH, {"decision": decision(atr15=90.0)}, {}),
+    (RejectCode.FEE_TOO_HIGH, {}, {"a": TargetAParams(tp_atr=0.0001)}),
     (RejectCode.RR_LOW, {}, {"a": TargetAParams(sl_atr=2.0, tp_atr=1.8)}),
     (RejectCode.SIZE_TOO_SMALL, {"account": account("40")}, {}),
     (RejectCode.EXPOSURE_CAP, {"account": account(exposures={"X": exposure(notional_usdt="99950")})}, {}),
@@ -212,6 +215,21 @@ def test_a_cap_that_binds_shrinks_and_is_named(params: RiskParams, changes: dict
     assert free is not None
     assert capped.plan is not None
     assert capped.plan.quantity < free.quantity
+
+
+def test_the_drawdown_gate_shows_the_nearer_of_its_two_limits() -> None:
+    losing = account(daily_pnl_usdt=Decimal(-50))
+    for limit, threshold, margin in ((None, "-300", "250"), (100.0, "-100", "50")):
+        gates = judge(RiskParams(max_daily_loss_usdt=limit), account=losing).gates
+        shown = next(gate for gate in gates if gate.code is RejectCode.DRAWDOWN)
+        assert (shown.passed, shown.value, shown.threshold, shown.margin) == (True, "-50", threshold, margin)
+
+
+def test_without_leverage_nothing_can_liquidate_a_long() -> None:
+    single = RiskParams(leverage_min=1, leverage_max=1, leverage_high_max=1)
+    verdict = judge(single, tiers=(tier(0, 300_000, "0.004", 300, 150),), taker_fee=Decimal(0))
+    assert verdict.plan is not None
+    assert next(gate for gate in verdict.gates if gate.code is RejectCode.LIQ_TOO_CLOSE).value == "never"
 
 
 def test_high_volatility_halves_the_risk_and_bounds_the_leverage() -> None:

@@ -91,6 +91,13 @@ def test_a_farther_stop_never_buys_more(side: Side, entry: Decimal, near: Decima
     assert far < close
 
 
+def test_a_trade_whose_costs_eat_its_reward_has_no_break_even() -> None:
+    hopeless, fair = (cost(Side.LONG, Decimal(60_000), Decimal(100), Decimal(reward)) for reward in (60, 200))
+    assert hopeless.break_even_win_rate is None
+    assert fair.break_even_win_rate is not None
+    assert 0 < fair.break_even_win_rate < 1
+
+
 def test_slippage_at_the_stop_is_a_multiple_of_the_entrys() -> None:
     side, entry, distance = Side.LONG, Decimal(60_000), Decimal(100)
     calm, rough = (cost(side, entry, distance, distance, Decimal(slip)) for slip in (0, 10))

@@ -75,6 +75,8 @@ class AccountLedger:
         if now_ms // DAY_MS > state.day:
             self._start_day(now_ms // DAY_MS, equity)
         loss = -self._daily_pnl()
+        if loss <= 0:
+            return
         state.latched |= loss >= exact(params.daily_drawdown) * state.day_start
         state.flatten |= loss >= exact(params.hard_flatten) * state.day_start
         if params.max_daily_loss_usdt is not None:
@@ -164,9 +166,9 @@ class AccountLedger:
 
     def _objections(self, plan: EntryPlan, now_ms: int) -> Iterator[Denial]:
         """Yield what speaks against the entry, in the order of the gates."""
-        if self._governed(now_ms):
-            yield _denial(RejectCode.HALTED, governor=str(self._state.governor))
         view = self.view(now_ms)
+        if view.governor_tripped is not None:
+            yield _denial(RejectCode.HALTED, governor=view.governor_tripped)
         room = room_of(view, self._params)
         if room is None:
             yield _denial(RejectCode.STALE_DATA, missing="equity")
@@ -180,6 +182,7 @@ class AccountLedger:
         ):
             if wanted > left:
                 yield _denial(code, **{name: plain(wanted), "room_usdt": plain(left)})
+        yield from self._governor_objections(now_ms)
 
     def _symbol_objections(self, plan: EntryPlan, view: AccountView) -> Iterator[Denial]:
         known, cooldown = view.exposures.get(plan.symbol), view.cooldowns.get(plan.symbol)
@@ -199,12 +202,13 @@ class AccountLedger:
         if params.max_trades_per_day is not None and view.trades_today >= params.max_trades_per_day:
             yield _denial(RejectCode.MAX_TRADES, trades=str(view.trades_today), limit=str(params.max_trades_per_day))
 
-    def _governed(self, now_ms: int) -> bool:
+    def _governor_objections(self, now_ms: int) -> Iterator[Denial]:
+        """Come last: only an entry that nothing else stops counts as one too many."""
         state, limit = self._state, self._params.governor_entries_per_min
         state.grants_ms = _since(state.grants_ms, now_ms - MINUTE_MS)
-        if len(state.grants_ms) >= limit and state.governor is None:
+        if len(state.grants_ms) >= limit:
             state.governor = f"more than {limit} entries within a minute"
-        return state.governor is not None
+            yield _denial(RejectCode.HALTED, governor=state.governor)
 
     def reset_governor(self) -> None:
         """Let entries pass again after a person lifted the halt; its counts start anew."""

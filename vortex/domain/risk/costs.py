@@ -42,14 +42,14 @@ class Costs(Struct, frozen=True, kw_only=True):
         return (self.reward - self.cost_tp) / self.unit_loss if self.unit_loss else ZERO
 
     @property
-    def break_even_win_rate(self) -> Decimal:
-        """The share of wins at which such trades earn nothing."""
-        return 1 / (1 + self.rr_net)
+    def break_even_win_rate(self) -> Decimal | None:
+        """The share of wins at which such trades earn nothing; None when even winning does not pay."""
+        return 1 / (1 + self.rr_net) if self.rr_net >= 0 else None
 
     @property
     def fee_share(self) -> Decimal | None:
         """The share of the reward that costs eat; None without a reward."""
-        return self.cost_tp / self.reward if self.reward else None
+        return self.cost_tp / self.reward if self.reward > 0 else None
 
 
 def costs_of(

@@ -187,10 +187,10 @@ def _margin_gates(proposal: Proposal, params: RiskParams) -> Iterator[GateResult
 # ----------------------------------------------------------------------------------------------------------- the answer
 
 
-def _plan(request: RiskRequest, proposal: Proposal) -> EntryPlan | None:
+def _plan(request: RiskRequest, proposal: Proposal) -> EntryPlan:
     decision, leverage, margin = request.decision, proposal.leverage, proposal.margin_usdt
     if leverage is None or margin is None or decision.strategy is None:
-        return None
+        raise ValueError(f"decision {decision.id} passed every gate but cannot be planned")
     return EntryPlan(
         symbol=decision.symbol, side=proposal.side, strategy=decision.strategy,
         quantity=proposal.size.quantity, expected_price=proposal.entry,
