@@ -65,7 +65,9 @@ class VirtualRun:
         self.dispatcher.run_for(seconds * 1000.0)
 
 
-def virtual_run(config: Config, data_dir: Path, *, seed: int = 1, markets: tuple[str, ...] = DEFAULT_MARKETS) -> VirtualRun:
+def virtual_run(
+    config: Config, data_dir: Path, *, seed: int = 1, markets: tuple[str, ...] = DEFAULT_MARKETS
+) -> VirtualRun:
     """Build the product's tree over a simulated exchange; nothing has happened yet."""
     dispatcher = VirtualDispatcher(seed, START_MS)
     sources = [parse_market(text, seed=config.sim.seed, resume=None) for text in markets]

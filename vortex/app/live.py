@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from queue import Empty, SimpleQueue
 from random import Random
 from types import FrameType
 
@@ -39,30 +39,35 @@ INTERNAL_FAILURE = 70
 
 
 class Life:
-    """Why and when the process ends; a second signal ends it at once."""
+    """Why and when the process ends; a second signal ends it at once.
+
+    A signal handler may interrupt anything, also another one: it only counts and puts into a queue that is made for it.
+    """
 
     def __init__(self, hard_exit: Callable[[int], object]) -> None:
         self.code = 0
-        self._end = threading.Event()
+        self._reasons: SimpleQueue[tuple[int, str]] = SimpleQueue()
+        self._signals = 0
         self._hard_exit = hard_exit
 
     def end(self, code: int, why: str) -> None:
-        """Ask for the end; the first reason decides the exit code."""
-        if not self._end.is_set():
-            self.code = code
-            logger.info("stopping: {}", why)
-            self._end.set()
+        """Ask for the end, from any thread; the first reason decides the exit code."""
+        self._reasons.put((code, why))
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Stop in order; when already stopping, at once."""
-        if self._end.is_set():
+        self._signals += 1
+        if self._signals > 1:
             self._hard_exit(1)
         self.end(0, signal.Signals(number).name)
 
     def wait(self, seconds: float | None) -> None:
         """Wait for the end, at most `seconds`."""
-        if not self._end.wait(seconds):
-            self.end(0, f"{seconds:g} s are over")
+        try:
+            self.code, why = self._reasons.get(timeout=seconds)
+        except Empty:
+            why = f"{seconds:g} s are over"
+        logger.info("stopping: {}", why)
 
 
 def run(config: Config, life: Life, seconds: float | None = None) -> int:

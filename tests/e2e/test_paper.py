@@ -1,0 +1,227 @@
+"""The main job over real processes and sockets: the paper system on the shipped recording, judged by the ledger."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.processes import (
+    REPOSITORY,
+    Engine,
+    engine,
+    environment,
+    eventually,
+    get,
+    post,
+    simulator,
+    unprotected_ms,
+)
+
+pytestmark = pytest.mark.e2e
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+ENGINES = ("E1", "E2", "E3", "E4", "E5")
+SPEED = "4"
+"""Real processes are held to their time limits up to this speed."""
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One paper system for the tests that only look, or that do no lasting harm."""
+    data_dir = tmp_path_factory.mktemp("paper") / "data"
+    with engine(data_dir, VORTEX__SIM__SPEED=SPEED) as running:
+        running.wait_ready()
+        yield running
+
+
+def closed_trades(running: Engine) -> list[dict[str, Any]]:
+    """The closed trades of the ledger."""
+    return [trade for trade in running.api("/api/trades?limit=1000") if trade["status"] == "CLOSED"]
+
+
+def test_every_engine_of_every_symbol_hears_the_market(paper: Engine) -> None:
+    status = paper.api("/api/status")
+    assert status["mode"] == "paper"
+    assert status["simulated"] is True
+    assert status["market_source"] == "recording of 2024-08-08"
+    assert set(status["symbols"]) == set(SYMBOLS)
+
+    def all_heard() -> bool:
+        symbols = paper.api("/api/status")["symbols"].values()
+        return all(
+            set(each["engines"]) == set(ENGINES)
+            and each["feeds"]["depth20"] < 1_000
+            and each["feeds"]["markPrice"] < 2_500
+            and all(each["engines"][name]["age_ms"] is not None for name in ENGINES)
+            for each in symbols
+        )
+
+    assert eventually(all_heard, 20, "fresh books and mark prices in every engine")
+    paths = {actor["path"] for actor in paper.api("/api/actors")}
+    shared = {"root", "exchange", "storage", "hot_store", "account", "feed"}
+    parts = {f"{symbol}/{part}" for symbol in SYMBOLS for part in (*ENGINES, "decision", "monitor")}
+    assert paths == shared | set(SYMBOLS) | parts
+
+
+def test_trades_open_close_and_agree_with_the_exchange(paper: Engine) -> None:
+    trades = eventually(lambda: len(found := closed_trades(paper)) >= 3 and found, 150, "three closed trades")
+    assert isinstance(trades, list)
+    assert paper.api("/api/rejects")
+    ledger = get(paper.run["sim_url"] + "/sim/v1/ledger")
+    assert {symbol: unprotected_ms(ledger, symbol) <= 2_000 for symbol in SYMBOLS} == dict.fromkeys(SYMBOLS, True)
+    for trade in trades:
+        agree_with_ledger(trade, ledger)
+    assert get(paper.run["sim_url"] + "/sim/v1/requests")["unknown"] == {}
+
+
+def agree_with_ledger(trade: dict[str, Any], ledger: dict[str, Any]) -> None:
+    """One closed row is exactly what the exchange's fills say, and the trade had entry, stop, take-profit and exit."""
+    sign = 1 if trade["side"] == "LONG" else -1
+    opening, closing = ("BUY", "SELL") if sign > 0 else ("SELL", "BUY")
+    fills = [
+        fill for fill in ledger["fills"]
+        if fill["symbol"] == trade["symbol"] and trade["opened_at"] <= fill["ts_ms"] <= trade["closed_at"]
+    ]  # fmt: skip
+    money = {
+        side: sum(Decimal(fill["qty"]) * Decimal(fill["price"]) for fill in fills if fill["side"] == side)
+        for side in (opening, closing)
+    }
+    fees = {
+        side: sum(Decimal(fill["commission"]) for fill in fills if fill["side"] == side) for side in (opening, closing)
+    }
+    net = sign * (money[closing] - money[opening]) - fees[opening] - fees[closing]
+    near = Decimal("1e-8")
+    assert abs(Decimal(trade["open_fee_usdt"]) - fees[opening]) <= near
+    assert abs(Decimal(trade["close_fee_usdt"]) - fees[closing]) <= near
+    assert abs(Decimal(trade["pnl_net_usdt"]) - net) <= near
+    entry = next(fill["client_id"] for fill in fills if fill["side"] == opening)
+    assert entry.startswith(f"v7-main-{trade['symbol']}-")
+    assert entry.endswith("E")
+    algos = {algo["client_id"]: algo for algo in ledger["algo_orders"]}
+    assert algos[entry[:-1] + "S"]["type"] == "STOP_MARKET"
+    assert Decimal(algos[entry[:-1] + "S"]["trigger_price"]) == Decimal(trade["sl_price"])
+    assert algos[entry[:-1] + "T"]["type"] == "TAKE_PROFIT_MARKET"
+    assert any(fill["side"] == closing for fill in fills)
+
+
+def test_a_crashed_engine_is_replaced_alone(paper: Engine) -> None:
+    before = {actor["path"]: actor for actor in paper.api("/api/actors")}
+    assert post(paper.run["control_url"] + "/api/chaos/crash", {"actor": "BTCUSDT/E2"}) == {"ok": True}
+
+    def replaced() -> bool:
+        after = {actor["path"]: actor for actor in paper.api("/api/actors")}
+        again = after["BTCUSDT/E2"]
+        return bool(
+            again["generation"] == before["BTCUSDT/E2"]["generation"] + 1
+            and again["state"] == "READY"
+            and again["last_error"]
+        )
+
+    assert eventually(replaced, 10, "E2 restarted")
+    after = {actor["path"]: actor["generation"] for actor in paper.api("/api/actors")}
+    assert {path: number for path, number in after.items() if path != "BTCUSDT/E2"} == {
+        path: actor["generation"] for path, actor in before.items() if path != "BTCUSDT/E2"
+    }
+    seen = paper.api("/api/status")["symbols"]["ETHUSDT"]["decision"]["ts_ms"]
+    assert eventually(
+        lambda: paper.api("/api/status")["symbols"]["ETHUSDT"]["decision"]["ts_ms"] > seen, 5, "ETHUSDT decides on"
+    )
+
+
+def test_a_position_outlives_a_restart(tmp_path: Path) -> None:
+    """SIGTERM with a position open: the stop rests on, the outbox is empty, the next start takes the position over."""
+    settings = {"TRADING_PAIRS": "BTCUSDT", "VORTEX__RISK__A__MAX_HOLD_S": "600"}
+    with simulator("--speed", SPEED) as sim_url:
+        with engine(tmp_path / "data", VORTEX__EXCHANGE__SIMULATOR_URL=sim_url, **settings) as first:
+            first.wait_ready()
+            eventually(lambda: symbol_status(first)["protected"], 60, "a protected position")
+            trade_id = symbol_status(first)["position"]["trade_id"]
+            assert first.stop(10.0) == 0
+        ledger = get(sim_url + "/sim/v1/ledger")
+        assert len(ledger["positions"]) == 1
+        stops = [algo for algo in ledger["algo_orders"] if algo["type"] == "STOP_MARKET" and algo["status"] == "NEW"]
+        assert len(stops) == 1
+        settings["VORTEX__RISK__A__MAX_HOLD_S"] = "30"
+        with engine(tmp_path / "data", VORTEX__EXCHANGE__SIMULATOR_URL=sim_url, **settings) as second:
+            second.wait_ready()
+            again = symbol_status(second)
+            assert again["position"]["trade_id"] == trade_id
+            assert again["protected"] is True
+            assert second.api("/api/status")["outbox"]["pending"] == 0
+            assert second.stop() == 0
+        assert unprotected_ms(get(sim_url + "/sim/v1/ledger"), "BTCUSDT") <= 2_000
+
+
+def symbol_status(running: Engine) -> dict[str, Any]:
+    """BTCUSDT as the API shows it."""
+    found: dict[str, Any] = running.api("/api/status")["symbols"]["BTCUSDT"]
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_pairs_alone_decide_how_many_trees_there_are(tmp_path: Path, count: int) -> None:
+    names = [f"A{number:02d}USDT" for number in range(20)]
+    market = f"{','.join(names)}=btcusdt_20240808.gz"
+    pairs = ",".join(names[:count])
+    with simulator("--market", market) as sim_url:
+        settings = {"VORTEX__EXCHANGE__SIMULATOR_URL": sim_url, "TRADING_PAIRS": pairs}
+        with engine(tmp_path / "data", **settings) as running:
+            running.wait_ready()
+            paths = [actor["path"] for actor in running.api("/api/actors")]
+            assert sum(path.endswith("/E1") for path in paths) == count
+            assert running.stop() == 0
+
+
+def run_start(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `vortex start` to its end."""
+    return subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-m", "vortex", "start", *arguments],
+        cwd=REPOSITORY, env=environment(**settings), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_a_pair_the_exchange_does_not_list_is_refused(tmp_path: Path) -> None:
+    ports = {"VORTEX__SIM__PORT": "0", "VORTEX__CONTROL__PORT": "0", "VORTEX__DATA_DIR": str(tmp_path / "data")}
+    ended = run_start("--pairs", "BTCUSDT,NOSUCHUSDT", **ports)
+    assert ended.returncode == 2
+    assert "NOSUCHUSDT" in ended.stderr.splitlines()[-1]
+
+
+def test_production_without_keys_names_every_missing_variable() -> None:
+    ended = run_start("--config", "config/prod.toml")
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    for name in ("BINANCE_API_KEY", "BINANCE_SECRET_KEY", "TESTNET"):
+        assert name in ended.stderr
+
+
+def test_a_second_start_in_the_same_directory_is_refused(paper: Engine) -> None:
+    ended = run_start("--data-dir", str(paper.data_dir))
+    assert ended.returncode == 1
+    assert str(paper.process.pid) in ended.stderr
+
+
+def test_the_commands_read_the_running_system(paper: Engine) -> None:
+    for command in ("status", "actors", "trades", "rejects"):
+        ended = subprocess.run(  # noqa: S603  # our own program
+            [sys.executable, "-m", "vortex", command, "--data-dir", str(paper.data_dir)],
+            cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        if command != "actors":
+            assert ended.stdout.startswith("PAPER · demo profile · recording of 2024-08-08")
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    with engine(tmp_path / "data", TRADING_PAIRS="BTCUSDT") as running:
+        running.wait_ready()
+        running.process.send_signal(signal.SIGTERM)
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(10) in (0, 1)

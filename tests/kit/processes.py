@@ -1,0 +1,136 @@
+"""Real processes for end-to-end tests: the engine, the simulator, and the questions one asks them over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+REPOSITORY = Path(__file__).parents[2]
+FREE_PORTS = {"VORTEX__SIM__PORT": "0", "VORTEX__CONTROL__PORT": "0"}
+POLL_S = 0.05
+T = TypeVar("T")
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The process environment without anything that configures the engine, plus `extra`."""
+    foreign = ("VORTEX", "BINANCE", "SUPABASE", "DATABASE", "REDIS", "TRADING_PAIRS", "TESTNET")
+    return {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | extra
+
+
+def get(url: str, timeout_s: float = 5.0) -> Any:
+    """GET JSON; an error status is raised as HTTPError."""
+    with urllib.request.urlopen(url, timeout=timeout_s) as reply:  # noqa: S310  # this machine
+        return json.load(reply)
+
+
+def post(url: str, body: Mapping[str, object]) -> Any:
+    """POST JSON and read the JSON answer."""
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=5.0) as reply:  # noqa: S310
+        return json.load(reply)
+
+
+def eventually(ask: Callable[[], T | None], timeout_s: float, what: str) -> T:
+    """Ask again and again until the answer is truthy; connection errors count as no answer yet."""
+    deadline = time.monotonic() + timeout_s
+    answer: T | None = None
+    while time.monotonic() < deadline:
+        try:
+            answer = ask()
+        except OSError:  # HTTPError and URLError are OSErrors
+            answer = None
+        if answer:
+            return answer
+        time.sleep(POLL_S)
+    raise AssertionError(f"{what}: not within {timeout_s} s")
+
+
+class Engine:
+    """One `vortex start` process."""
+
+    def __init__(self, data_dir: Path, *arguments: str, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir.parent / f"{data_dir.name}.log"
+        env = environment(**FREE_PORTS, VORTEX__DATA_DIR=str(data_dir), VORTEX__CHAOS__ENABLED="true", **settings)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603  # our own program
+                [sys.executable, "-m", "vortex", "start", *arguments],
+                cwd=REPOSITORY, env=env, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """The contents of `run.json`."""
+        loaded: dict[str, Any] = json.loads((self.data_dir / "run.json").read_text())
+        return loaded
+
+    def api(self, path: str) -> Any:
+        """Ask the control API."""
+        return get(self.run["control_url"] + path)
+
+    def wait_ready(self, timeout_s: float = 60.0) -> None:
+        """Wait for readyz 200."""
+        eventually(self._ready, timeout_s, f"readyz, see {self.log.read_text()[-3000:] if self.log.exists() else ''}")
+
+    def stop(self, timeout_s: float = 15.0) -> int:
+        """SIGTERM and wait; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+    def _ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"the engine ended with {self.process.returncode}: {self.log.read_text()[-3000:]}")
+        return (self.data_dir / "run.json").exists() and bool(self.api("/readyz")["ready"])
+
+
+@contextmanager
+def engine(data_dir: Path, *arguments: str, **settings: str) -> Iterator[Engine]:
+    """Run the engine for the length of the block."""
+    started = Engine(data_dir, *arguments, **settings)
+    try:
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.process.kill()
+            started.process.wait()
+
+
+@contextmanager
+def simulator(*arguments: str) -> Iterator[str]:
+    """Run `vortex sim` on a free port for the length of the block; yields its URL."""
+    command = [sys.executable, "-m", "vortex", "sim", "--port", "0", *arguments]
+    process = subprocess.Popen(  # noqa: S603  # our own program
+        command, cwd=REPOSITORY, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.terminate()
+        process.wait(10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def unprotected_ms(ledger: Mapping[str, Any], symbol: str) -> int:
+    """The longest time in which the exchange saw a position of this symbol without a working stop."""
+    longest, since = 0, None
+    for entry in ledger["timeline"]:
+        if entry["symbol"] != symbol:
+            continue
+        naked = float(entry["position_amt"]) != 0 and not entry["stop_working"]
+        if naked and since is None:
+            since = entry["ts_ms"]
+        if not naked and since is not None:
+            longest, since = max(longest, entry["ts_ms"] - since), None
+    return longest if since is None else max(longest, ledger["now_ms"] - since)
