@@ -29,6 +29,7 @@ class ThreadCell(Cell):
             self._actor_loop()
         except BaseException as error:  # noqa: BLE001  # LeaveLoop of a closed inbox, or raised into the idle thread
             self.interrupt(error)
+        inside.actor = False
         self.finish()
 
 

@@ -15,7 +15,7 @@ import pykka
 from vortex.runtime.address import inside
 from vortex.runtime.cell import Cell
 from vortex.runtime.inbox import Inbox, LeaveLoop, Parcel
-from vortex.runtime.timers import Timer
+from vortex.runtime.timers import Clock, Timer
 
 
 class TurnInbox(Inbox):
@@ -76,7 +76,7 @@ class VirtualDispatcher:
     cell: type[Cell] = VirtualCell
 
     def __init__(self, seed: int, start_ms: int) -> None:
-        self.clock = self
+        self.clock: Clock = self
         self.runnable: list[VirtualCell] = []
         self._now_ms = float(start_ms)
         self._random = Random(seed)  # noqa: S311  # chooses an interleaving, keeps no secret

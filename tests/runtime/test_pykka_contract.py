@@ -1,0 +1,56 @@
+"""What the runtime relies on inside pykka, so that an upgrade which moves it fails here first."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import version
+
+import pykka
+from pykka._actor import ActorInbox
+from pykka._envelope import Envelope
+from vortex.runtime.cell import Cell
+from vortex.runtime.dispatch.thread import ThreadCell
+from vortex.runtime.dispatch.virtual import VirtualCell
+
+HOOKS = {"_create_actor_inbox", "_create_future", "_start_actor_loop"}
+PUBLIC = {"on_start", "on_receive"}
+
+
+def test_version_is_the_one_that_was_read() -> None:
+    assert version("pykka").split(".")[:2] == ["4", "5"]
+
+
+def test_cells_override_only_the_backend_hooks_and_the_public_ones() -> None:
+    theirs = {name for name, _ in inspect.getmembers(pykka.Actor)}
+    for cell in (Cell, ThreadCell, VirtualCell):
+        mine = {name for name in vars(cell) if not (name.startswith("__") or name == "_abc_impl")}
+        assert mine & theirs <= HOOKS | PUBLIC
+
+
+def test_hooks_and_loop_exist() -> None:
+    assert isinstance(inspect.getattr_static(pykka.Actor, "_create_actor_inbox"), staticmethod)
+    assert isinstance(inspect.getattr_static(pykka.Actor, "_create_future"), staticmethod)
+    for name in ("_start_actor_loop", "_actor_loop", "_actor_loop_setup", "_actor_loop_running"):
+        assert list(inspect.signature(getattr(pykka.Actor, name)).parameters) == ["self"], name
+    assert {"put", "get", "empty"} <= set(dir(ActorInbox))
+
+
+def test_get_stands_outside_the_loops_try() -> None:
+    """LeaveLoop, raised by the inbox's get, must leave the loop and not stop the actor."""
+    source = inspect.getsource(pykka.Actor._actor_loop_running)
+    assert source.index("self.actor_inbox.get()") < source.index("try:")
+    assert source.index("while not self.actor_stopped.is_set()") < source.index("self.actor_inbox.get()")
+
+
+def test_envelope_carries_message_and_reply() -> None:
+    future = pykka.ThreadingFuture[int]()
+    envelope = Envelope("message", reply_to=future)
+    assert (envelope.message, envelope.reply_to) == ("message", future)
+    assert Envelope("message").reply_to is None
+
+
+def test_a_reference_puts_unless_the_actor_is_stopped() -> None:
+    source = inspect.getsource(pykka.ActorRef.tell)
+    assert "is_alive()" in source
+    assert "self.actor_inbox.put(Envelope(message))" in source
+    assert "self.actor_stopped.is_set()" in inspect.getsource(pykka.ActorRef.is_alive)

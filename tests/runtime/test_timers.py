@@ -1,0 +1,81 @@
+"""Timers are messages to one incarnation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vortex.runtime import Actor, ChildSpec, ThreadDispatcher, VirtualDispatcher
+from vortex.runtime.timers import Timer
+
+from tests.runtime.world import Boom, Note, RealClock, SetTimer, World
+
+
+def test_a_timer_delivers_its_message(world: World) -> None:
+    world.start(world.worker("a"))
+    world.at("a").tell(SetTimer(20.0, Note("later")))
+    world.until(lambda: "a later" in world.journal)
+
+
+def test_a_dead_incarnations_timers_reach_nobody(world: World) -> None:
+    world.start(world.worker("a"))
+    world.at("a").tell(SetTimer(50.0, Note("old")))
+    world.at("a").tell(Boom(ValueError()))
+    world.until_ready("a", 2)
+    world.at("a").tell(SetTimer(60.0, Note("new")))
+    world.until(lambda: "a new" in world.journal)
+    assert "a old" not in world.journal
+    assert world.at("a").dead_letters == 0
+
+
+def test_a_cancelled_timer_stays_silent(world: World) -> None:
+    timers: list[Timer] = []
+
+    class Setter(Actor):
+        def started(self) -> None:
+            timers.append(self.context.after(5.0, "never"))
+            timers[0].cancel()
+            self.context.after(10.0, Note("done"))
+
+        def handlers(self) -> Mapping[type, Callable[[Any], object]]:
+            return {str: world.journal.append, Note: lambda note: world.journal.append(note.text)}
+
+    world.start(ChildSpec("a", Setter))
+    world.until(lambda: "done" in world.journal)
+    assert "never" not in world.journal
+
+
+def test_virtual_timers_fire_in_order_and_on_time(virtual: tuple[World, VirtualDispatcher]) -> None:
+    world, dispatcher = virtual
+    world.start(world.worker("a"))
+    start_ms = dispatcher.now_ms()
+    for delay_ms in (30.0, 10.0, 20.0):
+        world.at("a").tell(SetTimer(delay_ms, Note(f"{delay_ms}")))
+    dispatcher.run_for(19.999)
+    assert world.journal[-1] == "a 10.0"
+    dispatcher.run_until(start_ms + 30.0)
+    assert world.journal[-2:] == ["a 20.0", "a 30.0"]
+    assert dispatcher.now_ms() == start_ms + 30
+
+
+def test_the_clock_decides_how_long_a_timer_takes() -> None:
+    dispatcher, fired = ThreadDispatcher(RealClock(speed=1000.0)), threading.Event()
+    dispatcher.after(20_000.0, fired.set)
+    assert fired.wait(5.0)
+    dispatcher.close()
+
+
+def test_a_timer_follows_a_clock_that_changes_its_speed() -> None:
+    class Shifted(RealClock):
+        shift_ms = 0.0
+
+        def monotonic_ms(self) -> float:
+            return super().monotonic_ms() + self.shift_ms
+
+    clock = Shifted()
+    dispatcher, fired = ThreadDispatcher(clock), threading.Event()
+    dispatcher.after(3_600_000.0, fired.set)
+    clock.shift_ms = 3_600_000.0
+    assert fired.wait(5.0)
+    dispatcher.close()
