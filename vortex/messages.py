@@ -148,6 +148,14 @@ class ClosePosition(Struct, frozen=True, kw_only=True):
     reason: CloseReason
 
 
+class CloseAll(Struct, frozen=True, kw_only=True):
+    """Account to exchange: close every open position at market now."""
+
+    urgent: ClassVar[bool] = True
+
+    reason: CloseReason
+
+
 class PositionOpened(Struct, frozen=True, kw_only=True):
     """Exchange to monitor, decision, account: the entry is complete; `protected`: its stop is confirmed."""
 

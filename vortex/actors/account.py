@@ -12,8 +12,10 @@ from vortex.domain.pnl import account_trade
 from vortex.domain.risk.account import AccountLedger
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.view import AccountView
+from vortex.domain.trade import CloseReason
 from vortex.messages import (
     AccountChanged,
+    CloseAll,
     EntryFailed,
     GetAccount,
     JoinAccount,
@@ -42,12 +44,14 @@ class AccountActor(Actor):
         params: The `[risk]` section.
         journal: Where the day's ledger and the cooldowns survive.
         account_name: The account's short name, the key of its ledger.
+        exchange: Closes everything when the day's loss reaches the hard limit.
     """
 
-    def __init__(self, *, params: RiskParams, journal: Journal, account_name: str) -> None:
+    def __init__(self, *, params: RiskParams, journal: Journal, account_name: str, exchange: Recipient) -> None:
         self._ledger = AccountLedger(params)
         self._journal = journal
         self._account_name = account_name
+        self._exchange = exchange
         self._joined: dict[str, Recipient] = {}
         self._saved = b""
         self._told: AccountView | None = None
@@ -119,6 +123,8 @@ class AccountActor(Actor):
             self._journal.append(_KIND, self._account_name, body)
             self._saved = body
         view = self._ledger.view(self._now_ms())
+        if view.flatten_latched and view.exposures:
+            self._exchange.tell(CloseAll(reason=CloseReason.DRAWDOWN_FLATTEN))
         if view != self._told:
             self._told = view
             for subscriber in self._joined.values():

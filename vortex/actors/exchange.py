@@ -36,6 +36,7 @@ from vortex.domain.order import (
 )
 from vortex.domain.trade import CloseReason
 from vortex.messages import (
+    CloseAll,
     ClosePosition,
     DeregisterSymbol,
     EntryFailed,
@@ -90,6 +91,7 @@ class ExchangeActor(Actor):
             DeregisterSymbol: self._on_deregister,
             OpenPosition: self._on_open,
             ClosePosition: self._on_close,
+            CloseAll: self._on_close_all,
             ExchangeReplied: self._on_replied,
             OrderReport: self._on_report,
             AlgoReport: self._on_report,
@@ -157,6 +159,13 @@ class ExchangeActor(Actor):
         seat = self._seats[message.symbol]
         seat.desk.close(message.trade_id, message.reason)
         self._settle(seat)
+
+    def _on_close_all(self, message: CloseAll) -> None:
+        logger.warning("close every position: {}", message.reason)
+        for seat in self._seats.values():
+            if (trade := seat.desk.trade) is not None:
+                seat.desk.close(trade.trade_id, message.reason)
+                self._settle(seat)
 
     def _on_replied(self, message: ExchangeReplied) -> None:
         request, outcome = message.request, message.outcome

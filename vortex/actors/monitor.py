@@ -15,7 +15,7 @@ from msgspec import Struct
 from vortex.domain.market import Book, MarkPrice
 from vortex.domain.order import ZERO
 from vortex.domain.pnl import RowLabels, closed_row, failed_row, open_row
-from vortex.domain.position import MonitorParams, check_exit
+from vortex.domain.position import MonitorParams, check_exit, is_blind
 from vortex.domain.trade import CloseReason, OpenTrade
 from vortex.messages import (
     ClosePosition,
@@ -94,6 +94,8 @@ class MonitorActor(Actor):
 
     def _on_look(self, look: _Look) -> None:
         self.context.after(LOOK_MS, look)
+        if self._trade is not None and is_blind(self._book, self._mark, self.context.clock.now_ms(), self._params):
+            logger.error("{}: neither book nor mark price, only the exchange's own orders protect", self._symbol)
         self._closing = None  # an exit that is still open after this long is asked for again; asking twice is harmless
         self._watch()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from loguru import logger
@@ -33,13 +34,21 @@ class Rejector:
         """Write down that the account's own limits refused what the gates had accepted."""
         if self._waiting is not None:
             decision, verdict, daily_pnl_usdt = self._waiting
-            self._write(decision, verdict, message.code, daily_pnl_usdt, now_ms)
+            self._write(decision, verdict, message.code, daily_pnl_usdt, now_ms, message.details)
 
     def reject(self, decision: Decision, verdict: RiskVerdict, daily_pnl_usdt: Decimal, now_ms: int) -> None:
         """Write down that a gate refused."""
         self._write(decision, verdict, verdict.code or "", daily_pnl_usdt, now_ms)
 
-    def _write(self, decision: Decision, verdict: RiskVerdict, code: str, daily_pnl_usdt: Decimal, now_ms: int) -> None:
+    def _write(
+        self,
+        decision: Decision,
+        verdict: RiskVerdict,
+        code: str,
+        daily_pnl_usdt: Decimal,
+        now_ms: int,
+        account: Mapping[str, str] | None = None,
+    ) -> None:
         side, strategy = decision.side, decision.strategy
         if side is None or strategy is None:
             return  # HOLD is no rejection
@@ -56,7 +65,7 @@ class Rejector:
             confidence=decision.confidence,
             final_score=decision.final_score,
             daily_pnl=daily_pnl_usdt,
-            details=rejection_details(verdict),
+            details=rejection_details(verdict, account),
             count=count,
             mode=self._labels.mode,
             account=self._labels.account,

@@ -45,7 +45,10 @@ class SimulatorChild:
     def __init__(self, config: Config, state: Path, on_exit: Callable[[int], None]) -> None:
         self._on_exit = on_exit
         self._asked = False
-        self._process = subprocess.Popen(_command(config, state), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # noqa: S603  # our own program
+        # its own session: Ctrl-C must reach the engine alone, which still needs its exchange while it stops
+        self._process = subprocess.Popen(  # noqa: S603  # our own program
+            _command(config, state), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+        )
         overdue = threading.Timer(READY_S, self._process.kill)
         overdue.start()
         try:

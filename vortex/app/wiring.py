@@ -85,7 +85,10 @@ class Wiring:
                 "exchange",
                 lambda: ExchangeActor(port=ports.exchange(), journal=ports.journal, account=account, account_name=name),
             ),
-            ChildSpec("account", lambda: AccountActor(params=config.risk, journal=ports.journal, account_name=name)),
+            ChildSpec(
+                "account",
+                lambda: AccountActor(params=config.risk, journal=ports.journal, account_name=name, exchange=exchange),
+            ),
             ChildSpec("feed", lambda: FeedActor(feed=ports.feed(), table=self.table)),
         )
         peers = Peers(

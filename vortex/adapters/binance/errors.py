@@ -20,6 +20,7 @@ REFUSALS: tuple[tuple[str, Iterable[int]], ...] = (
     ("order, cancel or query refused; keys", (*range(-2028, -2017), -2010, -2011, -2012, -2013, -2014, -2015)),
     ("filters, limits and modes", range(-4299, -3999)),
     ("reduce-only mode of the symbol", (-4400, -4401, -4402, -4403)),
+    ("closePosition without a position", (-4509,)),
     ("could not fill as asked", (-5021, -5022, -5024, -5025, -5026, -5027, -5028, -5041)),
 )  # fmt: skip
 """Families of codes that prove the request was not executed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -62,6 +63,9 @@ class RiskVerdict(Struct, frozen=True, kw_only=True):
     capped_by: str | None = None
 
 
-def rejection_details(verdict: RiskVerdict) -> str:
-    """Return the `details` of a rejected signal: every gate as JSON."""
-    return msgspec.json.encode({"gates": verdict.gates, "capped_by": verdict.capped_by}).decode()
+def rejection_details(verdict: RiskVerdict, account: Mapping[str, str] | None = None) -> str:
+    """Return the `details` of a rejected signal as JSON: every gate, and what the account's ledger objected to."""
+    details: dict[str, object] = {"gates": verdict.gates, "capped_by": verdict.capped_by}
+    if account is not None:
+        details["account"] = account
+    return msgspec.json.encode(details).decode()
