@@ -36,7 +36,10 @@ CLOCK_SKEW_MS = 1_000
 """Executions are stamped by the exchange's clock, a trade's start by ours."""
 MISSES_TO_GIVE_UP = 5
 MISSES_SPAN_MS = 10_000
-"""An order whose outcome is unknown never arrived after this many consistent misses over this long (I6)."""
+"""An order whose outcome is unknown never arrived after this many consistent misses over this long (I6).
+
+An exit is given up at its first miss: it can only reduce, so a second one beside it does no harm, while waiting may.
+"""
 
 
 class LegState(StrEnum):
@@ -68,6 +71,7 @@ class Leg(Struct, frozen=True, kw_only=True):
     Attributes:
         executed: The largest executed quantity the exchange has reported for it.
         order_ids: The exchange's ids of the order, and of what a conditional one became.
+        former: Client ids of the exits that this one replaced.
         touched_ms: When it was last sent or asked for.
         misses: Consecutive "no such order" answers while its outcome is unknown, the first at `missed_ms`.
         detail: Why it is final, in the exchange's own words.
@@ -78,6 +82,7 @@ class Leg(Struct, frozen=True, kw_only=True):
     client_id: str
     state: LegState = LegState.IDLE
     order_ids: tuple[int, ...] = ()
+    former: tuple[str, ...] = ()
     executed: Decimal = ZERO
     touched_ms: int = 0
     misses: int = 0
@@ -89,6 +94,10 @@ class Leg(Struct, frozen=True, kw_only=True):
     def resting(self) -> bool:
         """True while the exchange may still hold it."""
         return self.state not in (LegState.IDLE, LegState.FINAL)
+
+    def made(self, fill: Fill) -> bool:
+        """True when this execution is one of its orders', whichever of the ids is known."""
+        return fill.order_id in self.order_ids or fill.client_id in (self.client_id, *self.former)
 
 
 class Bracket(Struct, frozen=True, kw_only=True):
@@ -173,12 +182,12 @@ class Bracket(Struct, frozen=True, kw_only=True):
 
     def why_closed(self) -> CloseReason:
         """Name the order that closed the position; one that is not ours is EXTERNAL."""
-        last = self.exit_fills[-1].order_id
-        if last in self.stop.order_ids:
+        last = self.exit_fills[-1]
+        if self.stop.made(last):
             return CloseReason.SL_HIT
-        if last in self.take_profit.order_ids:
+        if self.take_profit.made(last):
             return CloseReason.TP_HIT
-        if self.exit is not None and last in self.exit.order_ids and self.close_reason is not None:
+        if self.exit is not None and self.exit.made(last) and self.close_reason is not None:
             return self.close_reason
         return CloseReason.EXTERNAL
 
@@ -310,7 +319,8 @@ def on_query(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) ->
         return bracket
     since = leg.missed_ms if leg.misses else now_ms
     leg = msgspec.structs.replace(leg, misses=leg.misses + 1, missed_ms=since)
-    if leg.misses >= MISSES_TO_GIVE_UP and now_ms - since >= MISSES_SPAN_MS:
+    enough = leg.misses >= MISSES_TO_GIVE_UP and now_ms - since >= MISSES_SPAN_MS
+    if enough or leg.role is OrderRole.EXIT:
         leg = advance(leg, LegState.FINAL, now_ms=now_ms, detail="never arrived", refused=True)
     return watch(put_leg(bracket, leg), now_ms)
 
@@ -328,8 +338,9 @@ def mark_sent(bracket: Bracket, client_id: str, now_ms: int) -> Bracket:
     """Note that an order leaves now. An id that belongs to no leg yet is the next exit, which replaces the last one."""
     leg = leg_of(bracket, client_id)
     if leg is None:
-        earlier = bracket.exit.order_ids if bracket.exit is not None else ()
-        leg = Leg(role=OrderRole.EXIT, client_id=client_id, order_ids=earlier)
+        leg = Leg(role=OrderRole.EXIT, client_id=client_id)
+        if (last := bracket.exit) is not None:
+            leg = msgspec.structs.replace(leg, order_ids=last.order_ids, former=(*last.former, last.client_id))
     return put_leg(bracket, msgspec.structs.replace(leg, state=LegState.SENT, touched_ms=now_ms))
 
 
