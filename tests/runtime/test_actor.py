@@ -175,6 +175,14 @@ def test_one_crash_too_many_escalates_with_its_cause() -> None:
     assert context.child_address("b").restarts == 0
 
 
+def test_an_acknowledgement_after_the_stop_keeps_the_deadline() -> None:
+    supervisor, context = make("a")
+    supervisor.stop_child("a")
+    supervisor.receive(ChildReady("a", 1))
+    context.advance(5_000.0)
+    assert context.cut == ["a"]
+
+
 def test_an_overflow_escalates_at_once() -> None:
     supervisor, _ = make("a")
     with pytest.raises(Escalation):

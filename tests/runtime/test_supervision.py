@@ -199,6 +199,38 @@ def test_a_hung_start_is_cut_off_and_its_late_end_is_ignored(threads: World) -> 
     assert [line for line in threads.journal if "failed" in line] == ["root hears a #1 failed: TimeoutError"]
 
 
+def test_what_an_interrupted_supervisor_leaves_behind_is_cut_off_and_replaced(world: World) -> None:
+    world.start(world.tree("T", world.worker("x")))
+    world.until(lambda: world.state("T/x") == "READY")
+    supervisor, orphan = world.at("T").cell, world.at("T/x").cell
+    assert supervisor is not None
+    assert orphan is not None
+    supervisor.interrupt(MemoryError())
+    world.until(lambda: world.failures != [])  # a MemoryError is hopeless at every level
+    assert orphan.actor_stopped.is_set()
+    assert "T/x stopping" not in world.journal
+
+
+def test_a_supervisor_that_was_cut_off_starts_nothing_more(threads: World) -> None:
+    gate, entered = threading.Event(), threading.Event()
+
+    class Slow(Boss):
+        def started(self) -> None:
+            if self.context.generation == 1:
+                entered.set()
+                assert gate.wait(5.0)
+            super().started()
+
+    threads.start(ChildSpec("T", lambda: Slow(world=threads, first=[threads.worker("x")], limits=MANY), ready_s=0.05))
+    threads.until(lambda: threads.state("T/x") == "READY")
+    assert entered.is_set()
+    zombie = next(thread for thread in threading.enumerate() if thread.name == "T")
+    gate.set()
+    zombie.join(5.0)
+    assert threads.at("T/x").ask(Note("untouched"), 1.0) == "untouched"
+    assert threads.info("T/x").generation == 1
+
+
 def test_a_stop_that_takes_too_long_says_so(threads: World) -> None:
     threads.start(threads.worker("hung"))
     pause = Pause(threading.Event(), threading.Event())

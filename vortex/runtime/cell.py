@@ -84,8 +84,10 @@ class Cell(pykka.ThreadingActor):
 
     def _crash(self, doing: str, error: BaseException) -> None:
         logger.error("%s crashed while %s", self.path, doing, exc_info=error)
-        leave = self.exit if self._behaviour is None else self._behaviour.leave
-        leave(error)  # a supervisor lives on until its children have stopped
+        if self._behaviour is None or self.actor_stopped.is_set():
+            self.exit(error)
+        else:
+            self._behaviour.leave(error)  # a supervisor lives on until its children, still its own, have stopped
 
     def interrupt(self, error: BaseException) -> None:
         """Crash from outside the behaviour: between two messages, or from another thread."""

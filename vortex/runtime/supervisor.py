@@ -119,8 +119,8 @@ class Supervisor(Actor):
             self._spawn(first)
 
     def _spawn(self, child: _Child) -> None:
-        child.running = True
         self.context.spawn(child.spec)
+        child.running = True
         self._arm(child, child.spec.ready_s)
 
     def _ready(self, child: _Child) -> None:
