@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -14,7 +16,7 @@ from msgspec import Struct
 from vortex.runtime.errors import ActorFault, ActorGone, AskInsideActor, AskTimeout
 
 if TYPE_CHECKING:
-    from vortex.runtime.cell import Cell
+    from vortex.runtime.cell import Cell, Dispatcher
 
 logger = logging.getLogger("vortex.runtime")
 
@@ -44,7 +46,7 @@ class ActorInfo(Struct, frozen=True):
 
 
 class Address:
-    """Where to reach an actor. Others use path, generation, dead_letters, tell and ask; the rest is the runtime's.
+    """Where to reach an actor. Others use path, generation, dead_letters, tell, ask, request; the rest is ours.
 
     Attributes:
         generation: Starts tried so far.
@@ -79,13 +81,25 @@ class Address:
             ActorFault: The actor does not know the message.
             AskInsideActor: An actor asked; only the world outside may wait.
         """
+        return self.request(message)(timeout_s)
+
+    def request(self, message: object) -> Callable[[float], Any]:
+        """Deliver at once and return what waits for the reply as `ask` does: so one thread asks many actors together.
+
+        Raises:
+            ActorGone, AskInsideActor: As `ask` does.
+        """
         outside_only()
         if self.cell is None:
             raise ActorGone(f"{self.path} was never started")
+        future = self.cell.actor_ref.ask(message, block=False)
+        return partial(self._reply, self.cell.dispatcher, future, type(message).__name__)
+
+    def _reply(self, dispatcher: Dispatcher, future: pykka.Future[Any], asked: str, timeout_s: float) -> Any:
         try:
-            reply = self.cell.dispatcher.wait(self.cell.actor_ref.ask(message, block=False), timeout_s)
+            reply = dispatcher.wait(future, timeout_s)
         except pykka.Timeout as error:
-            raise AskTimeout(f"{self.path}: no reply to {type(message).__name__} in {timeout_s} s") from error
+            raise AskTimeout(f"{self.path}: no reply to {asked} in {timeout_s} s") from error
         except pykka.ActorDeadError as error:
             raise ActorGone(f"{self.path} is not running") from error
         if isinstance(reply, ActorFault):  # a fault as reply is one to raise
