@@ -6,24 +6,28 @@ import msgspec
 
 from vortex.domain import bracket as life
 from vortex.domain.bracket import Bracket, LegState
-from vortex.domain.order import SymbolState
+from vortex.domain.order import AlgoReport, OrderReport, SymbolState
 from vortex.domain.trade import CloseReason
 
 
 def with_state(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
-    """Fold the exchange's whole truth about the symbol into its trade."""
-    for report in (*state.orders, *state.algos):
+    """Fold the exchange's whole truth about the symbol into its trade.
+
+    What we believe to rest and the exchange does not list is not gone for that: it is asked for by its id.
+    """
+    reports: tuple[OrderReport | AlgoReport, ...] = (*state.orders, *state.algos)
+    for report in reports:
         bracket = life.on_report(bracket, report, now_ms)
     bracket = life.on_fills(bracket, state.fills, now_ms)
     bracket = msgspec.structs.replace(bracket, liquidation_price=state.position.liquidation_price)
+    resting = {report.client_id for report in reports}
+    for leg in bracket.legs:
+        if leg.state is LegState.WORKING and leg.client_id not in resting:
+            bracket = life.put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN))
     entry = bracket.entry
     if entry.state is LegState.UNKNOWN and bracket.filled > 0:  # a market order that executed rests no more
         found = msgspec.structs.replace(entry, executed=bracket.filled)
         bracket = life.put_leg(bracket, life.advance(found, LegState.FINAL, now_ms=now_ms, detail="found by fills"))
-    resting = {report.client_id for report in state.algos}
-    for leg in (bracket.stop, bracket.take_profit):
-        if leg.state is LegState.WORKING and leg.client_id not in resting:
-            bracket = life.put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN))
     bracket = life.watch(bracket, now_ms)
     ended = bracket.stop.state is LegState.FINAL and bracket.open_quantity > 0
     if ended and state.position.amount != 0 and not bracket.executions_missing:
