@@ -123,8 +123,8 @@ class Desk:
     def rejoin(self) -> None:
         """Someone who listens was replaced: tell again what is true now."""
         if self.reconciled:
-            self._notices.append(Reconciled())
             self._told.discard(Opened)
+            self._tell_reconciled()
             self._announce()
 
     @property
@@ -198,7 +198,7 @@ class Desk:
         bracket = self.bracket
         if bracket is None or not isinstance(outcome, Refused):
             return
-        self._stale = request.reduce_only  # nothing to reduce: whatever closed it, its executions are to be had
+        self._stale |= request.reduce_only  # nothing to reduce: whatever closed it, its executions are to be had
         if request.client_id == bracket.stop.client_id and bracket.stop.refused:
             self.bracket = life.order_close(bracket, CloseReason.PROTECTION_FAILED)
 
@@ -233,10 +233,18 @@ class Desk:
             self._last_fill_id = max((fill.fill_id for fill in state.fills), default=self._last_fill_id)
             if state.position.amount != self.foreign:
                 self.foreign = state.position.amount
-                self._notices.append(Foreign(amount=self.foreign))
+                self._stale = self.foreign != 0  # it may be our own, from before its last execution: look again
+                if self.reconciled:
+                    self._notices.append(Foreign(amount=self.foreign))
         if not self.reconciled:
             self.reconciled = True
-            self._notices.append(Reconciled())
+            self._tell_reconciled()
+
+    def _tell_reconciled(self) -> None:
+        """Say that the truth is known, then what of it speaks against a trade."""
+        self._notices.append(Reconciled())
+        if self.foreign:
+            self._notices.append(Foreign(amount=self.foreign))
 
     def _announce(self) -> None:
         """Turn what is newly true into notices; forget a trade that is over once nothing of it rests any more."""
@@ -283,7 +291,8 @@ class Desk:
         bracket = self.bracket
         planned = self._guarding(bracket, now_ms) if bracket is not None and bracket.open_quantity > 0 else None
         if planned is None and self._wants_state(now_ms):
-            planned = Lane.RECONCILE, self._state_query(now_ms)
+            naked = bracket is not None and bracket.naked_since_ms is not None
+            planned = Lane.STOP if naked else Lane.RECONCILE, self._state_query(now_ms)
         if planned is None and bracket is not None:
             planned = self._cleaning(bracket, now_ms) if bracket.over else self._entering(bracket, now_ms)
         return planned
@@ -379,7 +388,9 @@ class Desk:
         for leg in (bracket.stop, bracket.take_profit):
             if leg.resting and self._may_ask(leg.touched_ms, now_ms):
                 return Lane.STOP, CancelOrder(symbol=self.symbol, client_id=leg.client_id, conditional=True)
-        return None
+        leaving = bracket.exit
+        unknown = leaving is not None and leaving.state is LegState.UNKNOWN
+        return self._asking(leaving, Lane.RECONCILE, now_ms) if leaving is not None and unknown else None
 
     def _asking(self, leg: Leg, lane: Lane, now_ms: int) -> Planned | None:
         if not self._may_ask(leg.touched_ms, now_ms):
