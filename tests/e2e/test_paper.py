@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kit.ledger import agree_with_ledger, unprotected_ms
 from tests.kit.processes import (
     REPOSITORY,
     Engine,
@@ -21,7 +21,6 @@ from tests.kit.processes import (
     get,
     post,
     simulator,
-    unprotected_ms,
 )
 
 pytestmark = pytest.mark.e2e
@@ -79,36 +78,6 @@ def test_trades_open_close_and_agree_with_the_exchange(paper: Engine) -> None:
     for trade in trades:
         agree_with_ledger(trade, ledger)
     assert get(paper.run["sim_url"] + "/sim/v1/requests")["unknown"] == {}
-
-
-def agree_with_ledger(trade: dict[str, Any], ledger: dict[str, Any]) -> None:
-    """One closed row is exactly what the exchange's fills say, and the trade had entry, stop, take-profit and exit."""
-    sign = 1 if trade["side"] == "LONG" else -1
-    opening, closing = ("BUY", "SELL") if sign > 0 else ("SELL", "BUY")
-    fills = [
-        fill for fill in ledger["fills"]
-        if fill["symbol"] == trade["symbol"] and trade["opened_at"] <= fill["ts_ms"] <= trade["closed_at"]
-    ]  # fmt: skip
-    money = {
-        side: sum(Decimal(fill["qty"]) * Decimal(fill["price"]) for fill in fills if fill["side"] == side)
-        for side in (opening, closing)
-    }
-    fees = {
-        side: sum(Decimal(fill["commission"]) for fill in fills if fill["side"] == side) for side in (opening, closing)
-    }
-    net = sign * (money[closing] - money[opening]) - fees[opening] - fees[closing]
-    near = Decimal("1e-8")
-    assert abs(Decimal(trade["open_fee_usdt"]) - fees[opening]) <= near
-    assert abs(Decimal(trade["close_fee_usdt"]) - fees[closing]) <= near
-    assert abs(Decimal(trade["pnl_net_usdt"]) - net) <= near
-    entry = next(fill["client_id"] for fill in fills if fill["side"] == opening)
-    assert entry.startswith(f"v7-main-{trade['symbol']}-")
-    assert entry.endswith("E")
-    algos = {algo["client_id"]: algo for algo in ledger["algo_orders"]}
-    assert algos[entry[:-1] + "S"]["type"] == "STOP_MARKET"
-    assert Decimal(algos[entry[:-1] + "S"]["trigger_price"]) == Decimal(trade["sl_price"])
-    assert algos[entry[:-1] + "T"]["type"] == "TAKE_PROFIT_MARKET"
-    assert any(fill["side"] == closing for fill in fills)
 
 
 def test_a_crashed_engine_is_replaced_alone(paper: Engine) -> None:

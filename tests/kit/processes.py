@@ -120,17 +120,3 @@ def simulator(*arguments: str) -> Iterator[str]:
         process.wait(10)
         assert process.stdout is not None
         process.stdout.close()
-
-
-def unprotected_ms(ledger: Mapping[str, Any], symbol: str) -> int:
-    """The longest time in which the exchange saw a position of this symbol without a working stop."""
-    longest, since = 0, None
-    for entry in ledger["timeline"]:
-        if entry["symbol"] != symbol:
-            continue
-        naked = float(entry["position_amt"]) != 0 and not entry["stop_working"]
-        if naked and since is None:
-            since = entry["ts_ms"]
-        if not naked and since is not None:
-            longest, since = max(longest, entry["ts_ms"] - since), None
-    return longest if since is None else max(longest, ledger["now_ms"] - since)

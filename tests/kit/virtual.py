@@ -54,7 +54,14 @@ class VirtualRun:
     system: ActorSystem
     cold_store: SqliteColdStore
     outbox: SqliteOutbox
+    hot_store: MemoryHotStore
     failures: list[BaseException]
+
+    def decided_ms(self, symbol: str) -> int | None:
+        """When the symbol's last decision was made."""
+        key = f"engine_signals:{symbol}"
+        mirrored: Any = self.hot_store.get([key]).get(key)
+        return None if mirrored is None else mirrored["decision"].ts_ms
 
     def ledger(self) -> dict[str, Any]:
         """The exchange's own account of everything."""
@@ -78,12 +85,13 @@ def virtual_run(
     journal = SqliteJournal(data_dir / "journal.db", dispatcher.now_ms)
     outbox = SqliteOutbox(data_dir / "journal.db", dispatcher.now_ms)
     cold_store = SqliteColdStore.open(data_dir / "vortex.db")
+    hot_store = MemoryHotStore()
     ports = Ports(
         clock=dispatcher,
         ids=CountedIds(),
         exchange=lambda: venue.exchange,
         feed=lambda: venue.feed,
-        hot_store=MemoryHotStore(),
+        hot_store=hot_store,
         cold_store=cold_store,
         journal=journal,
         outbox=outbox,
@@ -93,4 +101,4 @@ def virtual_run(
     system = ActorSystem(dispatcher, on_root_failure=failures.append)
     wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=SubscriptionTable())
     system.start_root(wiring.root())
-    return VirtualRun(dispatcher, core, system, cold_store, outbox, failures)
+    return VirtualRun(dispatcher, core, system, cold_store, outbox, hot_store, failures)
