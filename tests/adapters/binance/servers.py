@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias, TypeVar
@@ -29,9 +30,15 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(TIMEOUT_S)
 
     def close(self) -> None:
+        self.run(_turns())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(TIMEOUT_S)
         self._loop.close()
+
+
+async def _turns() -> None:
+    for _ in range(5):  # a transport that was told to close needs some turns of its loop
+        await asyncio.sleep(0)
 
 
 class Simulator:
@@ -79,6 +86,10 @@ class ScriptedServer:
         self._changed = threading.Condition()
         self.answer: Answer | None = None
         self.opened: list[str] = []
+        self.closed = 0
+        self.asked: list[str] = []
+        self._door = asyncio.Event()
+        self._door.set()
         self.commands: list[str] = []
         self._runner = self._thread.run(self._start())
         self.port = int(self._runner.addresses[0][1])
@@ -91,8 +102,9 @@ class ScriptedServer:
         """Send a frame on every open stream."""
 
         async def send() -> None:
-            for socket in self._sockets:
-                await socket.send_str(frame)
+            for socket in tuple(self._sockets):
+                with contextlib.suppress(ConnectionError):  # the client may just be leaving
+                    await socket.send_str(frame)
 
         self._thread.run(send())
 
@@ -104,6 +116,16 @@ class ScriptedServer:
                 await socket.close(code=1001)
 
         self._thread.run(cut())
+
+    def hold(self) -> None:
+        """Answer no stream's handshake until `release`."""
+        self._door.clear()
+
+    def release(self) -> None:
+        async def open_door() -> None:
+            self._door.set()
+
+        self._thread.run(open_door())
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until streams or commands are as the test needs them."""
@@ -130,6 +152,8 @@ class ScriptedServer:
         return await self.answer(request)
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
+        self._note(self.asked, request.path)
+        await self._door.wait()
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets.append(socket)
@@ -138,6 +162,9 @@ class ScriptedServer:
             if message.type is WSMsgType.TEXT:
                 self._note(self.commands, message.data)
         self._sockets.remove(socket)
+        with self._changed:
+            self.closed += 1
+            self._changed.notify_all()
         return socket
 
     def _note(self, notes: list[str], text: str) -> None:

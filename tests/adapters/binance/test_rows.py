@@ -65,7 +65,8 @@ def test_position() -> None:
 def test_flat_needs_a_row_that_says_so() -> None:
     row = reply("GET /fapi/v2/positionRisk")[0]
     flat = rows.position([row | {"positionAmt": "0", "liquidationPrice": "0"}], "BTCUSDT")
-    assert (flat.amount, flat.liquidation_price) == (0, None)
+    assert flat.amount == 0
+    assert flat.liquidation_price is None
     for no_evidence in ([], [row | {"symbol": "ETHUSDT"}], [row | {"positionSide": "LONG"}]):
         with pytest.raises(LookupError):
             rows.position(no_evidence, "BTCUSDT")
@@ -104,7 +105,8 @@ def test_tiers_are_exact_decimals_from_the_bottom_up() -> None:
     brackets = reply("GET /fapi/v1/leverageBracket")
     brackets[0]["brackets"].reverse()
     tiers = symbol_rows.tiers(brackets, "BTCUSDT")
-    assert (tiers[0].floor_usdt, tiers[0].maintenance_rate, tiers[0].max_leverage) == (0, Decimal("0.004"), 125)
+    assert (tiers[0].floor_usdt, tiers[0].maintenance_rate) == (Decimal(0), Decimal("0.004"))
+    assert tiers[0].max_leverage == 125
     assert [tier.floor_usdt for tier in tiers] == sorted(tier.floor_usdt for tier in tiers)
     with pytest.raises(LookupError):
         symbol_rows.tiers(brackets, "ETHUSDT")

@@ -114,10 +114,11 @@ def test_no_bytes_do_anything_but_decode_or_raise(noise: bytes) -> None:
 
 
 def test_history_rows() -> None:
-    row = [1_000_000 * 60, "1.5", "2", "1", "1.7", "30", 1_000_001 * 60 - 1, "45", 9, "12", "18", "0"]
-    closed, forming = candles_of(
-        [row, [row[0] + 60_000, *row[1:]]], "BTCUSDT", "1m", now_ms=row[0] + 60_000, generated_before_ms=row[0] + 1
-    )
+    def row(open_ms: int) -> list[object]:
+        return [open_ms, "1.5", "2", "1", "1.7", "30", open_ms + 59_999, "45", 9, "12", "18", "0"]
+
+    rows = [row(60_000_000), row(60_060_000)]
+    closed, forming = candles_of(rows, "BTCUSDT", "1m", now_ms=60_060_000, generated_before_ms=60_000_001)
     assert (closed.closed, forming.closed) == (True, False)
     assert (closed.generated, forming.generated) == (True, False)
     assert (closed.open, closed.high, closed.low, closed.close) == (1.5, 2.0, 1.0, 1.7)

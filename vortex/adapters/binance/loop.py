@@ -18,6 +18,22 @@ T = TypeVar("T")
 _STOP_TIMEOUT_S = 5.0
 
 
+class _Loop(uvloop.Loop):
+    """uvloop 0.22 without a double close.
+
+    A cancelled `create_connection(sock=...)` (aiohttp connects that way) has libuv close the descriptor while the
+    Python socket still owns its number and closes it again when collected: by then it may be the journal's.
+    """
+
+    async def create_connection(self, *args: Any, sock: Any = None, **kwargs: Any) -> Any:
+        try:
+            return await super().create_connection(*args, sock=sock, **kwargs)
+        except BaseException:
+            if sock is not None:
+                sock.detach()
+            raise
+
+
 class NetworkLoop:
     """Runs coroutines for the other threads; a task that fails is logged and reported, never lost.
 
@@ -26,7 +42,7 @@ class NetworkLoop:
     """
 
     def __init__(self, on_fault: Callable[[str, str], None] | None = None) -> None:
-        self._loop = uvloop.new_event_loop()
+        self._loop = _Loop()
         self._loop.set_exception_handler(self._on_loop_error)
         self._thread = threading.Thread(target=self._run, name="network", daemon=True)
         self._on_fault = on_fault
@@ -55,8 +71,18 @@ class NetworkLoop:
 
         Raises:
             TimeoutError: When it takes longer than `timeout_s` real seconds; the coroutine is then cancelled.
+            RuntimeError: When the loop has been stopped.
         """
-        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(coroutine, timeout_s), self._loop).result()
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:
+            coroutine.close()
+            raise
+        try:
+            return future.result(timeout_s)
+        except TimeoutError:
+            future.cancel()
+            raise
 
     def call(self, function: Callable[..., object], *args: object) -> None:
         """Run a function in the loop's thread soon. Raises RuntimeError when the loop has been stopped."""
@@ -72,6 +98,7 @@ class NetworkLoop:
     def stop(self) -> None:
         """Cancel every task, wait for them and end the thread; harmless when repeated."""
         if not self._thread.is_alive():
+            self._loop.close()
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_STOP_TIMEOUT_S)

@@ -21,6 +21,9 @@ IDLE_PING_S = 15.0
 """Real seconds without a frame after which the peer is asked for a sign of life, and given as long to answer."""
 
 CONNECT_TIMEOUT_S = 10.0
+ABANDON_S = 1.0
+"""Real seconds that a stop waits for a handshake under way, to close what comes of it."""
+
 _MAX_FRAME = 4 * 1024 * 1024
 
 
@@ -106,16 +109,7 @@ class Stream:
     async def _connect_once(self) -> None:
         url = await self._address()
         self._check(url)
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            transport, _ = await ws_connect(
-                lambda: _Listener(self._on_frame),
-                url,
-                enable_auto_ping=True,
-                auto_ping_idle_timeout=IDLE_PING_S,
-                auto_ping_reply_timeout=IDLE_PING_S,
-                max_frame_size=_MAX_FRAME,
-                max_redirects=0,
-            )
+        transport = await self._handshake(url)
         self._transport, self._why = transport, "closed by the exchange"
         self.connects += 1
         try:
@@ -129,6 +123,33 @@ class Stream:
             transport.disconnect(graceful=False)
             self._on_down(self._why)
             logger.info("{}: disconnected: {}", self.name, self._why)
+
+    async def _handshake(self, url: str) -> WSTransport:
+        # Never cancelled: picows forgets a connection whose handshake is cancelled, and it would go on delivering.
+        connecting = asyncio.ensure_future(
+            ws_connect(
+                lambda: _Listener(self._on_frame),
+                url,
+                enable_auto_ping=True,
+                auto_ping_idle_timeout=IDLE_PING_S,
+                auto_ping_reply_timeout=IDLE_PING_S,
+                max_frame_size=_MAX_FRAME,
+                max_redirects=0,
+            )
+        )
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                transport, _ = await asyncio.shield(connecting)
+        except (asyncio.CancelledError, TimeoutError):
+            connecting.add_done_callback(_drop)
+            await asyncio.wait({connecting}, timeout=ABANDON_S)
+            raise
+        return transport
+
+
+def _drop(connecting: asyncio.Future[tuple[WSTransport, WSListener]]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result()[0].disconnect(graceful=False)
 
 
 class _Listener(WSListener):

@@ -1,0 +1,292 @@
+"""The real adapters and the real simulator over real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import count
+from typing import Any, TypeVar
+
+import pytest
+from vortex.adapters.binance.client import Credentials
+from vortex.adapters.binance.feed import BinanceFeed
+from vortex.adapters.binance.hosts import Hosts, simulator
+from vortex.adapters.binance.loop import NetworkLoop
+from vortex.adapters.binance.public import PublicData
+from vortex.adapters.binance.rest import BinanceExchange
+from vortex.adapters.clock import SimulatorClock
+from vortex.domain.indicators.flow import BookFlow
+from vortex.domain.market import Book, Candle, CandleHistory, MarkPrice, Sentiment, Trades
+from vortex.domain.order import (
+    AccountState,
+    AccountUpdate,
+    AlgoReport,
+    AlgoStatus,
+    CancelOrder,
+    Done,
+    ExchangeRequest,
+    OrderKind,
+    OrderReport,
+    OrderSide,
+    OrderStatus,
+    Outcome,
+    PlaceOrder,
+    PrepareSymbol,
+    QueryAccount,
+    QueryOrder,
+    QuerySymbol,
+    Refused,
+    SetLeverage,
+    SymbolSetup,
+    SymbolState,
+)
+from vortex.messages import ExchangeReplied, UserStreamChanged
+from vortex.ports import Clock
+
+from tests.adapters.binance.probes import Probe, Sink
+from tests.adapters.binance.servers import Simulator
+
+T = TypeVar("T")
+PAPER = Credentials(key="paper", secret="paper")
+numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[Simulator]:
+    made = Simulator()
+    yield made
+    unknown = made.unknown_paths()
+    made.close()
+    assert unknown == {}
+
+
+@pytest.fixture
+def clock(venue: Simulator) -> SimulatorClock:
+    return SimulatorClock.read(venue.url)
+
+
+@pytest.fixture
+def hosts(venue: Simulator) -> Hosts:
+    return simulator(venue.url)
+
+
+class Account:
+    """Asks the exchange port and waits for its answers."""
+
+    def __init__(self, loop: NetworkLoop, hosts: Hosts, clock: Clock) -> None:
+        self.port = BinanceExchange(loop, hosts, PAPER, clock)
+        self.probe = Probe()
+        self.clock = clock
+        self.port.start(self.probe)
+        self.probe.expect(UserStreamChanged, lambda change: change.up)
+
+    def ask(self, request: ExchangeRequest) -> Outcome:
+        seen = len(self.probe.told)
+        self.port.send(request, 5_000)
+        return self.probe.expect(ExchangeReplied, lambda reply: reply.request is request, after=seen).outcome
+
+    def done(self, request: ExchangeRequest, kind: type[T]) -> T:
+        outcome = self.ask(request)
+        assert isinstance(outcome, Done), outcome
+        assert isinstance(outcome.value, kind)
+        return outcome.value
+
+    def market(self, side: OrderSide, quantity: str, *, reduce_only: bool = False) -> OrderReport:
+        order = PlaceOrder(
+            symbol="BTCUSDT", client_id=f"v7-test-BTCUSDT-0-{next(numbers)}E", side=side, kind=OrderKind.MARKET,
+            quantity=Decimal(quantity), reduce_only=reduce_only,
+        )  # fmt: skip
+        return self.done(order, OrderReport)
+
+    def protect(self, kind: OrderKind, trigger: Decimal) -> AlgoReport:
+        order = PlaceOrder(
+            symbol="BTCUSDT", client_id=f"v7-test-BTCUSDT-0-{next(numbers)}S", side=OrderSide.SELL, kind=kind,
+            trigger_price=trigger, close_position=True,
+        )  # fmt: skip
+        return self.done(order, AlgoReport)
+
+    def state(self, since_ms: int = 0) -> SymbolState:
+        return self.done(QuerySymbol(symbol="BTCUSDT", fills_since_ms=since_ms), SymbolState)
+
+
+@pytest.fixture
+def account(loop: NetworkLoop, hosts: Hosts, clock: SimulatorClock) -> Iterator[Account]:
+    made = Account(loop, hosts, clock)
+    yield made
+    if made.state().position.amount:
+        made.market(OrderSide.SELL, "0.010", reduce_only=True)
+    made.port.stop()
+
+
+@pytest.fixture
+def feed(loop: NetworkLoop, hosts: Hosts, clock: SimulatorClock) -> Iterator[Callable[[Sink], BinanceFeed]]:
+    made: list[BinanceFeed] = []
+
+    def start(sink: Sink) -> BinanceFeed:
+        adapter = BinanceFeed(
+            loop=loop,
+            hosts=hosts,
+            clock=clock,
+            public=PublicData(hosts, clock),
+            flow_factory=BookFlow,
+            generated_before_ms={"BTCUSDT": clock.now_ms() - 3_600_000},
+            sentiment_generated=True,
+        )
+        made.append(adapter)
+        adapter.start(sink)
+        return adapter
+
+    yield start
+    for adapter in made:
+        adapter.stop()
+
+
+def test_start_up_checks(loop: NetworkLoop, hosts: Hosts, clock: SimulatorClock) -> None:
+    port = BinanceExchange(loop, hosts, PAPER, clock)
+    try:
+        assert port.list_symbols() == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
+        assert abs(port.clock_offset_ms()) < 1_000
+    finally:
+        port.stop()
+
+
+def of(symbol: str) -> Callable[[Any], bool]:
+    return lambda value: bool(value.symbol == symbol)
+
+
+def test_the_feed_delivers_everything(
+    feed: Callable[[Sink], BinanceFeed], venue: Simulator, clock: SimulatorClock
+) -> None:
+    sink = Sink()
+    adapter = feed(sink)
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        adapter.subscribe(symbol)
+        adapter.request_history(symbol, "1m")
+        adapter.request_history(symbol, "15m")
+    adapter.subscribe("SOLUSDT")
+    for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT"):
+        for kind in (Book, Trades, Candle, MarkPrice):
+            sink.expect(kind, of(symbol))
+        sink.expect(Sentiment, lambda value: len(value.global_hourly) > 100)
+    books = [book for book in sink.all(Book) if book.symbol == "BTCUSDT"]
+    assert [book.epoch for book in books] == list(range(1, len(books) + 1))
+    assert [book.steps[0].resync for book in books[:2]] == [True, False]
+    assert abs(books[-1].recv_ms - books[-1].ts_ms) < 1_000
+    history = sink.expect(CandleHistory, lambda value: (value.symbol, value.interval) == ("BTCUSDT", "1m"))
+    assert len(history.candles) == 100
+    assert all(candle.closed for candle in history.candles[:-1])
+    assert {candle.generated for candle in history.candles} == {True, False}
+    assert adapter.notices.counts == {}
+    assert venue.unknown_paths() == {}
+    assert sink.alive["BTCUSDT", "sentiment"] <= clock.now_ms()
+
+
+def test_setup_and_money(account: Account) -> None:
+    setup = account.done(PrepareSymbol(symbol="BTCUSDT"), SymbolSetup)
+    assert setup.rules.symbol == "BTCUSDT"
+    assert setup.taker_fee == Decimal("0.0005")
+    assert setup.tiers[0].max_leverage >= setup.tiers[-1].max_leverage
+    assert account.done(PrepareSymbol(symbol="BTCUSDT"), SymbolSetup) == setup  # already isolated: the same answer
+    assert account.done(SetLeverage(symbol="BTCUSDT", leverage=7), int) == 7
+    assert account.done(QueryAccount(), AccountState).wallet_usdt > 9_000
+    assert account.state().position.leverage == 7
+    assert account.port.weight_used_1m() > 0
+
+
+def test_an_order_s_fill_is_the_same_by_reply_by_stream_and_by_query(account: Account) -> None:
+    since_ms = account.clock.now_ms() - 1_000
+    reply = account.market(OrderSide.BUY, "0.010")
+    assert (reply.status, reply.executed_quantity) == (OrderStatus.FILLED, Decimal("0.010"))
+    pushed = account.probe.expect(OrderReport, lambda report: report.fill is not None)
+    assert pushed.fill is not None
+    assert (pushed.client_id, pushed.order_id) == (reply.client_id, reply.order_id)
+    assert pushed.fill.price == reply.average_price
+    state = account.state(since_ms)
+    assert pushed.fill in state.fills
+    assert (state.position.amount, state.position.entry_price) == (Decimal("0.010"), reply.average_price)
+    update = account.probe.expect(AccountUpdate, lambda update: update.reason == "ORDER")
+    assert update.positions[0].amount == Decimal("0.010")
+    asked = account.done(QueryOrder(symbol="BTCUSDT", client_id=reply.client_id, conditional=False), OrderReport)
+    assert asked == reply
+
+
+def test_another_process_s_fills_are_named_by_their_order(
+    account: Account, loop: NetworkLoop, hosts: Hosts, clock: SimulatorClock
+) -> None:
+    since_ms = clock.now_ms() - 1_000
+    reply = account.market(OrderSide.BUY, "0.010")
+    other = Account(loop, hosts, clock)  # has seen nothing of it: as after a crash
+    fills = other.state(since_ms).fills
+    other.port.stop()
+    assert [fill.client_id for fill in fills if fill.order_id == reply.order_id] == [reply.client_id]
+
+
+def test_a_stop_rests_and_is_cancelled(account: Account) -> None:
+    entry = account.market(OrderSide.BUY, "0.010")
+    stop = account.protect(OrderKind.STOP_MARKET, (entry.average_price * Decimal("0.98")).quantize(Decimal("0.1")))
+    assert (stop.status, stop.close_position, stop.kind) == (AlgoStatus.NEW, True, OrderKind.STOP_MARKET)
+    assert account.state().algos == (stop,)
+    account.probe.expect(AlgoReport, lambda algo: (algo.client_id, algo.status) == (stop.client_id, AlgoStatus.NEW))
+    cancel = CancelOrder(symbol="BTCUSDT", client_id=stop.client_id, conditional=True)
+    assert account.ask(cancel) == Done(value=None)
+    account.probe.expect(AlgoReport, lambda algo: algo.status is AlgoStatus.CANCELED)
+    assert account.state().algos == ()
+    again = account.ask(cancel)
+    assert isinstance(again, Refused)
+    assert again.code == -2011
+
+
+def test_a_conditional_order_triggers_and_its_child_fills(account: Account) -> None:
+    account.market(OrderSide.BUY, "0.010")
+    mark = account.state().position.mark_price
+    target = account.protect(OrderKind.TAKE_PROFIT_MARKET, (mark + Decimal("0.1")).quantize(Decimal("0.1")))
+    finished = account.probe.expect(
+        AlgoReport, lambda algo: (algo.client_id, algo.status) == (target.client_id, AlgoStatus.FINISHED)
+    )
+    assert finished.child_order_id is not None
+    child = account.probe.expect(
+        OrderReport, lambda report: report.order_id == finished.child_order_id and bool(report.fill)
+    )
+    assert (child.side, child.executed_quantity) == (OrderSide.SELL, Decimal("0.010"))
+    state = account.state()
+    assert state.position.amount == 0
+    assert state.algos == ()
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_an_order_that_does_not_exist_is_refused_with_its_code(account: Account, *, conditional: bool) -> None:
+    outcome = account.ask(QueryOrder(symbol="BTCUSDT", client_id="v7-never", conditional=conditional))
+    assert isinstance(outcome, Refused)
+    assert outcome.code == -2013
+
+
+def test_wrong_keys_are_refused_by_code(loop: NetworkLoop, hosts: Hosts, clock: SimulatorClock) -> None:
+    for credentials, code in (
+        (Credentials(key="stranger", secret="paper"), -2014),
+        (Credentials(key="paper", secret="canary"), -1022),
+    ):
+        port = BinanceExchange(loop, hosts, credentials, clock)
+        probe = Probe()
+        port.start(probe)
+        port.send(QueryAccount(), 5_000)
+        outcome = probe.expect(ExchangeReplied).outcome
+        port.stop()
+        assert isinstance(outcome, Refused)
+        assert outcome.code == code
+        assert "canary" not in outcome.text
+
+
+def test_everything_comes_back_after_the_exchange_restarts(
+    account: Account, feed: Callable[[Sink], BinanceFeed], venue: Simulator
+) -> None:
+    sink = Sink()
+    feed(sink).subscribe("BTCUSDT")
+    last = sink.expect(Book, lambda book: book.epoch >= 3)
+    told, delivered = len(account.probe.told), len(sink.told)
+    venue.stop()
+    account.probe.expect(UserStreamChanged, lambda change: not change.up, after=told)
+    venue.start()
+    account.probe.expect(UserStreamChanged, lambda change: change.up, after=told)
+    book = sink.expect(Book, lambda book: book.steps[0].resync, after=delivered)
+    assert book.epoch > last.epoch
+    assert account.state().position.amount == 0

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+from vortex.adapters.binance.loop import NetworkLoop
+from vortex.adapters.binance.stream import FIRST_DELAY_MS, MAX_DELAY_MS, Backoff, Stream
+from vortex.adapters.clock import SystemClock
+
+from tests.adapters.binance.servers import ScriptedServer
+
+
+@given(st.floats(0.0, 1.0, exclude_max=True), st.integers(1, 40))
+def test_delays_double_up_to_the_limit_and_vary_by_half(jitter: float, attempts: int) -> None:
+    backoff = Backoff(lambda: jitter)
+    for attempt in range(attempts):
+        full_ms = min(FIRST_DELAY_MS * 2**attempt, MAX_DELAY_MS)
+        assert full_ms / 2 <= backoff.next_ms() <= full_ms
+    backoff.reset()
+    assert backoff.next_ms() <= FIRST_DELAY_MS
+
+
+def test_a_handshake_that_is_cancelled_leaves_no_connection_that_delivers(
+    loop: NetworkLoop, server: ScriptedServer
+) -> None:
+    frames: list[bytes] = []
+    ups: list[bool] = []
+
+    async def address() -> str:
+        return server.url.replace("http", "ws") + "/public/stream"
+
+    async def begin() -> asyncio.Task[None]:
+        stream = Stream(
+            name="test", clock=SystemClock(), address=address, on_frame=frames.append, on_up=lambda: ups.append(True),
+            on_down=lambda _: None, check=lambda _: None,
+        )  # fmt: skip
+        return loop.spawn(stream.run(), "stream")
+
+    server.hold()
+    task = loop.run(begin(), 5.0)
+    server.wait_for(lambda: len(server.asked) == 1)
+    loop.call(task.cancel)
+    server.release()
+    server.wait_for(lambda: server.closed == len(server.opened) == 1)
+    server.push("frame")
+    assert (frames, ups) == ([], [])
