@@ -5,7 +5,6 @@ The book is the clock: E1 answers every book it handles, that answer triggers an
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,12 +14,10 @@ from msgspec import Struct
 from vortex.actors.rejecting import Rejector
 from vortex.domain.decision import Action, Decision, SignalBoard
 from vortex.domain.market import Book, MarkPrice
-from vortex.domain.order import SymbolSetup
-from vortex.domain.risk.gates import RiskRequest, evaluate
+from vortex.domain.risk.gates import evaluate
 from vortex.domain.risk.params import RiskParams
-from vortex.domain.risk.view import AccountView
+from vortex.domain.risk.situation import Situation
 from vortex.domain.signal import EngineId
-from vortex.domain.trade import EntryPlan
 from vortex.messages import (
     AccountChanged,
     EntryFailed,
@@ -44,7 +41,6 @@ from vortex.runtime import Actor
 
 CADENCE_MS = 150
 PENDING_MS = 10_000
-JUMP_WINDOW_MS = 1_000
 
 
 class _Cadence(Struct, frozen=True):
@@ -85,24 +81,16 @@ class DecisionActor(Actor):
         self._hot_store = hot_store
         self._rejector = rejector
         self._ids = ids
-        self._view: AccountView | None = None
-        self._setup: SymbolSetup | None = None
-        self._book: Book | None = None
-        self._mark: MarkPrice | None = None
-        self._mids: deque[tuple[int, float]] = deque()
-        self._closed_gates: dict[Gate, GateClosed] = {}
+        self._situation = Situation()
         self._epoch = 0
         self._evaluated_ms = 0
-        self._in_position = False
-        self._pending: EntryPlan | None = None
-        self._pending_since_ms = 0
-        self._shutting_down = False
+        self._asked_ms = 0
         self._engines_complete: bool | None = None
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
-            Book: self._on_book,
-            MarkPrice: self._on_mark,
+            Book: self._situation.see_book,
+            MarkPrice: self._situation.see_mark,
             SignalEmitted: self._on_signal,
             AccountChanged: self._on_account,
             SymbolReconciled: self._on_reconciled,
@@ -122,36 +110,27 @@ class DecisionActor(Actor):
 
     # --------------------------------------------------------------------------------------------------- what it knows
 
-    def _on_book(self, book: Book) -> None:
-        self._book = book
-        self._mids.append((book.ts_ms, book.mid))
-        while self._mids[0][0] < book.ts_ms - JUMP_WINDOW_MS:
-            self._mids.popleft()
-
-    def _on_mark(self, mark: MarkPrice) -> None:
-        self._mark = mark
-
     def _on_account(self, message: AccountChanged) -> None:
-        self._view = message.view
+        self._situation.account = message.view
 
     def _on_reconciled(self, message: SymbolReconciled) -> None:
-        self._setup = message.setup
-        self._in_position = message.trade is not None
+        self._situation.setup = message.setup
+        self._situation.in_position = message.trade is not None
 
     def _on_opened(self, _message: PositionOpened) -> None:
-        self._in_position, self._pending = True, None
+        self._situation.in_position, self._situation.pending = True, None
 
     def _on_over(self, _message: PositionClosed | EntryFailed) -> None:
-        self._in_position, self._pending = False, None
+        self._situation.in_position, self._situation.pending = False, None
 
     def _on_gate_closed(self, message: GateClosed) -> None:
-        self._closed_gates[message.gate] = message
+        self._situation.closed_gates.add(message.gate)
 
     def _on_gate_opened(self, message: GateOpened) -> None:
-        self._closed_gates.pop(message.gate, None)
+        self._situation.closed_gates.discard(message.gate)
 
     def _on_shutdown(self, _message: Shutdown) -> None:
-        self._shutting_down = True
+        self._situation.shutting_down = True
 
     # ------------------------------------------------------------------------------------------------ when it evaluates
 
@@ -164,9 +143,11 @@ class DecisionActor(Actor):
     def _on_cadence(self, cadence: _Cadence) -> None:
         self.context.after(CADENCE_MS, cadence)
         now_ms = self.context.clock.now_ms()
-        if self._pending is not None and now_ms - self._pending_since_ms > PENDING_MS:
+        if self._situation.pending is not None and now_ms - self._asked_ms > PENDING_MS:
             logger.warning("{}: no answer to the entry within {} ms", self._symbol, PENDING_MS)
-            self._pending = None  # the exchange actor is the truth: it refuses an entry while the last one is unclear
+            self._situation.pending = (
+                None  # the exchange actor is the truth: it refuses an entry while the last one is unclear
+            )
         if now_ms - self._evaluated_ms >= CADENCE_MS:
             self._evaluate()
 
@@ -200,44 +181,26 @@ class DecisionActor(Actor):
     # ---------------------------------------------------------------------------------------------- the way to an order
 
     def _enter(self, decision: Decision, now_ms: int) -> None:
-        request = self._request(decision, now_ms)
+        if self._situation.repeats(decision):
+            return
+        request = self._situation.request(decision, now_ms)
         if request is None:
             return
         verdict = evaluate(request, self._risk)
         if verdict.plan is None:
             self._rejector.reject(decision, verdict, request.account.daily_pnl_usdt, now_ms)
             return
-        self._pending, self._pending_since_ms = verdict.plan, now_ms
+        self._situation.pending, self._asked_ms = verdict.plan, now_ms
         self._rejector.keep(decision, verdict, request.account.daily_pnl_usdt)
         self._account.tell(ReserveRisk(plan=verdict.plan, reply_to=self.context.address))
 
-    def _request(self, decision: Decision, now_ms: int) -> RiskRequest | None:
-        """Return what the gates look at; None before the account, the symbol's rules and a book are known."""
-        if self._view is None or self._setup is None or self._book is None:
-            return None
-        return RiskRequest(
-            decision=decision,
-            book=self._book,
-            now_ms=now_ms,
-            account=self._view,
-            rules=self._setup.rules,
-            tiers=self._setup.tiers,
-            taker_fee=self._setup.taker_fee,
-            has_position=self._in_position,
-            pending_entry=self._pending is not None,
-            shutting_down=self._shutting_down,
-            closed_gates=tuple(self._closed_gates),
-            mark=self._mark,
-            mid_1s_ago=self._mids[0][1] if self._mids else None,
-        )
-
     def _on_granted(self, message: RiskGranted) -> None:
-        if self._pending != message.plan:
+        if self._situation.pending != message.plan:
             return  # an answer that came after we stopped waiting; the reservation expires by itself
         logger.info("{}: enter {} {}", self._symbol, message.plan.side, message.plan.quantity)
         self._exchange.tell(OpenPosition(plan=message.plan))
 
     def _on_denied(self, message: RiskDenied) -> None:
-        if self._pending == message.plan:
-            self._pending = None
+        if self._situation.pending == message.plan:
+            self._situation.pending = None
             self._rejector.denied(message, self.context.clock.now_ms())
