@@ -1,0 +1,59 @@
+"""The documentation says what the code says, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docs.generate_reference import FOLDER, pages
+
+ROOT = Path(__file__).parents[1]
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+ADRS = ROOT / "docs" / "adr"
+DEPENDENCY = re.compile(r'^    "([A-Za-z0-9-]+)[~>=<]', re.MULTILINE)
+
+
+def documents() -> Iterator[Path]:
+    """Every Markdown page of the repository."""
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],  # noqa: S607  # whichever git there is
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return (ROOT / name for name in listed.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "messages.md", "codes.md"])
+def test_a_reference_page_is_what_the_code_says(name: str) -> None:
+    committed = (FOLDER / name).read_text(encoding="utf-8")
+    assert committed == pages()[name], "run `python -m docs.generate_reference`"
+
+
+def test_every_link_leads_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in documents()
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_every_decision_is_in_the_index_and_complete() -> None:
+    index = (ADRS / "README.md").read_text(encoding="utf-8")
+    found = sorted(ADRS.glob("[0-9]*.md"))
+    assert [int(page.name[:4]) for page in found] == list(range(1, len(found) + 1))
+    for page in found:
+        text = page.read_text(encoding="utf-8")
+        assert f"({page.name})" in index, page.name
+        assert all(f"\n## {part}\n" in text for part in ("Context", "Decision", "Consequences")), page.name
+        assert 15 <= len(text.splitlines()) <= 35, page.name
+
+
+def test_every_dependency_is_explained() -> None:
+    declared = set(DEPENDENCY.findall((ROOT / "pyproject.toml").read_text(encoding="utf-8")))
+    explained = (FOLDER / "dependencies.md").read_text(encoding="utf-8")
+    assert declared
+    assert {name for name in declared if f"| {name} |" not in explained} == set()
