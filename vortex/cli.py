@@ -1,31 +1,54 @@
-"""The command line. Every command imports what it needs when it runs: help costs nothing."""
+"""VORTEX-7, a crash-proof scalping engine for Binance USD-M futures."""
+
+# Every command imports what it needs when it runs: help costs nothing.
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from vortex import __version__
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vortex.app.life import Life
+    from vortex.app.remote import Answer
     from vortex.config import Loaded
 
 PAPER = Path("config/paper.toml")
-READ_TIMEOUT_S = 5.0
-MISUSE = 2
+PIPE_WIDTH = 240
+"""Columns of a table that goes into a file or another program: nothing is folded."""
+FAILURE, MISUSE, INTERNAL_FAILURE = 1, 2, 70
+ENGINES = ("E1", "E2", "E3", "E4", "E5")
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer has no public name for the base
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(add_completion=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not isfinite(value):
+        raise typer.BadParameter("a finite number is expected")
+    return value
+
+
+def _money(value: str) -> str:
+    try:
+        money = Decimal(value)
+    except InvalidOperation:
+        money = Decimal("NaN")
+    if not money.is_finite() or money <= 0:
+        raise typer.BadParameter(f"{value!r}: an amount above 0 is expected")
+    return value
+
 
 ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="TOML file; repeatable, later ones win.")]
 Pairs = Annotated[str | None, typer.Option(help="Trading pairs, comma separated.")]
@@ -33,36 +56,22 @@ DataDir = Annotated[Path | None, typer.Option(help="State of this mode and accou
 Url = Annotated[str | None, typer.Option(help="Control API of a running system.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")]
+Seconds = Annotated[float | None, typer.Option("--for", min=0, callback=_finite, help="Stop after so many seconds.")]
+Delay = Annotated[float, typer.Option(min=0, max=10_000, callback=_finite, help="Median, ms of exchange time.")]
 
 
 @app.command()
-def start(
-    config: ConfigFiles = None,
-    pairs: Pairs = None,
-    seconds: Annotated[float | None, typer.Option("--for", min=0, help="Stop after this many seconds.")] = None,
-    data_dir: DataDir = None,
-) -> None:
+def start(config: ConfigFiles = None, pairs: Pairs = None, seconds: Seconds = None, data_dir: DataDir = None) -> None:
     """Run the system in the foreground; without --config the paper system."""
-    import signal
+    from vortex.app.life import Life
 
-    loaded = _load(config, pairs=pairs, data_dir=data_dir)
-    from vortex.adapters.sqlite.connect import StoreError
-    from vortex.app import live, logs
-    from vortex.app.data_dir import AlreadyRunningError
-    from vortex.app.sim_child import SimulatorFailedError
-    from vortex.config import ConfigError
+    life = Life()
+    life.handle_signals()
+    loaded = _load(config or [PAPER], pairs=pairs, data_dir=data_dir)
+    from vortex.app import logs
 
-    logs.set_up(loaded.config.log)
-    life = live.Life(hard_exit=os._exit)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, life.on_signal)
-    try:
-        code = live.run(loaded.config, life, seconds)
-    except ConfigError as error:
-        _fail(str(error), MISUSE)
-    except (AlreadyRunningError, SimulatorFailedError, StoreError, OSError, ValueError) as error:
-        _fail(str(error), 1)
-    raise typer.Exit(code)
+    logs.set_up(loaded.config)
+    raise typer.Exit(_run(loaded, life, seconds))
 
 
 @app.command()
@@ -70,12 +79,17 @@ def sim(
     market: Annotated[list[str] | None, typer.Option(help="[SYMBOL[,SYMBOL...]=]CAPTURE; repeatable.")] = None,
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8790,
-    speed: Annotated[float, typer.Option(min=0.1, max=100, help="Of the whole exchange's clock.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=100, callback=_finite, help="Of the whole exchange's clock.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0)] = 7,
-    balance: Annotated[str, typer.Option(help="USDT.")] = "10000",
+    balance: Annotated[str, typer.Option(callback=_money, help="USDT.")] = "10000",
     key: Annotated[str, typer.Option()] = "paper",
     secret: Annotated[str, typer.Option()] = "paper",
     state: Annotated[Path | None, typer.Option(help="File that keeps the exchange across restarts.")] = None,
+    market_latency_ms: Delay = 20.0,
+    order_latency_ms: Delay = 60.0,
+    latency_sigma: Annotated[float, typer.Option(min=0, max=2, callback=_finite)] = 0.25,
     parent_pid: Annotated[int | None, typer.Option(help="End when this process has ended.")] = None,
 ) -> None:
     """Run the Binance USD-M exchange on localhost."""
@@ -92,6 +106,9 @@ def sim(
         key=key,
         secret=secret,
         state=state,
+        market_latency_ms=market_latency_ms,
+        order_latency_ms=order_latency_ms,
+        latency_sigma=latency_sigma,
         parent_pid=parent_pid,
     )
     raise typer.Exit(run(options))
@@ -101,36 +118,15 @@ def sim(
 def status(url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, as_json: Json = False) -> None:
     """Show a running system: symbols, positions, engines, feeds."""
     answer = _read("/api/status", url, data_dir, config)
-    if as_json:
-        _print_json(answer)
-        return
-    _head(answer)
-    table = _table(
-        "symbol", "state", "position", "protected", "decision", "score", "E1", "E2", "E3", "E4", "E5", "book"
-    )
-    for symbol, each in answer["symbols"].items():
-        decision, position = each["decision"] or {}, each["position"]
-        held = f"{position['side']} {position['quantity']} @ {position['entry_price']}" if position else "flat"
-        scores = [_number(each["engines"][engine]["score"]) for engine in ("E1", "E2", "E3", "E4", "E5")]
-        act = " ".join(filter(None, (decision.get("action"), *decision.get("reasons", ())[:1])))
-        table.add_row(
-            *(symbol, each["state"], held, _yes(each["protected"]), act, _number(decision.get("final_score"))),
-            *(*scores, f"{each['feeds']['depth20']} ms"),
-        )
-    Console().print(table)
-    for gate in answer["gates"]:
-        typer.echo(f"gate {gate['gate']} of {gate['symbol']} is closed: {gate['detail']}")
+    _show(answer, _print_status, as_json=as_json)
 
 
 @app.command()
 def actors(url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, as_json: Json = False) -> None:
     """Show the tree of actors with states and restarts."""
-    answer = _read("/api/actors", url, data_dir, config)
-    if as_json:
-        _print_json(answer)
-        return
     columns = ("path", "state", "generation", "restarts", "mailbox", "dead_letters", "last_error")
-    _print_rows(columns, answer)
+    answer = _read("/api/actors", url, data_dir, config)
+    _show(answer, lambda rows: _print_rows(dict(zip(columns, columns, strict=True)), rows), as_json=as_json)
 
 
 @app.command()
@@ -138,13 +134,13 @@ def trades(
     url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, limit: Limit = 20, as_json: Json = False
 ) -> None:
     """Show the newest trades of the ledger."""
+    columns = {
+        "opened_at": "opened UTC", "symbol": "symbol", "side": "side", "strategy": "by", "quantity": "quantity",
+        "entry_price": "entry", "exit_price": "exit", "status": "status", "close_reason": "reason",
+        "pnl_net_usdt": "net USDT",
+    }  # fmt: skip
     answer = _read(f"/api/trades?limit={limit}", url, data_dir, config)
-    if as_json:
-        _print_json(answer)
-        return
-    _head(_read("/api/status", url, data_dir, config))
-    columns = ("opened_at", "symbol", "side", "strategy", "quantity", "entry_price", "exit_price", "status")
-    _print_rows((*columns, "close_reason", "pnl_net_usdt"), answer)
+    _show(answer, lambda rows: _print_rows(columns, rows), as_json=as_json)
 
 
 @app.command()
@@ -152,13 +148,12 @@ def rejects(
     url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, limit: Limit = 20, as_json: Json = False
 ) -> None:
     """Show the newest rejected signals."""
+    columns = {
+        "created_at": "at UTC", "symbol": "symbol", "action": "side", "strategy": "by", "rejection_reason": "reason",
+        "count": "count", "confidence": "confidence", "final_score": "score",
+    }  # fmt: skip
     answer = _read(f"/api/rejects?limit={limit}", url, data_dir, config)
-    if as_json:
-        _print_json(answer)
-        return
-    _head(_read("/api/status", url, data_dir, config))
-    columns = ("created_at", "symbol", "action", "strategy", "rejection_reason", "count", "confidence", "final_score")
-    _print_rows(columns, answer)
+    _show(answer, lambda rows: _print_rows(columns, rows), as_json=as_json)
 
 
 @app.command("show-config")
@@ -166,7 +161,7 @@ def show_config(config: ConfigFiles = None, pairs: Pairs = None, as_json: Json =
     """Show the effective configuration with the origin of every value; secrets are masked."""
     from vortex.config import effective
 
-    settings = effective(_load(config, pairs=pairs))
+    settings = effective(_load(config or [PAPER], pairs=pairs))
     if as_json:
         _print_json([{"key": each.key, "value": each.value, "origin": each.origin} for each in settings])
         return
@@ -181,14 +176,40 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what is wrong with it is said in one line."""
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except UsageError as error:
+        show = getattr(error, "format_message", error.__str__)
+        sys.stderr.write(f"vortex: {' '.join(show().split())}\n")
+        code = MISUSE
+    sys.exit(code)
 
 
 # ------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _load(files: Sequence[Path] | None, *, pairs: str | None = None, data_dir: Path | None = None) -> Loaded:
+def _run(loaded: Loaded, life: Life, seconds: float | None) -> int:
+    from loguru import logger
+
+    from vortex.adapters.sqlite.connect import StoreError
+    from vortex.app import live
+    from vortex.app.data_dir import AlreadyRunningError
+    from vortex.app.sim_child import SimulatorFailedError
+    from vortex.config import ConfigError
+
+    try:
+        return live.run(loaded.config, life, seconds, loaded.notes)
+    except ConfigError as error:
+        _fail(str(error), MISUSE)
+    except (AlreadyRunningError, SimulatorFailedError, StoreError, OSError) as error:
+        _fail(str(error), FAILURE)
+    except Exception as error:  # noqa: BLE001  # our own mistake: its traceback goes through the log, which masks secrets
+        logger.opt(exception=error).critical("internal failure")
+        return INTERNAL_FAILURE
+
+
+def _load(files: Sequence[Path], *, pairs: str | None = None, data_dir: Path | None = None) -> Loaded:
     from vortex.config import ConfigError, load
 
     overrides: dict[str, object] = {}
@@ -197,35 +218,29 @@ def _load(files: Sequence[Path] | None, *, pairs: str | None = None, data_dir: P
     if data_dir is not None:
         overrides["data_dir"] = str(data_dir)
     try:
-        return load(files or [PAPER], os.environ, overrides, env_file=Path(".env"))
+        return load(files, os.environ, overrides, env_file=Path(".env"))
     except ConfigError as error:
         _fail(str(error), MISUSE)
 
 
-def _read(path: str, url: str | None, data_dir: Path | None, files: Sequence[Path] | None) -> Any:
+def _read(path: str, url: str | None, data_dir: Path | None, files: Sequence[Path] | None) -> Answer:
     """Ask a running system; none running ends the command with 1."""
-    base = url or _running(data_dir, files)
-    request = urllib.request.Request(base.rstrip("/") + path)
-    token = os.environ.get("VORTEX__CONTROL__TOKEN")
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    try:
-        with urllib.request.urlopen(request, timeout=READ_TIMEOUT_S) as reply:
-            return json.load(reply)
-    except urllib.error.HTTPError as error:
-        _fail(f"{base}: {error.read().decode(errors='replace')}", 1)
-    except OSError as error:
-        _fail(f"{base}: nobody answers: {error}", 1)
-
-
-def _running(data_dir: Path | None, files: Sequence[Path] | None) -> str:
     from vortex.app.data_dir import read_run
+    from vortex.app.remote import NoAnswerError, UnusableUrlError, ask
+    from vortex.config import ConfigError
 
-    where = data_dir or Path(_load(files).config.data_dir)
-    run = read_run(where)
-    if run is None:
-        _fail(f"no system is running with data directory {where}", 1)
-    return run.control_url
+    # A reader needs the data directory and the token; it may run where no profile lies.
+    config = _load(files or ([PAPER] if PAPER.exists() else [])).config
+    where = data_dir or Path(config.data_dir)
+    try:
+        run = None if url is not None else read_run(where)
+        if url is None and run is None:
+            _fail(f"no system is running with data directory {where}", FAILURE)
+        return ask(url or (run.control_url if run else ""), path, config.control.token.reveal())
+    except UnusableUrlError as error:
+        _fail(str(error), MISUSE)
+    except (NoAnswerError, ConfigError) as error:
+        _fail(str(error), FAILURE)
 
 
 def _fail(text: str, code: int) -> NoReturn:
@@ -233,40 +248,82 @@ def _fail(text: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _head(answer: Mapping[str, Any]) -> None:
-    typer.echo(f"{answer['mode'].upper()} · {answer['profile']} · {answer['market_source']}")
+def _show(answer: Answer, show: Callable[[Any], None], *, as_json: bool) -> None:
+    """Print a reply under the label of its run; JSON goes out as it came in."""
+    if as_json:
+        _print_json(answer.value)
+        return
+    typer.echo(answer.label)
+    show(answer.value)
+
+
+def _print_status(answer: Mapping[str, Any]) -> None:
+    money, outbox = answer["account"], answer["outbox"]
+    typer.echo(
+        f"{'ready' if answer['ready'] else 'NOT READY'}, up {answer['uptime_s']} s; "
+        f"equity {_cell(money['equity_usdt'])} USDT, today {_cell(money['daily_pnl_usdt'])}; "
+        f"{_cell(outbox['pending'])} rows wait for the ledger"
+    )
+    positions = _table("symbol", "state", "position", "stop", "decision", "score")
+    engines = _table("symbol", *ENGINES, "depth20", "markPrice", "user")
+    for symbol, each in answer["symbols"].items():
+        decision, held, feeds = each["decision"] or {}, each["position"], each["feeds"]
+        words = (decision.get("action"), decision.get("strategy") or " ".join(decision.get("reasons", ())[:1]))
+        positions.add_row(
+            *(symbol, _cell(each["state"])),
+            f"{held['side']} {held['quantity']} @ {held['entry_price']}" if held else "flat",
+            {None: "-", True: "yes", False: "NO"}[each["protected"]],
+            " ".join(filter(None, words)) or "-",
+            _cell(decision.get("final_score")),
+        )
+        scores = (_cell(each["engines"][engine]["score"]) for engine in ENGINES)
+        engines.add_row(symbol, *scores, *(_age(feeds[name]) for name in ("depth20", "markPrice", "user")))
+    _print(positions, engines)
+    for gate in answer["gates"]:
+        typer.echo(f"gate {gate['gate']} of {gate['symbol'] or 'the account'} is closed: {gate['detail']}")
 
 
 def _table(*columns: str) -> Table:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _print_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    table = _table(*columns)
+def _print(*tables: Table) -> None:
+    from rich.console import Console
+
+    folds = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(width=None if folds else PIPE_WIDTH, markup=False, highlight=False).print(*tables, sep="\n")
+
+
+def _print_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
+    table = _table(*columns.values())
     for row in rows:
-        table.add_row(*(_cell(name, row.get(name)) for name in columns))
-    Console().print(table)
+        table.add_row(*(_time(row.get(name)) if name.endswith("_at") else _cell(row.get(name)) for name in columns))
+    _print(table)
 
 
-def _cell(name: str, value: object) -> str:
+def _cell(value: object) -> str:
+    """What a cell shows; control characters would reach the terminal."""
     if value is None:
         return "-"
-    if name.endswith("_at") and isinstance(value, int):
-        from datetime import UTC, datetime
-
-        return datetime.fromtimestamp(value / 1000, UTC).strftime("%H:%M:%S")
-    return _number(value) if isinstance(value, float) else str(value)
+    text = f"{value:+.2f}" if isinstance(value, float) else str(value)
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
+def _age(age_ms: int | None) -> str:
+    return "-" if age_ms is None else f"{age_ms} ms"
 
 
-def _yes(value: object) -> str:
-    return "-" if value is None else "yes" if value else "NO"
+def _time(ts_ms: object) -> str:
+    if not isinstance(ts_ms, int):
+        return "-"
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%m-%d %H:%M:%S")
 
 
 def _print_json(value: object) -> None:

@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
-STOP_S = 2.0
+WORKERS = 4
+"""Threads for requests that wait for actors or for the store."""
+MOST_CONNECTIONS = 256
+STOP_S = 1.5
+_LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # how a server on every address is reached from here
 
 
 class ControlServer:
-    """Listens until stopped.
+    """Takes the address at once, serves from `serve` until `stop`.
+
+    Attributes:
+        url: Where this machine reaches it.
 
     Raises:
-        OSError: The address cannot be used.
+        OSError: The address cannot be used; `str(error)` is one line.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family)
-        settings = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1, lifespan="off")
+        try:
+            self._socket = socket.create_server((host, port), family=family)
+        except OSError as error:
+            raise OSError(f"control API: cannot listen on {host} port {port}: {error.strerror}") from error
+        local, bound = _LOCAL.get(host, host), self._socket.getsockname()[1]
+        self.url = f"http://[{local}]:{bound}" if ":" in local else f"http://{local}:{bound}"
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def serve(self, app: FastAPI) -> None:
+        """Answer from now on; what was asked since the address was taken has waited."""
+        settings = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, ws="none", lifespan="off",
+            limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=1,
+        )  # fmt: skip
         self._server = uvicorn.Server(settings)
-        self._thread = threading.Thread(target=self._run, name="control API", daemon=True)
+        self._thread = threading.Thread(
+            target=asyncio.run, args=(self._run(self._server),), name="control API", daemon=True
+        )
         self._thread.start()
-        bound = self._socket.getsockname()[1]
-        self.url = f"http://[{host}]:{bound}" if family is socket.AF_INET6 else f"http://{host}:{bound}"
 
     def stop(self) -> None:
-        """Answer what is under way, then close."""
-        self._server.should_exit = True
-        self._thread.join(STOP_S)
+        """Answer what is under way, then close; harmless when repeated."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(STOP_S)
         self._socket.close()
 
-    def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
+    async def _run(self, server: uvicorn.Server) -> None:
+        current_default_thread_limiter().total_tokens = WORKERS
+        await server.serve(sockets=[self._socket])

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import ExitStack
-from queue import Empty, SimpleQueue
 from random import Random
-from types import FrameType
 
 from loguru import logger
 
@@ -22,90 +19,72 @@ from vortex.adapters.sqlite.outbox import SqliteOutbox
 from vortex.app.api import Api
 from vortex.app.control import ControlServer
 from vortex.app.data_dir import DataDir, RunInfo
+from vortex.app.life import Life
 from vortex.app.sim_child import SimulatorChild
 from vortex.app.status import StatusReader
 from vortex.app.venue import Venue, open_venue
 from vortex.app.wiring import Ports, Wiring
-from vortex.config import Config
+from vortex.config import Config, ConfigError
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.pnl import RowLabels
 from vortex.messages import Shutdown
 from vortex.runtime import ActorSystem, Crash, ThreadDispatcher
 
 SETTLE_S = 3.0
-STOP_S = 5.0
+"""For orders under way to end and stops to be confirmed."""
+STOP_S = 3.0
+"""For the actors to stop. What else stops takes at most 3.5 s more; see life.SHUTDOWN_S."""
 POLL_S = 0.05
-INTERNAL_FAILURE = 70
+FAILURE, INTERNAL_FAILURE = 1, 70
 
 
-class Life:
-    """Why and when the process ends; a second signal ends it at once.
-
-    A signal handler may interrupt anything, also another one: it only counts and puts into a queue that is made for it.
-    """
-
-    def __init__(self, hard_exit: Callable[[int], object]) -> None:
-        self.code = 0
-        self._reasons: SimpleQueue[tuple[int, str]] = SimpleQueue()
-        self._signals = 0
-        self._hard_exit = hard_exit
-
-    def end(self, code: int, why: str) -> None:
-        """Ask for the end, from any thread; the first reason decides the exit code."""
-        self._reasons.put((code, why))
-
-    def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Stop in order; when already stopping, at once."""
-        self._signals += 1
-        if self._signals > 1:
-            self._hard_exit(1)
-        self.end(0, signal.Signals(number).name)
-
-    def wait(self, seconds: float | None) -> None:
-        """Wait for the end, at most `seconds`."""
-        try:
-            self.code, why = self._reasons.get(timeout=seconds)
-        except Empty:
-            why = f"{seconds:g} s are over"
-        logger.info("stopping: {}", why)
-
-
-def run(config: Config, life: Life, seconds: float | None = None) -> int:
+def run(config: Config, life: Life, seconds: float | None = None, notes: Sequence[str] = ()) -> int:
     """Run the system until it is told to end; returns the exit code.
+
+    Args:
+        config: The effective configuration.
+        life: Says when to end.
+        seconds: Real seconds after which it ends by itself.
+        notes: Remarks on the configuration for the first line of the log.
 
     Raises:
         ConfigError: Something of the configuration cannot be used.
         AlreadyRunningError: Another process uses the data directory.
-        SimulatorFailedError, OSError: The exchange cannot be reached.
+        SimulatorFailedError, OSError: The exchange cannot be reached, or an address cannot be used.
         StoreError: A database file cannot be used.
     """
-    with ExitStack() as stack:
-        data_dir = DataDir.claim(config)
-        stack.callback(data_dir.release)
-        sim_url = _simulator(config, data_dir, life, stack)
-        venue = open_venue(config, sim_url)
-        stack.callback(venue.loop.stop)
-        venue.check_pairs(config.trading_pairs)
-        labels = RowLabels(
-            mode=config.mode,
-            account=config.account.name,
-            market_source=venue.market_source,
-            profile=config.profile,
+    if config.mode == "live":
+        raise ConfigError(
+            'mode = "live": real money waits for the order safety of a later version: expected paper, or TESTNET=true'
         )
-        logger.info("{}: {}", label_of(labels), ", ".join(config.trading_pairs))
-        ports = _ports(config, venue, data_dir, stack)
-        system = _start(config, ports, labels, life)
-        stack.callback(_stop, system, life)
+    with ExitStack() as stack:
+        stack.callback(life.ended)
+        try:
+            data_dir = DataDir.claim(config)
+            stack.callback(data_dir.release)
+            server = ControlServer(config.control.host, config.control.port)
+            stack.callback(server.stop)
+            sim_url = _simulator(config, data_dir, life, stack)
+            venue = open_venue(config, sim_url)
+            stack.callback(venue.loop.stop)
+            labels = _labels(config, venue)
+            logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *notes)))
+            venue.check_pairs(config.trading_pairs)
+            ports = _ports(config, venue, data_dir, stack)
+        finally:
+            life.careful()
+        system = _start(config, ports, labels, life, stack)
         reader = StatusReader(
             system=system,
             symbols=config.trading_pairs,
             clock=venue.clock,
             labels=labels,
             simulated=venue.market is not None,
-            started_ms=venue.clock.now_ms(),
         )
-        control_url = _control(config, reader, ports, system, labels, stack)
-        data_dir.write_run(_run_info(config, control_url, sim_url, venue))
+        server.serve(_api(config, reader, ports, system, labels).app())
+        stack.callback(server.stop)
+        logger.info("control API on {}", server.url)
+        data_dir.write_run(_run_info(config, server.url, sim_url, venue))
         stack.callback(_settle, system, reader)
         life.wait(seconds)
     return life.code
@@ -116,6 +95,12 @@ def label_of(labels: RowLabels) -> str:
     return f"{labels.mode.upper()} · {labels.profile} · {labels.market_source}"
 
 
+def _labels(config: Config, venue: Venue) -> RowLabels:
+    return RowLabels(
+        mode=config.mode, account=config.account.name, market_source=venue.market_source, profile=config.profile
+    )
+
+
 def _simulator(config: Config, data_dir: DataDir, life: Life, stack: ExitStack) -> str | None:
     """The simulator's address in paper mode, started as a child unless one is configured."""
     if config.mode != "paper":
@@ -123,10 +108,10 @@ def _simulator(config: Config, data_dir: DataDir, life: Life, stack: ExitStack) 
     if config.exchange.simulator_url:
         return config.exchange.simulator_url
     child = SimulatorChild(
-        config, data_dir.simulator, lambda code: life.end(INTERNAL_FAILURE, f"the simulator ended with code {code}")
+        config, data_dir.simulator, lambda code: life.end(FAILURE, f"the simulator ended with code {code}")
     )
     stack.callback(child.stop)
-    return child.url
+    return child.wait_ready()
 
 
 def _ports(config: Config, venue: Venue, data_dir: DataDir, stack: ExitStack) -> Ports:
@@ -150,20 +135,19 @@ def _ports(config: Config, venue: Venue, data_dir: DataDir, stack: ExitStack) ->
     )
 
 
-def _start(config: Config, ports: Ports, labels: RowLabels, life: Life) -> ActorSystem:
+def _start(config: Config, ports: Ports, labels: RowLabels, life: Life, stack: ExitStack) -> ActorSystem:
     def failed(error: BaseException) -> None:
         life.end(INTERNAL_FAILURE, f"the actor tree gave up: {error}")
 
     system = ActorSystem(ThreadDispatcher(ports.clock), on_root_failure=failed)
+    stack.callback(_stop, system, life)
     jitter = Random()  # noqa: S311  # spreads restarts, keeps no secret
     wiring = Wiring(config=config, ports=ports, labels=labels, random=jitter, table=SubscriptionTable())
     system.start_root(wiring.root())
     return system
 
 
-def _control(
-    config: Config, reader: StatusReader, ports: Ports, system: ActorSystem, labels: RowLabels, stack: ExitStack
-) -> str:
+def _api(config: Config, reader: StatusReader, ports: Ports, system: ActorSystem, labels: RowLabels) -> Api:
     def crash(path: str, order: Crash) -> bool:
         address = system.find(path)
         if address is None:
@@ -171,20 +155,15 @@ def _control(
         address.tell(order)
         return True
 
-    control = config.control
     allowed = config.chaos.enabled and config.mode != "live"
-    api = Api(
+    return Api(
         reader=reader,
         store=ports.cold_store,
         crash=crash if allowed else None,
-        token=control.token.reveal(),
-        hosts=frozenset({control.host, "127.0.0.1", "localhost", "::1"}),
+        host=config.control.host,
+        token=config.control.token.reveal(),
         label=label_of(labels),
     )
-    server = ControlServer(api.app(), control.host, control.port)
-    stack.callback(server.stop)
-    logger.info("control API on {}", server.url)
-    return server.url
 
 
 def _run_info(config: Config, control_url: str, sim_url: str | None, venue: Venue) -> RunInfo:
@@ -203,17 +182,19 @@ def _settle(system: ActorSystem, reader: StatusReader) -> None:
     root = system.find("root")
     if root is not None:
         root.tell(Shutdown())
-    deadline = time.monotonic() + SETTLE_S
+    deadline_s = time.monotonic() + SETTLE_S
     status = reader.exchange()
-    while status is not None and status.unsettled and time.monotonic() < deadline:
+    while status is not None and status.unsettled and time.monotonic() < deadline_s:
         time.sleep(POLL_S)
         status = reader.exchange()
     if status is None:
+        logger.error("the exchange actor does not answer: look at the exchange for open positions and their stops")
         return
     for symbol, trade in status.trades.items():
         logger.warning(
-            "{} stays open: {} {}, stop at {} {}; time exits do not run while stopped",
+            "{} {}: stays open, {} {}, stop at {} {}; time exits do not run while stopped",
             symbol,
+            trade.trade_id,
             trade.plan.side,
             trade.quantity,
             trade.plan.sl_price,
@@ -224,4 +205,4 @@ def _settle(system: ActorSystem, reader: StatusReader) -> None:
 def _stop(system: ActorSystem, life: Life) -> None:
     if not system.stop(STOP_S):
         logger.error("the actors did not stop within {} s", STOP_S)
-        life.code = life.code or 1
+        life.code = life.code or FAILURE

@@ -1,15 +1,66 @@
-"""Logs for people on stderr; what libraries log through the standard library arrives in the same place."""
+"""Logs on stderr, for people or as JSON lines. What libraries log arrives in the same place; secrets never do."""
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import sys
+import threading
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
+from vortex.config import Config
+from vortex.config.secret import MASK, Secret
 from vortex.config.sections import Log
 
-FORMAT = "<dim>{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}</dim> <level>{level: <7}</level> {message}"
+if TYPE_CHECKING:
+    from loguru import Record
+
+TEXT = "<dim>{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}</dim> <level>{level: <7}</level> {message}"
+SHORTEST_SECRET = 4
+"""Characters; masking less would blot out ordinary words."""
+
+PUBLIC = frozenset({"paper"})
+"""Key and secret of the simulator's account."""
+
+_SECRET_SHAPES = re.compile(
+    r"""( signature=
+        | (?: listenKey | x-mbx-apikey | authorization )["']?\s*[=:]\s*["']?(?: bearer\s )?
+        | ://[^\s/:@]*:(?=[^\s/@]*@)
+        )[^\s"'&,@)}\]]+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What is secret whoever wrote it: signed queries, stream keys, headers, passwords in addresses."""
+
+
+def secrets_of(config: object) -> Iterator[str]:
+    """Every secret of a configuration, whatever section it is in."""
+    for name in getattr(config, "__struct_fields__", ()):
+        value = getattr(config, name)
+        if isinstance(value, Secret):
+            yield value.reveal()
+        else:
+            yield from secrets_of(value)
+
+
+class SafeStream:
+    """Masks secrets in everything that is written, also in the texts of exceptions and in their chained causes."""
+
+    def __init__(self, stream: TextIO, secrets: Iterable[str]) -> None:
+        self._stream = stream
+        known = {text for text in secrets if len(text) >= SHORTEST_SECRET and text not in PUBLIC}
+        forms = known | {json.dumps(text)[1:-1] for text in known}
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    def write(self, text: str) -> None:
+        masked = self._known.sub(MASK, text)
+        self._stream.write(_SECRET_SHAPES.sub(rf"\g<1>{MASK}", masked))
+        self._stream.flush()
 
 
 class _ToLoguru(logging.Handler):
@@ -17,21 +68,61 @@ class _ToLoguru(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        logger.opt(exception=error).log(record.levelname, "{}", record.getMessage())
+        known = record.levelname in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        level: str | int = record.levelname if known else record.levelno
+        logger.opt(exception=error).log(level, "{}", record.getMessage())
 
 
-def set_up(settings: Log) -> None:
-    """Send everything to stderr. Local values are never printed with a traceback: they may hold secrets."""
+def set_up(config: Config, stream: TextIO | None = None) -> None:
+    """Send every log line to `stream`, by default stderr.
+
+    Local values are never printed with a traceback: they may hold what nobody knows to be secret. Of libraries only
+    warnings are shown: what they say below that is about them, and some of it (ccxt's requests) is signed.
+    """
+    target = stream or sys.stderr
+    settings: Log = config.log
     logger.remove()
+    logger.configure(patcher=_one_line)
     logger.add(
-        sys.stderr,
+        SafeStream(target, secrets_of(config)),
         level=settings.level,
-        format=FORMAT,
-        serialize=settings.json,
+        format=_as_json if settings.json else TEXT,
+        colorize=target.isatty() and not settings.json,
         diagnose=False,
         backtrace=False,
-        enqueue=False,
     )
-    logging.basicConfig(handlers=[_ToLoguru()], level=logging.INFO, force=True)
-    for name in ("ccxt", "asyncio", "urllib3", "uvicorn", "pykka"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
+    logging.getLogger("vortex").setLevel(settings.level)
+    threading.excepthook = _thread_died
+
+
+def _one_line(record: Record) -> None:
+    """Escape control characters and indent further lines: no text from outside can pass for a line of its own."""
+    message = record["message"]
+    if not message.isprintable():
+        lines = message.split("\n")
+        record["message"] = "\n    ".join("".join(map(_printable, line)) for line in lines)
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() or character == "\t" else repr(character)[1:-1]
+
+
+def _as_json(record: Record) -> str:
+    """The format of one JSON line; loguru fills in the one field and, by the lack of a newline, adds no traceback."""
+    error = record["exception"]
+    record["extra"]["line"] = json.dumps(
+        {
+            "ts_ms": int(record["time"].timestamp() * 1_000),
+            "level": record["level"].name,
+            "logger": record["name"],
+            "message": record["message"],
+            "error": None if error is None else "".join(traceback.format_exception(*error)),
+        }
+    )
+    return "{extra[line]}\n"
+
+
+def _thread_died(args: threading.ExceptHookArgs) -> None:
+    name = args.thread.name if args.thread is not None else "unknown"
+    logger.opt(exception=args.exc_value).critical("thread {} died", name)

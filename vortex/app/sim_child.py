@@ -16,46 +16,52 @@ from msgspec import Struct
 from vortex.config import Config
 
 READY_S = 30.0
-STOP_S = 3.0
+STOP_S = 2.0
 
 
 class SimulatorFailedError(Exception):
-    """The simulator did not come up; it said why on stderr."""
+    """The simulator did not come up; it said why on stderr. `str(error)` is one line, the exit code is 1."""
 
 
 class _Ready(Struct, frozen=True):
     """The line the simulator prints when it listens."""
 
     url: str
-    symbols: tuple[str, ...]
 
 
 class SimulatorChild:
-    """One simulator process.
+    """One simulator process; `stop` is due from the moment it is made.
 
     Args:
         config: Its `[sim]` section says what to simulate.
         state: File that keeps the exchange's state across restarts.
         on_exit: Called with its exit code, on another thread, when it ends without being asked to.
-
-    Raises:
-        SimulatorFailedError: It ended, or was not ready within 30 s.
     """
 
     def __init__(self, config: Config, state: Path, on_exit: Callable[[int], None]) -> None:
         self._on_exit = on_exit
         self._asked = False
-        # its own session: Ctrl-C must reach the engine alone, which still needs its exchange while it stops
+        # A group of its own: Ctrl-C reaches every process of the terminal's group, but an exchange must outlive us.
         self._process = subprocess.Popen(  # noqa: S603  # our own program
-            _command(config, state), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+            _command(config, state), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0
         )
+        self._watcher: threading.Thread | None = None
+
+    def wait_ready(self) -> str:
+        """Wait until it listens and return its address.
+
+        Raises:
+            SimulatorFailedError: It ended, or was not ready within 30 s.
+        """
         overdue = threading.Timer(READY_S, self._process.kill)
         overdue.start()
         try:
-            self.url = self._wait_ready()
+            url = self._ready_url()
         finally:
             overdue.cancel()
-        threading.Thread(target=self._watch, name="simulator child", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="simulator child", daemon=True)
+        self._watcher.start()
+        return url
 
     def stop(self) -> None:
         """Let it save its state and end; blocks until it has."""
@@ -67,15 +73,20 @@ class SimulatorChild:
             logger.error("the simulator did not stop within {} s and is killed", STOP_S)
             self._process.kill()
             self._process.wait()
+        if self._watcher is not None:
+            self._watcher.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def _wait_ready(self) -> str:
+    def _ready_url(self) -> str:
         line = self._process.stdout.readline() if self._process.stdout is not None else b""
         if not line:
-            self.stop()
-            raise SimulatorFailedError(f"the simulator ended with code {self._process.returncode} before it was ready")
-        return msgspec.json.decode(line, type=_Ready).url
+            self._asked = True
+            raise SimulatorFailedError(f"the simulator ended with code {self._process.wait()} before it was ready")
+        try:
+            return msgspec.json.decode(line, type=_Ready).url
+        except msgspec.DecodeError as error:
+            raise SimulatorFailedError(f"the simulator said {line[:80]!r} where it should be ready") from error
 
     def _watch(self) -> None:
         code = self._process.wait()
@@ -84,10 +95,19 @@ class SimulatorChild:
 
 
 def _command(config: Config, state: Path) -> list[str]:
-    sim = config.sim
+    sim, latency = config.sim, config.sim.latency
+    settings: dict[str, object] = {
+        "host": sim.host,
+        "port": sim.port,
+        "speed": sim.speed,
+        "seed": sim.seed,
+        "balance": sim.balance_usdt,
+        "state": state,
+        "market-latency-ms": latency.market_ms,
+        "order-latency-ms": latency.order_ms,
+        "latency-sigma": latency.sigma,
+        "parent-pid": os.getpid(),
+    }
+    options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     markets = [word for market in sim.market for word in ("--market", market)]
-    return [
-        *(sys.executable, "-m", "vortex", "sim", *markets),
-        *("--host", sim.host, "--port", str(sim.port), "--speed", str(sim.speed), "--seed", str(sim.seed)),
-        *("--balance", str(sim.balance_usdt), "--state", str(state), "--parent-pid", str(os.getpid())),
-    ]
+    return [sys.executable, "-m", "vortex", "sim", *markets, *options]

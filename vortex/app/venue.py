@@ -11,7 +11,7 @@ from msgspec import Struct
 from vortex.adapters.binance import hosts as binance_hosts
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.feed import BinanceFeed
-from vortex.adapters.binance.hosts import Hosts
+from vortex.adapters.binance.hosts import HostRefused, Hosts
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.public import PublicData
 from vortex.adapters.binance.rest import BinanceExchange
@@ -20,7 +20,7 @@ from vortex.config import Config, ConfigError
 from vortex.domain.indicators.flow import BookFlow
 from vortex.ports import Clock
 
-PAPER = Credentials(key="paper", secret="paper")  # noqa: S106  # the simulator's public key pair
+PAPER = Credentials(key="paper", secret="paper")  # noqa: S106  # the public key pair of the simulator we start
 
 
 class SimulatedMarket(Struct, frozen=True):
@@ -84,27 +84,47 @@ class Venue:
         missing = [pair for pair in pairs if pair not in listed]
         if missing:
             names = ", ".join(sorted(listed)) if len(listed) <= 30 else f"{len(listed)} symbols"  # noqa: PLR2004  # fits a line
-            raise ConfigError(f"trading_pairs = {','.join(missing)}: not listed by the exchange, which has {names}")
+            raise ConfigError(f"trading_pairs = {','.join(missing)}: expected pairs that the exchange lists: {names}")
 
 
 def open_venue(config: Config, simulator_url: str | None) -> Venue:
-    """Connect to where the mode trades.
+    """Prepare to connect to where the mode trades; `loop` runs from here on and is the caller's to stop.
 
     Raises:
-        OSError: The simulator does not answer.
-        ValueError: An address that the mode must not reach.
+        ConfigError: An address that the mode must not reach.
+        OSError: The simulator does not answer, or what answers is no simulator.
     """
-    loop = NetworkLoop()
-    exchange = config.exchange
+    hosts = _hosts(config, simulator_url)
+    clock: Clock = SystemClock()
+    market, exchange = None, config.exchange
+    credentials = Credentials(key=exchange.api_key.reveal(), secret=exchange.secret_key.reveal())
+    source = "Binance Demo Trading" if config.mode == "testnet" else "Binance USD-M"
     if simulator_url is not None:
-        clock: Clock = SimulatorClock.read(simulator_url)
-        market = msgspec.json.decode(get(simulator_url, "/sim/v1/market"), type=SimulatedMarket)
-        hosts, credentials, source = binance_hosts.simulator(simulator_url), PAPER, market.label
-    else:
-        clock, market = SystemClock(), None
-        overrides = {name: url for name, url in (("rest", exchange.rest_url), ("ws", exchange.stream_url)) if url}
-        hosts = binance_hosts.demo(**overrides) if config.mode == "testnet" else binance_hosts.live(**overrides)
-        credentials = Credentials(key=exchange.api_key.reveal(), secret=exchange.secret_key.reveal())
-        source = "Binance Demo Trading" if config.mode == "testnet" else "Binance USD-M"
+        clock, market = _simulated(simulator_url)
+        source = market.label
+        if not exchange.simulator_url:
+            credentials = PAPER
+    loop = NetworkLoop()
     loop.start()
     return Venue(hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop)
+
+
+def _hosts(config: Config, simulator_url: str | None) -> Hosts:
+    exchange = config.exchange
+    overrides = {name: url for name, url in (("rest", exchange.rest_url), ("ws", exchange.stream_url)) if url}
+    try:
+        if simulator_url is not None:
+            return binance_hosts.simulator(simulator_url)
+        return binance_hosts.demo(**overrides) if config.mode == "testnet" else binance_hosts.live(**overrides)
+    except HostRefused as error:
+        raise ConfigError(f"[exchange] {error}") from error
+
+
+def _simulated(url: str) -> tuple[SimulatorClock, SimulatedMarket]:
+    try:
+        clock = SimulatorClock.read(url)
+        return clock, msgspec.json.decode(get(url, "/sim/v1/market"), type=SimulatedMarket)
+    except msgspec.MsgspecError as error:
+        raise OSError(f"{url}: what answers there is no simulator: {error}") from error
+    except OSError as error:
+        raise OSError(f"{url}: no simulator answers: {error}") from error

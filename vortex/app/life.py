@@ -1,0 +1,76 @@
+"""Why and when the process ends. Imports nothing heavy: signals are handled from the first moment on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from loguru import logger
+
+SHUTDOWN_S = 9.5
+"""The whole stop has 10 s, the end of the interpreter included."""
+
+
+class Life:
+    """One run of the process: signals and failures ask for its end, a second signal ends it at once.
+
+    While it starts, a signal simply unwinds the start by SystemExit: nothing trades yet. After `careful` it is a
+    reason for `wait` to return, so that the stop goes in order. A handler may interrupt anything, also another one:
+    it only counts and puts into a queue that is made for it.
+
+    Attributes:
+        code: The exit code; 0 until the end says otherwise.
+    """
+
+    def __init__(self, hard_exit: Callable[[int], object] = os._exit) -> None:
+        self.code = 0
+        self._reasons: SimpleQueue[tuple[int, str]] = SimpleQueue()
+        self._signals = 0
+        self._careful = False
+        self._hard_exit = hard_exit
+        self._overdue = threading.Timer(SHUTDOWN_S, self._cut_off)
+        self._overdue.daemon = True
+
+    def handle_signals(self) -> None:
+        """Take SIGTERM and SIGINT; only on the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.on_signal)
+
+    def careful(self) -> None:
+        """From now on a signal no longer interrupts, it asks for the end."""
+        self._careful = True
+
+    def end(self, code: int, why: str) -> None:
+        """Ask for the end, from any thread; the first reason decides the exit code."""
+        self._reasons.put((code, why))
+
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Stop in order; when already stopping, at once."""
+        self._signals += 1
+        if self._signals > 1:
+            self._hard_exit(1)
+        elif self._careful:
+            self.end(0, signal.Signals(number).name)
+        else:
+            raise SystemExit(0)
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait for the end, at most `seconds`; from then on the stop is held to its time, until `ended`."""
+        try:
+            self.code, why = self._reasons.get(timeout=seconds)
+        except Empty:
+            why = f"{seconds:g} s are over"
+        logger.info("stopping: {}", why)
+        self._overdue.start()
+
+    def ended(self) -> None:
+        """Everything has stopped."""
+        self._overdue.cancel()
+
+    def _cut_off(self) -> None:
+        logger.critical("not stopped within {:g} s, cut off; stops rest on the exchange, nothing is lost", SHUTDOWN_S)
+        self._hard_exit(self.code or 1)
