@@ -20,6 +20,55 @@ def one_trade() -> ExchangeCore:
     return core
 
 
+REFUSED_ORDER = {
+    "order_id": None,
+    "client_id": "bad",
+    "symbol": SYMBOL,
+    "side": "BUY",
+    "type": "MARKET",
+    "qty": "0",
+    "reduce_only": False,
+    "close_position": False,
+    "status": "REJECTED",
+    "code": -1102,
+    "executed_qty": "0",
+    "avg_price": "0",
+    "received_ms": 1,
+    "states": [{"ts_ms": 1, "status": "REJECTED"}],
+}
+RESTING_STOP = {
+    "algo_id": 1,
+    "client_id": "stop",
+    "symbol": SYMBOL,
+    "side": "SELL",
+    "type": "STOP_MARKET",
+    "qty": "0",
+    "reduce_only": True,
+    "close_position": True,
+    "status": "NEW",
+    "code": None,
+    "received_ms": 2,
+    "states": [{"ts_ms": 2, "status": "NEW"}],
+    "trigger_price": "59000",
+    "working_type": "MARK_PRICE",
+    "child_order_id": None,
+}
+EXIT_FILL = {
+    "id": 2,
+    "order_id": 2,
+    "client_id": "exit",
+    "symbol": SYMBOL,
+    "side": "SELL",
+    "qty": "0.050",
+    "price": "59999.9",
+    "commission": "1.49999750",
+    "commission_asset": "USDT",
+    "realized_pnl": "-0.0050",
+    "maker": False,
+    "ts_ms": 5,
+}
+
+
 def test_the_shape_is_the_contract() -> None:
     core = one_trade()
     refused(core, market_order(BUY, None, client_id="bad"))
@@ -44,53 +93,9 @@ def test_the_shape_is_the_contract() -> None:
         }
     ]
     assert Decimal(ledger["positions"][0]["isolated_wallet_usdt"]) == 150
-    assert ledger["orders"][1] == {
-        "order_id": None,
-        "client_id": "bad",
-        "symbol": SYMBOL,
-        "side": "BUY",
-        "type": "MARKET",
-        "qty": "0",
-        "reduce_only": False,
-        "close_position": False,
-        "status": "REJECTED",
-        "code": -1102,
-        "executed_qty": "0",
-        "avg_price": "0",
-        "received_ms": 1,
-        "states": [{"ts_ms": 1, "status": "REJECTED"}],
-    }
-    assert ledger["algo_orders"][0] == {
-        "algo_id": 1,
-        "client_id": "stop",
-        "symbol": SYMBOL,
-        "side": "SELL",
-        "type": "STOP_MARKET",
-        "qty": "0",
-        "reduce_only": True,
-        "close_position": True,
-        "status": "NEW",
-        "code": None,
-        "received_ms": 2,
-        "states": [{"ts_ms": 2, "status": "NEW"}],
-        "trigger_price": "59000",
-        "working_type": "MARK_PRICE",
-        "child_order_id": None,
-    }
-    assert ledger["fills"][1] == {
-        "id": 2,
-        "order_id": 2,
-        "client_id": "exit",
-        "symbol": SYMBOL,
-        "side": "SELL",
-        "qty": "0.050",
-        "price": "59999.9",
-        "commission": "1.49999750",
-        "commission_asset": "USDT",
-        "realized_pnl": "-0.0050",
-        "maker": False,
-        "ts_ms": 5,
-    }
+    assert ledger["orders"][1] == REFUSED_ORDER
+    assert ledger["algo_orders"][0] == RESTING_STOP
+    assert ledger["fills"][1] == EXIT_FILL
 
 
 def test_the_timeline_tells_position_and_stop_after_each_event() -> None:
