@@ -12,6 +12,7 @@ from typing import get_args
 
 import pytest
 from msgspec import Struct, structs
+
 from vortex import messages
 from vortex.config.schema import Engines
 from vortex.domain import notices, order, signal, trade

@@ -4,9 +4,9 @@ import time
 import uuid
 
 import pytest
-from vortex.adapters.clock import SimulatorClock, SystemClock, UuidIds
 
 from tests.adapters.binance.servers import ScriptedServer
+from vortex.adapters.clock import SimulatorClock, SystemClock, UuidIds
 
 
 class Stopwatch:

@@ -10,6 +10,7 @@ from typing import IO
 
 import pytest
 from msgspec import structs
+
 from vortex.app.data_dir import AlreadyRunningError, DataDir, RunInfo, read_run
 from vortex.config import Config, ConfigError, Secret
 from vortex.config.sections import Account, Exchange, Mode

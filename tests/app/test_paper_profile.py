@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+
 from vortex.config import Config, effective, load
 from vortex.config.environment import NAMES
 

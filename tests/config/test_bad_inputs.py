@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from vortex.config import ConfigError, load
 
 KEYS = {"BINANCE_API_KEY": "key", "BINANCE_SECRET_KEY": "secret"}

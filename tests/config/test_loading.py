@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from vortex.config import Config, ConfigError, Loaded, Secret, effective, load
 from vortex.config.environment import NAMES
 from vortex.config.tree import Tree

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
+
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.market import (
     INTERVAL_MS,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TypeVar
 
+from tests.domain.money_builders import NOW, SYMBOL, plan
+from tests.kit.builders import SELL, SETUP, algo_report, fill, ids, order_report, symbol_state
 from vortex.domain.bracket import Bracket
 from vortex.domain.desk import Desk, Lane
 from vortex.domain.notices import Notice
@@ -22,9 +24,6 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.domain.trade import EntryPlan
-
-from tests.domain.money_builders import NOW, SYMBOL, plan
-from tests.kit.builders import SELL, SETUP, algo_report, fill, ids, order_report, symbol_state
 
 TIMEOUT = Unknown(text="timeout")
 NO_SUCH_ORDER = Refused(code=-2013, text="Order does not exist.")

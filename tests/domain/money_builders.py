@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
+
 from vortex.domain.decision import Action, Decision
 from vortex.domain.market import Book, Levels, LeverageTier, MarkPrice, SymbolRules
 from vortex.domain.order import ZERO, Fill, OrderSide, Side

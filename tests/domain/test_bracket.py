@@ -9,13 +9,13 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.domain.money_builders import NOW, plan
+from tests.kit.builders import SELL, algo_report, bracket, fill, ids, order_report
 from vortex.domain import bracket as life
 from vortex.domain.bracket import Bracket, Leg, LegState
 from vortex.domain.order import ZERO, AlgoStatus, Done, OrderRole, OrderStatus, Outcome, Refused, Unknown
 from vortex.domain.trade import CloseReason
-
-from tests.domain.money_builders import NOW, plan
-from tests.kit.builders import SELL, algo_report, bracket, fill, ids, order_report
 
 E, S, T, X = (ids()[role] for role in OrderRole)
 STARTED = bracket()

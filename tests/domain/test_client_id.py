@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.domain.client_id import MAX_LENGTH, base36, client_id, is_ours, symbol_tag
 from vortex.domain.order import OrderRole
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
+from tests.domain.desk_rig import NO_SUCH_ORDER, TIMEOUT, Rig
+from tests.domain.money_builders import plan
+from tests.kit.builders import BUY, SELL, SETUP, algo_report, fill, order_report, symbol_state
 from vortex.domain.bracket import LegState
 from vortex.domain.desk import Lane
 from vortex.domain.notices import Failed, Foreign, Opened, ProtectionChanged, Reconciled
@@ -20,10 +24,6 @@ from vortex.domain.order import (
     SetLeverage,
 )
 from vortex.domain.trade import CloseReason
-
-from tests.domain.desk_rig import NO_SUCH_ORDER, TIMEOUT, Rig
-from tests.domain.money_builders import plan
-from tests.kit.builders import BUY, SELL, SETUP, algo_report, fill, order_report, symbol_state
 
 # ------------------------------------------------------------------------------------------------------- the beginning
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
+from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_CANCEL, NOTHING_TO_REDUCE, TIMEOUT, Rig
+from tests.domain.money_builders import NOW
+from tests.kit.builders import SELL, algo_report, fill, order_report, symbol_state
 from vortex.domain.desk import Lane
 from vortex.domain.notices import Closed, ProtectionChanged
 from vortex.domain.order import (
@@ -20,10 +24,6 @@ from vortex.domain.order import (
     Refused,
 )
 from vortex.domain.trade import CloseReason
-
-from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_CANCEL, NOTHING_TO_REDUCE, TIMEOUT, Rig
-from tests.domain.money_builders import NOW
-from tests.kit.builders import SELL, algo_report, fill, order_report, symbol_state
 
 # ---------------------------------------------------------------------------------------------------------- protection
 

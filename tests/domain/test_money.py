@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.domain.money import ceil_to, exact, floor_to, plain, stored
 
 PRICES = st.decimals("0.0001", "1e6", places=6)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+
+from tests.domain.money_builders import NOW, fill, plan, trade
 from vortex.domain.order import ZERO, Fill, Side
 from vortex.domain.pnl import RowLabels, TradeResult, account_trade, closed_row, failed_row, open_row
 from vortex.domain.trade import CloseReason, TradeStatus
-
-from tests.domain.money_builders import NOW, fill, plan, trade
 
 LABELS = RowLabels(mode="paper", account="main", market_source="recording", profile="demo")
 FEE = Decimal("0.0005")

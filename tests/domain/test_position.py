@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
+
+from tests.domain.money_builders import NOW, book, mark, trade
 from vortex.domain.market import Book, MarkPrice
 from vortex.domain.order import Side
 from vortex.domain.position import MonitorParams, check_exit, exit_price, is_blind
 from vortex.domain.trade import CloseReason, OpenTrade
-
-from tests.domain.money_builders import NOW, book, mark, trade
 
 PARAMS = MonitorParams()
 LONG = trade()

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.domain.order import Side
 from vortex.domain.rejections import REPEAT_MS, RejectionThrottle
 from vortex.domain.trade import Strategy

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.domain import stats
 
 NET = st.lists(st.decimals("-100", "100", places=4), min_size=1, max_size=40)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+
 from vortex.domain.order import Side
 from vortex.domain.signal import Regime, VolatilityPhase
 from vortex.domain.strategies import (

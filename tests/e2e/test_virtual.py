@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from vortex.config import load
-from vortex.domain.trade import TradeStatus
-from vortex.runtime import Crash
 
 from tests.kit.ledger import agree_with_ledger, unprotected_ms
 from tests.kit.processes import REPOSITORY
 from tests.kit.virtual import VirtualRun, virtual_run
+from vortex.config import load
+from vortex.domain.trade import TradeStatus
+from vortex.runtime import Crash
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 LOOK_S = 0.02

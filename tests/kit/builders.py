@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tests.domain.money_builders import NOW, RULES, SYMBOL, TIERS, plan
 from vortex.domain.bracket import Bracket, begin
 from vortex.domain.order import (
     ZERO,
@@ -21,8 +22,6 @@ from vortex.domain.order import (
 )
 from vortex.domain.pnl import RowLabels
 from vortex.domain.trade import EntryPlan
-
-from tests.domain.money_builders import NOW, RULES, SYMBOL, TIERS, plan
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 LABELS = RowLabels(mode="paper", account="main", market_source="test", profile="unit")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from vortex.runtime import ThreadDispatcher, VirtualDispatcher
 
 from tests.runtime.world import RealClock, World
+from vortex.runtime import ThreadDispatcher, VirtualDispatcher
 
 
 @pytest.fixture(params=["thread", "virtual"])

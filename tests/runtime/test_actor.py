@@ -7,11 +7,11 @@ from random import Random
 from typing import Any
 
 import pytest
+
+from tests.kit.runtime import ManualContext
 from vortex.runtime import Actor, Address, ChildSpec, Crash, RestartLimits, Supervisor
 from vortex.runtime.control import ChildExited, ChildReady, Stop
 from vortex.runtime.errors import ActorFault, ActorGone, Escalation, InboxOverflow, InjectedCrash
-
-from tests.kit.runtime import ManualContext
 
 
 class Echo(Actor):

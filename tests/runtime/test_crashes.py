@@ -7,11 +7,11 @@ import threading
 
 import pykka
 import pytest
+
+from tests.runtime.world import AskFor, Boom, Note, Pause, Unknown, Worker, World
 from vortex.runtime import ActorInfo, ChildSpec, Crash, VirtualDispatcher
 from vortex.runtime.errors import ActorCrashed, ActorFault, ActorGone, AskInsideActor, AskTimeout
 from vortex.runtime.inbox import ORDERED_LIMIT
-
-from tests.runtime.world import AskFor, Boom, Note, Pause, Unknown, Worker, World
 
 
 def crashes(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pykka
 import pytest
-from vortex.runtime import Actor, Address, ChildSpec, Crash, RestartLimits, VirtualDispatcher
-from vortex.runtime.errors import ActorFault, ActorGone, AskTimeout
 
 from tests.runtime.world import MANY, Boom, Note, World
+from vortex.runtime import Actor, Address, ChildSpec, Crash, RestartLimits, VirtualDispatcher
+from vortex.runtime.errors import ActorFault, ActorGone, AskTimeout
 
 
 class Gossip(Actor):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec import Struct
 from pykka._envelope import Envelope
+
 from vortex.runtime.errors import ActorGone, InboxOverflow
 from vortex.runtime.inbox import ORDERED_LIMIT, ORDERED_RUN, Inbox, LeaveLoop, lane_of
 

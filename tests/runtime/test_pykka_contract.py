@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pykka
 from pykka._actor import ActorInbox
 from pykka._envelope import Envelope
+
 from vortex.runtime.cell import Cell
 from vortex.runtime.dispatch.thread import ThreadCell
 from vortex.runtime.dispatch.virtual import VirtualCell

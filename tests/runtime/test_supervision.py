@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from vortex.runtime import ActorSystem, ChildSpec, Crash, RestartLimits
-from vortex.runtime.errors import Escalation
 
 from tests.runtime.world import MANY, Boom, Boss, Note, Pause, StartChild, StopChild, Worker, World
+from vortex.runtime import ActorSystem, ChildSpec, Crash, RestartLimits
+from vortex.runtime.errors import Escalation
 
 
 def lines(world: World, word: str) -> list[str]:

@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.runtime.world import Boom, Note, RealClock, SetTimer, World
 from vortex.runtime import Actor, ChildSpec, ThreadDispatcher, VirtualDispatcher
 from vortex.runtime.timers import Timer
-
-from tests.runtime.world import Boom, Note, RealClock, SetTimer, World
 
 
 def test_a_timer_delivers_its_message(world: World) -> None:

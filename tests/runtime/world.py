@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from msgspec import Struct
+
 from vortex.runtime import (
     Actor,
     ActorInfo,

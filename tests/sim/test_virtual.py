@@ -3,6 +3,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
+from tests.kit.sim_market import HandMadeMarket
+from tests.sim.virtual_rig import SELL, START_MS, SYMBOL, Rig, entry, stop
 from vortex.domain.market import Book, Candle, CandleHistory, MarkPrice, Sentiment, Trades
 from vortex.domain.order import (
     AccountState,
@@ -27,9 +30,6 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.messages import ExchangeReplied, UserStreamChanged
-
-from tests.kit.sim_market import HandMadeMarket
-from tests.sim.virtual_rig import SELL, START_MS, SYMBOL, Rig, entry, stop
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeVar
 
+from tests.kit.sim_market import HandMadeMarket
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.market import MarketValue
 from vortex.domain.order import (
@@ -23,8 +24,6 @@ from vortex.runtime.timers import Timer
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.world import Latency, World
 from vortex.sim.virtual import VirtualVenue
-
-from tests.kit.sim_market import HandMadeMarket
 
 START_MS = 1_700_000_040_000  # a whole minute
 SYMBOL = "BTCUSDT"

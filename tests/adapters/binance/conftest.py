@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from vortex.adapters.binance.loop import NetworkLoop
 
 from tests.adapters.binance.servers import ScriptedServer
+from vortex.adapters.binance.loop import NetworkLoop
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias, TypeVar
 
 from aiohttp import WSMsgType, web
+
 from vortex.sim.server.app import SimServer
 from vortex.sim.server.options import SimOptions
 
@@ -133,7 +134,7 @@ class ScriptedServer:
             assert self._changed.wait_for(condition, TIMEOUT_S), (self.opened, self.commands)
 
     def close(self) -> None:
-        self._thread.run(self._runner.cleanup())
+        self._thread.run(self._stop())
         self._thread.close()
 
     async def _start(self) -> web.AppRunner:
@@ -144,7 +145,15 @@ class ScriptedServer:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return runner
 
+    async def _stop(self) -> None:
+        server = self._runner.server
+        await self._runner.cleanup()
+        await _turns()
+        if server is not None:
+            await server.shutdown(0)  # what was accepted while the first shutdown went on
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        self._note(self.asked, request.path_qs)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._stream(request)
         if self.answer is None:
@@ -152,7 +161,6 @@ class ScriptedServer:
         return await self.answer(request)
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
-        self._note(self.asked, request.path)
         await self._door.wait()
         socket = web.WebSocketResponse()
         await socket.prepare(request)

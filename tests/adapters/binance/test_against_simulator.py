@@ -8,6 +8,9 @@ from itertools import count
 from typing import Any, TypeVar
 
 import pytest
+
+from tests.adapters.binance.probes import Probe, Sink
+from tests.adapters.binance.servers import Simulator
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.feed import BinanceFeed
 from vortex.adapters.binance.hosts import Hosts, simulator
@@ -42,9 +45,6 @@ from vortex.domain.order import (
 )
 from vortex.messages import ExchangeReplied, UserStreamChanged
 from vortex.ports import Clock
-
-from tests.adapters.binance.probes import Probe, Sink
-from tests.adapters.binance.servers import Simulator
 
 T = TypeVar("T")
 PAPER = Credentials(key="paper", secret="paper")

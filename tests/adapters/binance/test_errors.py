@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from ccxt.base.errors import ExchangeNotAvailable, OrderNotFound, RequestTimeout
+
 from vortex.adapters.binance.errors import ApiError, MalformedReply, classify, describe, scrub
 from vortex.domain.order import Refused, Unknown
 

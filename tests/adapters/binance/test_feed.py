@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+
+from tests.adapters.binance.probes import Sink
+from tests.adapters.binance.resources import market_frames, reply
+from tests.adapters.binance.servers import ScriptedServer
 from vortex.adapters.binance.feed import BinanceFeed
 from vortex.adapters.binance.hosts import simulator
 from vortex.adapters.binance.loop import NetworkLoop
@@ -15,10 +19,6 @@ from vortex.adapters.binance.public import PublicData
 from vortex.adapters.clock import SimulatorClock
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.market import Book, Candle, MarkPrice, Sentiment, Trades
-
-from tests.adapters.binance.probes import Sink
-from tests.adapters.binance.resources import market_frames, reply
-from tests.adapters.binance.servers import ScriptedServer
 
 SPEED = 20.0
 FRAMES = {name: frame.decode() for name, frame in market_frames().items()}
@@ -30,9 +30,10 @@ async def rest(request: web.Request) -> web.StreamResponse:
         "/fapi/v1/premiumIndex": reply("GET /fapi/v1/premiumIndex"),
         "/fapi/v1/openInterest": reply("GET /fapi/v1/openInterest"),
         "/fapi/v1/fundingInfo": [{"symbol": "BTCUSDT", "fundingIntervalHours": 4}],
-        "/futures/data/globalLongShortAccountRatio": [{"longShortRatio": "3", "timestamp": 2}],
+        "/futures/data/globalLongShortAccountRatio": [{"longShortRatio": "3", "timestamp": 9}],
+        "/futures/data/topLongShortPositionRatio": [{"longAccount": "0.4", "longShortRatio": "3", "timestamp": 7}],
     }
-    if request.path not in known:
+    if request.path not in known or request.query.get("period") == "1h":
         return web.Response(status=502, text="<html>")
     return web.json_response(known[request.path])
 
@@ -171,10 +172,15 @@ def test_one_silent_stream_is_subscribed_again_without_touching_the_others(fast:
 
 
 def test_sentiment_is_merged_part_by_part_and_marked_generated(fast: Rig) -> None:
-    rates = fast.sink.expect(Sentiment, lambda value: value.funding_rate is not None)
-    assert (rates.funding_rate, rates.funding_interval_h, rates.open_interest) == (0.00008821, 4, 186302.234)
-    assert rates.generated
-    assert rates.global_long is None  # the other ratio answers 502: half of it is worth nothing
+    whole = fast.sink.expect(Sentiment, lambda value: value.funding_rate is not None and value.global_long is not None)
+    assert (whole.funding_rate, whole.funding_interval_h, whole.open_interest) == (0.00008821, 4, 186302.234)
+    assert (whole.global_long, whole.top_position_long, whole.ratios_ms) == (0.75, 0.4, 7)
+    assert whole.generated
+    assert whole.global_hourly == ()  # the hourly ones answer 502
+
+
+def test_a_poll_that_fails_is_counted_and_tried_again(fast: Rig) -> None:
+    fast.server.wait_for(lambda: sum("period=1h" in line for line in fast.server.asked) >= 2)
     assert fast.feed.notices.counts["BTCUSDT sentiment"] >= 1
 
 

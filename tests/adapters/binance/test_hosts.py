@@ -3,6 +3,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
+
 from vortex.adapters.binance.hosts import ALLOWED, HostRefused, Hosts, demo, live, simulator
 
 PAPER = "http://127.0.0.1:8790"

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from loguru import logger
+
 from vortex.adapters.binance.loop import NetworkLoop
 
 TIMEOUT_S = 5.0

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from loguru import logger
+
 from vortex.adapters.binance.notices import QUIET_MS, Notices
 from vortex.adapters.clock import SimulatorClock
 

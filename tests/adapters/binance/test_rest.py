@@ -12,6 +12,10 @@ from typing import TypeAlias
 import pytest
 from aiohttp import web
 from loguru import logger
+
+from tests.adapters.binance.probes import Probe
+from tests.adapters.binance.resources import reply
+from tests.adapters.binance.servers import ScriptedServer
 from vortex.adapters.binance.client import Client, Credentials
 from vortex.adapters.binance.hosts import HostRefused, simulator
 from vortex.adapters.binance.loop import NetworkLoop
@@ -32,10 +36,6 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.messages import ExchangeReplied, UserStreamChanged
-
-from tests.adapters.binance.probes import Probe
-from tests.adapters.binance.resources import reply
-from tests.adapters.binance.servers import ScriptedServer
 
 KEY, SECRET = "canary-key", "canary-secret"
 ENTRY = PlaceOrder(
@@ -132,15 +132,17 @@ def cut_off(_: web.Request) -> web.StreamResponse:
     ],
 )
 def test_what_became_of_an_order(
-    exchange: BinanceExchange, server: ScriptedServer, logged: list[str], answer: Body, expected: int | None
-) -> None:
+    exchange: BinanceExchange, server: ScriptedServer, logged: list[str], caplog: pytest.LogCaptureFixture,
+    answer: Body, expected: int | None,
+) -> None:  # fmt: skip
+    caplog.set_level(1)
     server.answer = script = Script(answer)
     outcome = ask(exchange, ENTRY)
     assert isinstance(outcome, Refused if expected else Unknown)
     if isinstance(outcome, Refused):
         assert outcome.code == expected
     assert script.calls["POST /fapi/v1/order"] == 1  # an order is never sent twice
-    assert "canary" not in repr(outcome) + "".join(logged)
+    assert "canary" not in repr(outcome) + "".join(logged) + caplog.text
 
 
 def test_an_order_says_what_it_must_and_its_answer_is_typed(exchange: BinanceExchange, server: ScriptedServer) -> None:

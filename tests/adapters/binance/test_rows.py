@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from vortex.adapters.binance import rows, symbol_rows
-from vortex.domain.order import AlgoStatus, OrderKind, OrderSide, OrderStatus
 
 from tests.adapters.binance.resources import reply
+from vortex.adapters.binance import rows, symbol_rows
+from vortex.domain.order import AlgoStatus, OrderKind, OrderSide, OrderStatus
 
 
 def test_order() -> None:

@@ -4,11 +4,11 @@ import asyncio
 
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.adapters.binance.servers import ScriptedServer
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.stream import FIRST_DELAY_MS, MAX_DELAY_MS, Backoff, Stream
 from vortex.adapters.clock import SystemClock
-
-from tests.adapters.binance.servers import ScriptedServer
 
 
 @given(st.floats(0.0, 1.0, exclude_max=True), st.integers(1, 40))

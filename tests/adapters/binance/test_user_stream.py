@@ -8,6 +8,10 @@ from collections.abc import Iterator
 import pytest
 from aiohttp import web
 from loguru import logger
+
+from tests.adapters.binance.probes import TIMEOUT_S, Probe
+from tests.adapters.binance.resources import user_frames
+from tests.adapters.binance.servers import ScriptedServer
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.hosts import simulator
 from vortex.adapters.binance.loop import NetworkLoop
@@ -16,10 +20,6 @@ from vortex.adapters.binance.user_stream import KEEP_ALIVE_MS, RETRY_MS
 from vortex.adapters.clock import SystemClock
 from vortex.domain.order import AccountUpdate, AlgoReport, AlgoStatus, OrderReport, OrderStatus
 from vortex.messages import UserStreamChanged
-
-from tests.adapters.binance.probes import TIMEOUT_S, Probe
-from tests.adapters.binance.resources import user_frames
-from tests.adapters.binance.servers import ScriptedServer
 
 
 class HastyClock(SystemClock):
@@ -92,8 +92,8 @@ def test_an_expired_key_is_replaced_and_the_gap_is_told(rig: Rig) -> None:
     rig.server.push('{"e":"listenKeyExpired","E":1,"listenKey":"canary1"}')
     rig.probe.expect(UserStreamChanged, lambda change: not change.up and "expired" in change.detail, after=told)
     rig.probe.expect(UserStreamChanged, lambda change: change.up, after=told)
+    rig.server.wait_for(lambda: rig.server.opened[-1] == "/private/ws?listenKey=canary2")
     assert rig.keys.issued == 2
-    assert rig.server.opened[-1] == "/private/ws?listenKey=canary2"
 
 
 def test_a_cut_stream_comes_back(rig: Rig) -> None:

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from vortex.adapters.binance.user_wire import QUIET, REPORTED, UserReport, decode_user, event_type
-from vortex.domain.order import AccountUpdate, AlgoReport, AlgoStatus, OrderKind, OrderReport, OrderSide, OrderStatus
 
 from tests.adapters.binance.resources import user_frames
+from vortex.adapters.binance.user_wire import QUIET, REPORTED, UserReport, decode_user, event_type
+from vortex.domain.order import AccountUpdate, AlgoReport, AlgoStatus, OrderKind, OrderReport, OrderSide, OrderStatus
 
 
 def reports() -> list[UserReport]:

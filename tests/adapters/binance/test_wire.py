@@ -7,6 +7,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.adapters.binance.resources import market_frames, reply
+from tests.kit.recordings import recording
 from vortex.adapters.binance.wire import (
     AggTrade,
     Depth,
@@ -19,9 +22,6 @@ from vortex.adapters.binance.wire import (
     to_mark_price,
     to_trades,
 )
-
-from tests.adapters.binance.resources import market_frames, reply
-from tests.kit.recordings import recording
 
 
 def test_depth() -> None:

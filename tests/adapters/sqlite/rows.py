@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
+
 from vortex.adapters.sqlite.rows import MAX_MS
 from vortex.domain.order import Side
 from vortex.domain.trade import CloseReason, RejectionRow, Strategy, TradeRow, TradeStatus

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.adapters.sqlite.rows import closed, rejection, trade
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.connect import StoreError
 from vortex.domain.trade import RejectionRow, TradeRow, TradeStatus
 from vortex.ports import StoreUnavailableError
-
-from tests.adapters.sqlite.rows import closed, rejection, trade
 
 READER = """
 import sys

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from vortex.adapters.sqlite.connect import StoreError
 from vortex.adapters.sqlite.journal import SqliteJournal
 

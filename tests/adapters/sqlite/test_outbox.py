@@ -13,14 +13,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
+from tests.adapters.sqlite.rows import closed, rejection, trade
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.adapters.sqlite.outbox import SqliteOutbox
 from vortex.adapters.sqlite.rows import UnwritableRowError
 from vortex.domain.trade import RejectionRow, TradeRow
 from vortex.messages import OutboxStatus
-
-from tests.adapters.sqlite.rows import closed, rejection, trade
 
 EMPTY = OutboxStatus(pending=0, oldest_ms=None, parked=0)
 DRAINER = """

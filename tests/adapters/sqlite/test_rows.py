@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.adapters.sqlite.rows import rejection, rejections, times, trade, trades
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.connect import open_database
 from vortex.adapters.sqlite.rows import MAX_MS, UnwritableRowError, epoch_ms, iso, validate
 from vortex.domain.trade import RejectionRow, TradeRow
-
-from tests.adapters.sqlite.rows import rejection, rejections, times, trade, trades
 
 DISK = settings(max_examples=50, deadline=None)  # every example waits for the disk
 

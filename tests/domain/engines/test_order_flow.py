@@ -6,12 +6,12 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.domain.builders import T0, book, ladder, mark, mirror, stream
 from vortex.domain.engines.order_flow import OrderFlowEngine, OrderFlowParams
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.market import Book, Levels
 from vortex.domain.signal import EngineId, Signal
-
-from tests.domain.builders import T0, book, ladder, mark, mirror, stream
 
 CENTRE = 75_000.0
 shallow = st.lists(st.integers(1, 10_000).map(lambda lots: lots / 1000), min_size=1, max_size=6)

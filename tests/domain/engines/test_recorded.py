@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.domain.builders import book, trade, trades
 from vortex.domain.engines.order_flow import OrderFlowEngine, OrderFlowParams
 from vortex.domain.engines.tick import TickEngine, TickParams
 from vortex.domain.indicators.flow import BookFlow, book_fault
 from vortex.domain.market import Book, Levels, Trades
-
-from tests.domain.builders import book, trade, trades
 
 DATA = Path(os.environ.get("VORTEX_DATA") or Path(__file__).parents[4] / "shared" / "data")
 CAPTURE = DATA / "l2" / "usdm_btcusdt_20240808.gz"

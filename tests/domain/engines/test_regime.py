@@ -6,11 +6,11 @@ from math import nan
 import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
+
+from tests.domain.builders import T0, book, candle, candles, history, mark, trades, walks, wave
 from vortex.domain.engines.regime import RegimeEngine, RegimeParams
 from vortex.domain.market import Book, MarketValue
 from vortex.domain.signal import Regime, Signal, VolatilityPhase
-
-from tests.domain.builders import T0, book, candle, candles, history, mark, trades, walks, wave
 
 MINUTE = 60_000
 RISE = [100.0 + number for number in range(96)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.signal import EngineId
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+
+from tests.domain.builders import SYMBOL, T0, book, mark
 from vortex.domain.engines.sentiment import SentimentEngine, SentimentParams
 from vortex.domain.market import Sentiment
 from vortex.domain.signal import Signal
-
-from tests.domain.builders import SYMBOL, T0, book, mark
 
 HOURLY = (0.5,) * 720
 POLL = Sentiment(

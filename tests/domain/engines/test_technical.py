@@ -6,14 +6,14 @@ from math import nan
 import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
+
+from tests.domain.builders import T0, candle, candles, history, mark, walks, wave
 from vortex.domain.engines.technical import TechnicalEngine, TechnicalParams, read
 from vortex.domain.indicators.bands import bollinger
 from vortex.domain.indicators.candles import CandleWindow
 from vortex.domain.indicators.wilder import rsi
 from vortex.domain.market import Interval, MarketValue
 from vortex.domain.signal import Signal
-
-from tests.domain.builders import T0, candle, candles, history, mark, walks, wave
 
 MINUTE = 60_000
 KEYS = {"mr", "tr", "last"} | {

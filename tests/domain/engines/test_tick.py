@@ -6,11 +6,11 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.domain.builders import T0, book, mark, trade, trades
 from vortex.domain.engines.tick import TickEngine, TickParams
 from vortex.domain.market import MarketValue, Trade
 from vortex.domain.signal import Signal
-
-from tests.domain.builders import T0, book, mark, trade, trades
 
 flows = st.lists(st.tuples(st.integers(0, 900), st.booleans(), st.integers(1, 5_000)), min_size=1, max_size=120)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
+from tests.domain.golden.compare import Case, Checker, expect, expect_all
 from vortex.domain.indicators import sentiment
 from vortex.domain.indicators.aggressor import aggressor_ratio, aggressor_score
 from vortex.domain.indicators.bands import bollinger, ema_series, keltner_series, momentum, squeeze_series
@@ -16,8 +17,6 @@ from vortex.domain.indicators.vpin import VolumeBuckets, bulk_vpin, share_at_mos
 from vortex.domain.indicators.wilder import atr_series, direction_series, rsi
 from vortex.domain.indicators.windows import SlidingSums
 from vortex.domain.market import Levels
-
-from tests.domain.golden.compare import Case, Checker, expect, expect_all
 
 BULK_TOLERANCE = 1e-6
 HOURS_A_YEAR = 365 * 24

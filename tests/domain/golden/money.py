@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+
+from tests.domain.golden.compare import Case, Checker, expect
+from tests.domain.money_builders import fill
 from vortex.domain import stats
 from vortex.domain.decision import DecisionParams, alignment_of, combine, confidence_of, weights_by_regime
 from vortex.domain.market import Levels, LeverageTier
@@ -19,9 +22,6 @@ from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.sizing import fit, risk_quantity
 from vortex.domain.risk.targets import Targets
 from vortex.domain.signal import EngineId, Regime, VolatilityPhase
-
-from tests.domain.golden.compare import Case, Checker, expect
-from tests.domain.money_builders import fill
 
 DECISION = DecisionParams()
 STEP = Decimal("0.001")

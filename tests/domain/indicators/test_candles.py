@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from vortex.domain.indicators.candles import CAPACITY, CandlePair, CandleWindow, is_valid
-from vortex.domain.market import Candle
 
 from tests.domain.builders import T0, candle, candles, history, wave
+from vortex.domain.indicators.candles import CAPACITY, CandlePair, CandleWindow, is_valid
+from vortex.domain.market import Candle
 
 MINUTE = 60_000
 BARS = candles("1m", wave(100))

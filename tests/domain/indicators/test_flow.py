@@ -5,6 +5,8 @@ from math import inf, nan
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.domain.builders import ladder, ladders, mirror
 from vortex.domain.indicators.flow import (
     BookFlow,
     book_fault,
@@ -15,8 +17,6 @@ from vortex.domain.indicators.flow import (
     spread_bps,
 )
 from vortex.domain.market import Levels
-
-from tests.domain.builders import ladder, ladders, mirror
 
 GOOD_BIDS: Levels = ((100.0, 1.0), (99.5, 2.0))
 GOOD_ASKS: Levels = ((100.5, 1.0), (101.0, 2.0))

@@ -5,6 +5,7 @@ from statistics import quantiles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.domain.indicators import sentiment
 
 shares = st.floats(0, 1)

@@ -7,6 +7,8 @@ import pytest
 import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.domain.builders import candles, walks, wave
 from vortex.domain.indicators.bands import (
     Band,
     bollinger,
@@ -18,8 +20,6 @@ from vortex.domain.indicators.bands import (
 )
 from vortex.domain.indicators.variation import efficiency_ratio, rms_log_return, volatility_ratio
 from vortex.domain.indicators.wilder import Direction, atr_series, direction_series, rsi
-
-from tests.domain.builders import candles, walks, wave
 
 FLAT = [100.0] * 96
 

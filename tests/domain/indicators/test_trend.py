@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
+
+from tests.domain.builders import T0, candles, history, wave
 from vortex.domain.indicators.candles import CandleWindow
 from vortex.domain.indicators.trend import TrendLimits, TrendTracker
 from vortex.domain.indicators.wilder import Direction
 from vortex.domain.market import Candle
 from vortex.domain.signal import Regime
-
-from tests.domain.builders import T0, candles, history, wave
 
 RISE = [100.0 + number for number in range(96)]
 SPAN = 900_000

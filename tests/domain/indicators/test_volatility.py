@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.domain.indicators.volatility import LADDER, PhaseLimits, PhaseTracker
 from vortex.domain.signal import VolatilityPhase
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.domain.indicators.vpin import VolumeBuckets, bulk_vpin, share_at_most
 
 flows = st.lists(st.tuples(st.integers(1, 40_000), st.booleans()), max_size=60)

@@ -6,6 +6,7 @@ from statistics import median
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.domain.indicators.windows import RollingMedian, SlidingSums
 
 entries = st.lists(st.tuples(st.integers(0, 400), st.floats(-1e6, 1e6), st.floats(0, 1e6)), max_size=60)

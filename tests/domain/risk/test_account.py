@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
+
+from tests.domain.money_builders import plan, trade
 from vortex.domain.order import ZERO, Side
 from vortex.domain.risk.account import DAY_MS, AccountLedger
 from vortex.domain.risk.codes import RejectCode
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.trade import CloseReason, EntryPlan
-
-from tests.domain.money_builders import plan, trade
 
 MIDNIGHT = 19_700 * DAY_MS
 NOON = MIDNIGHT + DAY_MS // 2

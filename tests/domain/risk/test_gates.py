@@ -8,15 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from vortex.domain.decision import Action
-from vortex.domain.market import LeverageTier
-from vortex.domain.order import Side
-from vortex.domain.risk.codes import RejectCode
-from vortex.domain.risk.gates import RiskRequest, RiskVerdict, evaluate, rejection_details
-from vortex.domain.risk.params import RiskParams, TargetAParams
-from vortex.domain.risk.view import AccountView, Cooldown, Exposure
-from vortex.domain.signal import Regime, VolatilityPhase
-from vortex.domain.trade import Strategy
 
 from tests.domain.money_builders import (
     NOW,
@@ -29,6 +20,15 @@ from tests.domain.money_builders import (
     request,
     tier,
 )
+from vortex.domain.decision import Action
+from vortex.domain.market import LeverageTier
+from vortex.domain.order import Side
+from vortex.domain.risk.codes import RejectCode
+from vortex.domain.risk.gates import RiskRequest, RiskVerdict, evaluate, rejection_details
+from vortex.domain.risk.params import RiskParams, TargetAParams
+from vortex.domain.risk.view import AccountView, Cooldown, Exposure
+from vortex.domain.signal import Regime, VolatilityPhase
+from vortex.domain.trade import Strategy
 
 PARAMS = RiskParams()
 

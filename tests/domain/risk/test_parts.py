@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+
+from tests.domain.money_builders import NOW, RULES, TIERS, mark, tier
 from vortex.domain.market import Levels, LeverageTier
 from vortex.domain.money import exact
 from vortex.domain.order import ZERO, Side
@@ -21,8 +23,6 @@ from vortex.domain.risk.sizing import fit, least_quantity, risk_quantity
 from vortex.domain.risk.targets import Targets, targets_around
 from vortex.domain.signal import VolatilityPhase
 from vortex.domain.trade import Strategy
-
-from tests.domain.money_builders import NOW, RULES, TIERS, mark, tier
 
 PARAMS = RiskParams()
 FEE = Decimal("0.0005")

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
+from tests.kit.sim_market import book, mark, spec
 from vortex.domain.order import OrderKind, OrderSide
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import CoreRequest, NewAlgo, NewOrder, RequestRefused
-
-from tests.kit.sim_market import book, mark, spec
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 STOP, TAKE_PROFIT = OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET

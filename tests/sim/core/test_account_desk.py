@@ -2,6 +2,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
+from tests.kit.sim_market import book, mark
+from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, algo, exchange, market_order, refused
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import (
     AccountPushed,
@@ -19,9 +22,6 @@ from vortex.sim.core.types import (
     SimPosition,
     SimSymbolConfig,
 )
-
-from tests.kit.sim_market import book, mark
-from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, algo, exchange, market_order, refused
 
 
 def ids(core: ExchangeCore, **fields: Any) -> list[int]:

@@ -1,6 +1,9 @@
 from decimal import Decimal
 
 import pytest
+
+from tests.kit.sim_market import book, mark, trade
+from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
 from vortex.domain.order import AlgoStatus, OrderKind, OrderSide
 from vortex.sim.core.algos import crosses
 from vortex.sim.core.exchange import ExchangeCore
@@ -16,9 +19,6 @@ from vortex.sim.core.types import (
     SimAlgo,
     SimOrder,
 )
-
-from tests.kit.sim_market import book, mark, trade
-from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
 
 
 def long_position(quantity: str = "0.1") -> ExchangeCore:

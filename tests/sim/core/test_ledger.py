@@ -3,13 +3,13 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+
+from tests.kit.sim_market import book, mark, spec
+from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
 from vortex.domain.order import AlgoStatus, OrderKind
 from vortex.sim.core.account import Account
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import CancelAlgoRequest, ListFills, SimAlgo, StateChange
-
-from tests.kit.sim_market import book, mark, spec
-from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
 
 
 def one_trade() -> ExchangeCore:

@@ -2,10 +2,10 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
-from vortex.domain.order import OrderSide
-from vortex.sim.core.matching import CONTRACT_PRICE, MARK_PRICE, SymbolMarket, walk
 
 from tests.kit.sim_market import book, mark, spec, trade
+from vortex.domain.order import OrderSide
+from vortex.sim.core.matching import CONTRACT_PRICE, MARK_PRICE, SymbolMarket, walk
 
 LEVELS = st.lists(st.tuples(st.integers(1, 10**7), st.integers(1, 10**6)), max_size=30).map(tuple)
 

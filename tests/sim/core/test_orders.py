@@ -2,6 +2,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
+from tests.kit.sim_market import book, spec
+from tests.sim.core.kit import ASK_TICKS, BUY, SELL, SYMBOL, exchange, market_order, refused
 from vortex.domain.order import OrderStatus
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import (
@@ -18,9 +21,6 @@ from vortex.sim.core.types import (
     SimOrder,
     SimPosition,
 )
-
-from tests.kit.sim_market import book, spec
-from tests.sim.core.kit import ASK_TICKS, BUY, SELL, SYMBOL, exchange, market_order, refused
 
 
 def place(core: ExchangeCore, request: NewOrder, now_ms: int = 1) -> SimOrder:

@@ -3,11 +3,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.kit.sim_market import tier
 from vortex.domain.order import OrderSide
 from vortex.sim.core.account import Position
 from vortex.sim.core.margin import liquidation_price, maintenance_usdt, max_leverage, max_notional_usdt
-
-from tests.kit.sim_market import tier
 
 TIERS = (tier(0, 50_000, "0.004", 0, 125), tier(50_000, 600_000, "0.005", 50, 100))
 FILLS = st.lists(

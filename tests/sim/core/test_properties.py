@@ -9,11 +9,11 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vortex.sim.core.exchange import ExchangeCore
-from vortex.sim.core.types import CancelAlgoRequest, ChangeLeverage, CoreRequest, NewAlgo, NewOrder, RequestRefused
 
 from tests.kit.sim_market import book, mark
 from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order
+from vortex.sim.core.exchange import ExchangeCore
+from vortex.sim.core.types import CancelAlgoRequest, ChangeLeverage, CoreRequest, NewAlgo, NewOrder, RequestRefused
 
 EPSILON = Decimal("1e-12")
 START = 10_000

@@ -3,13 +3,12 @@ from __future__ import annotations
 from decimal import Decimal
 from statistics import median
 
+from tests.kit.sim_market import HandMadeMarket
+from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, algo, market_order
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import BookEvent, MarketEvent
 from vortex.sim.core.types import CoreRequest, FindOrder, OrderPushed, RequestRefused, SimOrder, UserEvent
 from vortex.sim.core.world import NEVER_MS, Latency, World
-
-from tests.kit.sim_market import HandMadeMarket
-from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, algo, market_order
 
 START_MS = 1_700_000_000_000
 NO_LATENCY = Latency(market_ms=0, order_ms=0)

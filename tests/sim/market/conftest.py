@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+
 from vortex.sim.market.sources import DEFAULT_MARKETS, SHIPPED
 from vortex.sim.market.tape import Tape, load_tape
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.sim.core.market import TradeEvent
 from vortex.sim.market.candles import MINUTE_MS, QUARTER_MS, Bar, BarUpdate, CandleBuilder, candle_event, flat, quarters
 from vortex.sim.market.tape import Tape

@@ -3,15 +3,15 @@ from __future__ import annotations
 from itertools import islice, pairwise, takewhile
 
 import pytest
+
+from tests.sim.market import wire
+from tests.sim.market.conftest import Write
 from vortex.domain.market import INTERVAL_MS
 from vortex.sim.core.market import BookEvent, CandleEvent, MarketEvent, MarketSource, MarkEvent, TradeEvent
 from vortex.sim.market.candles import MINUTE_MS
 from vortex.sim.market.capture import CaptureSource
 from vortex.sim.market.history import HISTORY_MINUTES
 from vortex.sim.market.sources import SHIPPED
-
-from tests.sim.market import wire
-from tests.sim.market.conftest import Write
 
 ETH = SHIPPED / "ethusdt_20240808.gz"
 START_MS = 1_760_000_012_345

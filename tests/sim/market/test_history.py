@@ -4,13 +4,13 @@ import math
 from itertools import pairwise
 
 import pytest
+
+from tests.sim.market import wire
+from tests.sim.market.conftest import Write
 from vortex.sim.market.candles import MINUTE_MS, QUARTER_MS, Bar, flat
 from vortex.sim.market.dice import dice
 from vortex.sim.market.history import HISTORY_MINUTES, Pace, generated_minutes, pace_of
 from vortex.sim.market.tape import Tape, load_tape
-
-from tests.sim.market import wire
-from tests.sim.market.conftest import Write
 
 START_MS = 1_760_000_012_345
 MINUTE_OF_START_MS = START_MS // MINUTE_MS * MINUTE_MS

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.sim.market.ladder import Ladder, RecordedBook, Scale
 from vortex.sim.market.recording import DepthDiff, Snapshot
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+
 from vortex.sim.core.market import SymbolSpec
 from vortex.sim.market.listing import base_and_quote, renamed, spec_for
 

@@ -6,6 +6,7 @@ from itertools import islice, pairwise, takewhile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.sim.core.market import BookEvent, TradeEvent
 from vortex.sim.market.playback import Playback, mirrored_book, mirrored_trade
 from vortex.sim.market.tape import Tape

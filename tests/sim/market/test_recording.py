@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vortex.sim.market.recording import AggTrade, DepthDiff, RawTrade, Recording, Snapshot
-from vortex.sim.market.tape import CaptureError, load_tape
 
 from tests.sim.market import wire
 from tests.sim.market.conftest import Write
+from vortex.sim.market.recording import AggTrade, DepthDiff, RawTrade, Recording, Snapshot
+from vortex.sim.market.tape import CaptureError, load_tape
 
 
 def test_wanted_streams_are_typed_and_others_are_skipped(write: Write) -> None:

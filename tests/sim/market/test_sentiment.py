@@ -4,6 +4,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+
 from vortex.sim.market.sentiment import FUNDING_MS, HOUR_MS, Positioning, next_funding_ms
 
 NOW_MS = 1_760_000_012_345

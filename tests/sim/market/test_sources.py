@@ -4,10 +4,10 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
-from vortex.sim.market.sources import DEFAULT_MARKETS, SHIPPED, open_markets, parse_market
 
 from tests.sim.market import wire
 from tests.sim.market.conftest import Write
+from vortex.sim.market.sources import DEFAULT_MARKETS, SHIPPED, open_markets, parse_market
 
 START_MS = 1_760_000_012_345
 

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vortex.sim.market.ladder import RecordedBook
-from vortex.sim.market.recording import DepthDiff, RawTrade, Recording, Snapshot
-from vortex.sim.market.sources import SHIPPED
-from vortex.sim.market.tape import DEPTH, SLOT_MS, Tape, TradeGroups, load_tape
 
 from tests.kit.recordings import recording
 from tests.sim.market import wire
 from tests.sim.market.conftest import Write
+from vortex.sim.market.ladder import RecordedBook
+from vortex.sim.market.recording import DepthDiff, RawTrade, Recording, Snapshot
+from vortex.sim.market.sources import SHIPPED
+from vortex.sim.market.tape import DEPTH, SLOT_MS, Tape, TradeGroups, load_tape
 
 
 def test_shipped_books_are_deep_sorted_and_never_crossed(shipped: Tape) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vortex.sim.core.types import RequestRefused
 from vortex.sim.server.auth import Guard, Security
 from vortex.sim.server.params import Params

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+
 from vortex.sim.core.types import RequestRefused
 from vortex.sim.server.params import Params
 

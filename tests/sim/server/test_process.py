@@ -15,10 +15,10 @@ import msgspec
 import pytest
 from loguru import logger
 from msgspec import structs
-from vortex.sim.server.app import run
-from vortex.sim.server.options import SimOptions
 
 from tests.sim.server.kit import SYMBOLS, TIMEOUT_S, Client, Running, options_of, until
+from vortex.sim.server.app import run
+from vortex.sim.server.options import SimOptions
 
 pytestmark = pytest.mark.e2e
 

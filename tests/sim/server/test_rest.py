@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from vortex.sim.server.app import SimServer
 
 from tests.sim.server.kit import SYMBOLS, Client, Running, until
+from vortex.sim.server.app import SimServer
 
 
 def mark_price(client: Client) -> Decimal:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from vortex.sim.server.params import Params
 from vortex.sim.server.routes import ENDPOINTS
 

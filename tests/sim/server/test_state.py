@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+
 from vortex.sim.server.state import Course, Saved, StateFile
 from vortex.sim.server.user_stream import ListenKey
 

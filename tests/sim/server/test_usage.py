@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from vortex.sim.core.types import RequestRefused
 from vortex.sim.server.usage import ORDERS_PER_10S, WEIGHT_PER_MINUTE, Usage
 

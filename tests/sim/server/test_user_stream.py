@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from vortex.sim.core.types import RequestRefused
 from vortex.sim.server.user_stream import KEY_LIFE_MS, UserStream
 
