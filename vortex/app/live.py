@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from random import Random
 
 from loguru import logger
+from msgspec import Struct
 
 from vortex.actors.feed import SubscriptionTable
 from vortex.adapters.clock import UuidIds
@@ -38,6 +39,17 @@ POLL_S = 0.05
 FAILURE, INTERNAL_FAILURE = 1, 70
 
 
+class _Ground(Struct, frozen=True, kw_only=True):
+    """What a run stands on before its first actor."""
+
+    data_dir: DataDir
+    server: ControlServer
+    sim_url: str | None
+    venue: Venue
+    labels: RowLabels
+    ports: Ports
+
+
 def run(config: Config, life: Life, seconds: float | None = None, notes: Sequence[str] = ()) -> int:
     """Run the system until it is told to end; returns the exit code.
 
@@ -60,32 +72,10 @@ def run(config: Config, life: Life, seconds: float | None = None, notes: Sequenc
     with ExitStack() as stack:
         stack.callback(life.ended)
         try:
-            data_dir = DataDir.claim(config)
-            stack.callback(data_dir.release)
-            server = ControlServer(config.control.host, config.control.port)
-            stack.callback(server.stop)
-            sim_url = _simulator(config, data_dir, life, stack)
-            venue = open_venue(config, sim_url)
-            stack.callback(venue.loop.stop)
-            labels = _labels(config, venue)
-            logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *notes)))
-            venue.check_pairs(config.trading_pairs)
-            ports = _ports(config, venue, data_dir, stack)
+            ground = _prepare(config, life, notes, stack)
         finally:
             life.careful()
-        system = _start(config, ports, labels, life, stack)
-        reader = StatusReader(
-            system=system,
-            symbols=config.trading_pairs,
-            clock=venue.clock,
-            labels=labels,
-            simulated=venue.market is not None,
-        )
-        server.serve(_api(config, reader, ports, system, labels).app())
-        stack.callback(server.stop)
-        logger.info("control API on {}", server.url)
-        data_dir.write_run(_run_info(config, server.url, sim_url, venue))
-        stack.callback(_settle, system, reader)
+        _operate(config, ground, life, stack)
         life.wait(seconds)
     return life.code
 
@@ -95,10 +85,48 @@ def label_of(labels: RowLabels) -> str:
     return f"{labels.mode.upper()} · {labels.profile} · {labels.market_source}"
 
 
-def _labels(config: Config, venue: Venue) -> RowLabels:
-    return RowLabels(
+def _prepare(config: Config, life: Life, notes: Sequence[str], stack: ExitStack) -> _Ground:
+    """Take and check everything that can be refused; nothing trades yet."""
+    data_dir = DataDir.claim(config)
+    stack.callback(data_dir.release)
+    server = ControlServer(config.control.host, config.control.port)
+    stack.callback(server.stop)
+    sim_url = _simulator(config, data_dir, life, stack)
+    venue = open_venue(config, sim_url)
+    stack.callback(venue.loop.stop)
+    labels = RowLabels(
         mode=config.mode, account=config.account.name, market_source=venue.market_source, profile=config.profile
     )
+    logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *notes)))
+    venue.check_pairs(config.trading_pairs)
+    ports = _ports(config, venue, data_dir, stack)
+    return _Ground(data_dir=data_dir, server=server, sim_url=sim_url, venue=venue, labels=labels, ports=ports)
+
+
+def _operate(config: Config, ground: _Ground, life: Life, stack: ExitStack) -> None:
+    """Start the actors, show them to the world, and see to it that they stop in order."""
+    system = _start(config, ground.ports, ground.labels, life, stack)
+    reader = StatusReader(
+        system=system,
+        symbols=config.trading_pairs,
+        clock=ground.venue.clock,
+        labels=ground.labels,
+        simulated=ground.venue.market is not None,
+    )
+    ground.server.serve(_api(config, reader, ground, system).app())
+    stack.callback(ground.server.stop)
+    logger.info("control API on {}", ground.server.url)
+    ground.data_dir.write_run(
+        RunInfo(
+            pid=os.getpid(),
+            mode=config.mode,
+            control_url=ground.server.url,
+            sim_url=ground.sim_url,
+            dashboard_url=None,
+            started_ms=ground.venue.clock.now_ms(),
+        )
+    )
+    stack.callback(_settle, system, reader)
 
 
 def _simulator(config: Config, data_dir: DataDir, life: Life, stack: ExitStack) -> str | None:
@@ -147,7 +175,7 @@ def _start(config: Config, ports: Ports, labels: RowLabels, life: Life, stack: E
     return system
 
 
-def _api(config: Config, reader: StatusReader, ports: Ports, system: ActorSystem, labels: RowLabels) -> Api:
+def _api(config: Config, reader: StatusReader, ground: _Ground, system: ActorSystem) -> Api:
     def crash(path: str, order: Crash) -> bool:
         address = system.find(path)
         if address is None:
@@ -158,22 +186,11 @@ def _api(config: Config, reader: StatusReader, ports: Ports, system: ActorSystem
     allowed = config.chaos.enabled and config.mode != "live"
     return Api(
         reader=reader,
-        store=ports.cold_store,
+        store=ground.ports.cold_store,
         crash=crash if allowed else None,
         host=config.control.host,
         token=config.control.token.reveal(),
-        label=label_of(labels),
-    )
-
-
-def _run_info(config: Config, control_url: str, sim_url: str | None, venue: Venue) -> RunInfo:
-    return RunInfo(
-        pid=os.getpid(),
-        mode=config.mode,
-        control_url=control_url,
-        sim_url=sim_url,
-        dashboard_url=None,
-        started_ms=venue.clock.now_ms(),
+        label=label_of(ground.labels),
     )
 
 
