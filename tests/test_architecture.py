@@ -112,6 +112,11 @@ def test_every_package_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_no_docstring_points_to_a_document_that_is_not_here() -> None:
+    absent = re.compile(r"\b(CONTRACTS|DESIGN|spec/\w+) \d")
+    assert [name for name, text in modules("vortex").items() if absent.search(text)] == []
+
+
 def test_no_file_names_a_package_registry() -> None:
     assert [name for name, text in tracked().items() if REGISTRY_ADDRESS.search(text)] == []
 

@@ -271,7 +271,7 @@ class PeerStarted(Struct, frozen=True, kw_only=True):
 
 
 class Mirror(Struct, frozen=True, kw_only=True):
-    """Anyone to hot_store: the newest value under a key (CONTRACTS 6); None deletes it."""
+    """Anyone to hot_store: the newest value under a key such as `position:BTCUSDT`; None deletes it."""
 
     key: str
     value: Any
@@ -293,7 +293,7 @@ class GetSymbolStatus(Struct, frozen=True, kw_only=True):
 
 
 class SymbolStatus(Struct, frozen=True, kw_only=True):
-    """Answer to GetSymbolStatus; state per CONTRACTS 4."""
+    """Answer to GetSymbolStatus; state STARTING, RECONCILING, WARMING or READY."""
 
     symbol: str
     state: str

@@ -155,7 +155,7 @@ class MonitorActor(Actor):
 
 
 def position_view(trade: OpenTrade, mark: MarkPrice | None) -> dict[str, object]:
-    """Return the position as CONTRACTS 4 shows it; unrealised profit at the mark price, before the exit's fee."""
+    """Return the position as the control API shows it; unrealised profit at the mark price, before the exit's fee."""
     plan = trade.plan
     mark_price = msgspec.convert(str(mark.mark_price), type(ZERO)) if mark is not None else None
     unrealized = None if mark_price is None else plan.side.sign * trade.quantity * (mark_price - trade.entry_price)

@@ -1,4 +1,4 @@
-"""The control API: what the system is doing, over HTTP on this machine (CONTRACTS 4)."""
+"""The control API: what the system is doing, over HTTP on this machine (docs/reference/command-line.md)."""
 
 from __future__ import annotations
 

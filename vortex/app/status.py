@@ -1,4 +1,4 @@
-"""What a running system says of itself: asks the actors and composes the answers of CONTRACTS 4.
+"""What a running system says of itself: asks the actors and composes the answers of the control API.
 
 All actors are asked together and have one second together: a hung or absent one costs its own fields, not the page.
 """

@@ -36,7 +36,7 @@ CLOCK_SKEW_MS = 1_000
 """Executions are stamped by the exchange's clock, a trade's start by ours."""
 MISSES_TO_GIVE_UP = 5
 MISSES_SPAN_MS = 10_000
-"""An order whose outcome is unknown never arrived after this many consistent misses over this long (I6).
+"""An order whose outcome is unknown never arrived after this many consistent misses over this long.
 
 An exit is given up at its first miss: it can only reduce, so a second one beside it does no harm, while waiting may.
 """

@@ -1,6 +1,6 @@
 """From five opinions to one decision: freshness, weights by regime, score, confidence, triggers, debounce.
 
-Formulas: spec/domain 6. Confidence is a score, not a probability.
+Confidence is a score, not a probability.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Lane(IntEnum):
 
 
 class DeskLimits(Struct, frozen=True, kw_only=True):
-    """Times of DESIGN 5 and the pace of repeated questions, milliseconds."""
+    """Limits of docs/explanation/order-safety.md and the pace of repeated questions, milliseconds."""
 
     stop_confirm_ms: int = 3_000
     book_age_ms: int = 500

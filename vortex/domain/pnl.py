@@ -1,4 +1,4 @@
-"""What a trade earned, from its fills, and the ledger rows that say so (spec/domain 9).
+"""What a trade earned, from its fills, and the ledger rows that say so.
 
 Everything is exact until it is stored with 8 decimals, rounded half-even. Commissions are taken as the exchange charged
 them and counted as USDT; an account that pays fees in another asset is not converted here.

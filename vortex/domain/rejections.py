@@ -1,4 +1,4 @@
-"""Which rejections are worth a row: the first of each kind, then at most one a minute with a count (CONTRACTS 6)."""
+"""Which rejections are worth a row: the first of each kind, then at most one a minute with a count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entry strategies A and B: inequalities over one reading of the engines, all of which must hold (spec/domain 6).
+"""Entry strategies A and B: inequalities over one reading of the engines, all of which must hold.
 
 Every inequality is written for LONG; SHORT mirrors each sign, each up/down and each oversold/overbought. Read of E3's
 components: `tr mr last`, and per timeframe 1m and 15m `rsi_* lower_* upper_* squeeze_fired_*`, the last

@@ -1,4 +1,4 @@
-"""The account's one ledger of limits: the UTC day, exposure, reservations, cooldowns and the governor (spec/domain 7).
+"""The account's one ledger of limits: the UTC day, exposure, reservations, cooldowns and the governor.
 
 Two symbols that decide at once both pass their own gates; only this ledger sees both. It grants a reservation, which
 becomes exposure when the position opens, is released when the entry fails, and expires by itself otherwise.

@@ -1,4 +1,4 @@
-"""What a round trip costs per unit of quantity, and what is left of reward and risk after it (spec/domain 7)."""
+"""What a round trip costs per unit of quantity, and what is left of reward and risk after it."""
 
 from __future__ import annotations
 

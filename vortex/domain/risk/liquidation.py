@@ -1,4 +1,4 @@
-"""Where the exchange would liquidate an isolated position in one-way mode (USDT-M, spec/domain 7)."""
+"""Where the exchange would liquidate an isolated position in one-way mode (USDT-M)."""
 
 from __future__ import annotations
 
