@@ -12,6 +12,7 @@ from typing import get_args
 
 from msgspec import Struct
 from msgspec import inspect as schema
+
 from vortex import messages
 from vortex.config import effective, load, shape
 from vortex.domain.market import MarketValue
