@@ -28,10 +28,10 @@ test: setup ## every test
 check: format lint types imports test ## format, lint, types, import contracts, tests
 
 format: setup ## formatting, checked only
-	$(BIN)/ruff format --check vortex tests
+	$(BIN)/ruff format --check vortex tests docs
 
 lint: setup ## every ruff rule that pyproject does not name with a reason
-	$(BIN)/ruff check vortex tests
+	$(BIN)/ruff check vortex tests docs
 
 types: setup ## mypy, strict, over source and tests
 	$(BIN)/mypy

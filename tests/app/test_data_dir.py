@@ -51,7 +51,7 @@ def opened(stream: IO[str] | None) -> IO[str]:
 
 def test_a_claimed_directory_is_made_with_its_parents(tmp_path: Path) -> None:
     claimed = DataDir.claim(config(tmp_path / "a" / "b"))
-    assert claimed.journal.parent == claimed.ledger.parent == claimed.halt.parent == tmp_path / "a" / "b"
+    assert claimed.journal.parent == claimed.ledger.parent == tmp_path / "a" / "b"
     assert claimed.path.is_dir()
     claimed.release()
 

@@ -50,7 +50,6 @@ class DataDir:
         self.journal = path / "journal.db"
         self.ledger = path / "vortex.db"
         self.simulator = path / "sim.db"
-        self.halt = path / "HALT"
         self._locks = locks
 
     @classmethod

@@ -42,10 +42,9 @@ class Exchange(Section, frozen=True, kw_only=True):
     simulator_url: Annotated[str, switch("paper: connect to this simulator, http://HOST:PORT; empty starts one")] = ""
     rest_url: Annotated[str, switch("another REST host of the mode, https://HOST; empty is the mode's own")] = ""
     stream_url: Annotated[str, switch("another stream host of the mode, wss://HOST; empty is the mode's own")] = ""
-    recv_window_ms: Annotated[int, within(100, 5_000, "oldest signed request the exchange may accept, ms")] = 2_000
-    foreign_position: Annotated[
-        Literal["leave", "protect", "refuse"], switch("a position not ours: leave it, add a stop, or refuse to start")
-    ] = "leave"
+    foreign_position: Annotated[Literal["leave"], switch("a position not ours: left alone, no entries beside it")] = (
+        "leave"
+    )
     api_key: Annotated[Secret, switch("text; set BINANCE_API_KEY")] = Secret()
     secret_key: Annotated[Secret, switch("text; set BINANCE_SECRET_KEY")] = Secret()
 
