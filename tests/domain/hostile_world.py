@@ -1,0 +1,262 @@
+"""A desk trades on an honest exchange through a world that loses, delays, repeats and reorders, and kills the process.
+
+Everything is drawn from one seed; the number of faults is a budget, after which the world is kind and all must end
+well.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from itertools import count
+from random import Random
+from typing import TypeVar
+
+import msgspec
+
+from tests.domain.money_builders import NOW, SYMBOL, plan
+from tests.kit.tiny_exchange import TinyExchange
+from vortex.domain.bracket import Bracket
+from vortex.domain.client_id import client_id
+from vortex.domain.desk import Desk
+from vortex.domain.order import (
+    ZERO,
+    AlgoReport,
+    ExchangeRequest,
+    OrderReport,
+    OrderRole,
+    Outcome,
+    PlaceOrder,
+    Refused,
+    Side,
+    Unknown,
+)
+from vortex.domain.trade import CloseReason
+
+TICK_MS = 100
+HOLD_MS = 9_000
+QUIET_MS = 3_000
+TRADES = 2
+TIMEOUT_MS = 2_000
+FAULT_SHARE = 0.2
+T = TypeVar("T")
+
+
+class HostileWorld:
+    """One symbol's life under one seed.
+
+    Attributes:
+        naked: How long each unprotected stretch lasted, and what the faults around it may have cost, milliseconds.
+        ended: How each trade ended, by trade id.
+    """
+
+    def __init__(self, seed: int, faults: int) -> None:
+        self._random = Random(seed)  # chooses faults, keeps no secret
+        self._faults = faults
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = count()
+        self._epoch = 0
+        self._kept: Bracket | None = None
+        self._journal: bytes | None = None
+        self._costs: list[tuple[int, int]] = []
+        self._naked_since: int | None = None
+        self._lag_from_ms = self._lag_to_ms = 0
+        self._plans = 0
+        self.now_ms = NOW
+        self.exchange = TinyExchange(NOW)
+        self.naked: list[tuple[int, int]] = []
+        self.desk: Desk | None = None
+        self._boot()
+
+    # ------------------------------------------------------------------------------------------------------ the run
+
+    def run(self) -> None:
+        """Trade until all trades are over and nothing is left to do, or a limit is hit."""
+        quiet_ms = 0
+        while quiet_ms < QUIET_MS:
+            assert self.now_ms < NOW + 600_000, "it never comes to rest"
+            self._tick()
+            done = self._plans >= TRADES and self.exchange.position == 0 and self.desk is not None and self.desk.free
+            quiet_ms = quiet_ms + TICK_MS if done else 0
+
+    def _tick(self) -> None:
+        self.now_ms += TICK_MS
+        while self._due and self._due[0][0] <= self.now_ms:
+            due_ms, _, action = heapq.heappop(self._due)
+            self.exchange.now_ms = due_ms
+            action()
+            self._watch(due_ms)
+        self.exchange.now_ms = self.now_ms
+        self._watch(self.now_ms)
+        if self.desk is not None:
+            self.desk.on_time(self.now_ms)
+            self._trade(self.desk)
+            self._settle()
+
+    def _trade(self, desk: Desk) -> None:
+        """What decision and monitor would do."""
+        if desk.free and self._plans < TRADES:
+            self._plans += 1
+            ids = desk.new_ids()
+            side, leverage = self._random.choice(list(Side)), self._random.choice((10, 20))
+            trade_plan = plan(side=side, leverage=leverage, book_ms=self.now_ms, decided_ms=self.now_ms)
+            desk.open(trade_plan, ids[OrderRole.ENTRY], ids, self.now_ms)
+            self._later(self._random.randrange(HOLD_MS // 2), self._meddle)
+        elif desk.trade is not None and self.now_ms - desk.trade.opened_ms > HOLD_MS:
+            desk.close(desk.trade.trade_id, CloseReason.TIME_EXIT)
+
+    def _meddle(self) -> None:
+        """The market, or a person, does something to the position."""
+        exchange, resting = self.exchange, [algo.client_id for algo in self.exchange.resting]
+        what = self._random.choice(("nothing", "fire", "stick", "close", "cancel"))
+        if what == "close" and exchange.position:
+            exchange.closed_by_a_person()
+        elif resting and what != "nothing":
+            chosen = self._random.choice(resting)
+            if what == "cancel":
+                exchange.cancelled_by_a_person(chosen)
+            elif what in ("fire", "stick"):
+                exchange.fire(chosen, stuck=what == "stick")
+        self._tell_events()
+
+    # -------------------------------------------------------------------------------------------- journal, then send
+
+    def _settle(self) -> None:
+        """What the exchange actor does after every message: keep, plan, keep, send. The process may die in between."""
+        desk = self.desk
+        if desk is None or self._dies():
+            return
+        desk.take_notices()
+        self._keep(desk.bracket)
+        planned = desk.plan(self.now_ms)
+        desk.take_notices()
+        if planned is None:
+            return
+        _, request = planned
+        assert desk.in_flight is None
+        desk.sent(request, self.now_ms)
+        self._keep(desk.bracket)
+        if self._dies():
+            return
+        self._send(request, desk)
+
+    def _keep(self, bracket: Bracket | None) -> None:
+        if bracket is not self._kept:
+            self._kept = bracket
+            self._journal = None if bracket is None else msgspec.json.encode(bracket)
+
+    def _dies(self) -> bool:
+        if self._fate((False, True), share=0.002) is False:
+            return False
+        downtime_ms = self._random.choice((100, 1_000, 15_000))
+        self._costs.append((self.now_ms, downtime_ms + 3_000))
+        self.desk = None
+        self._later(downtime_ms, self._boot)
+        return True
+
+    def _boot(self) -> None:
+        self._epoch += 1
+        epoch, numbers = self._epoch, count(1)
+
+        def new_ids() -> dict[OrderRole, str]:
+            number = next(numbers)
+            return {role: client_id("main", SYMBOL, epoch, number, role) for role in OrderRole}
+
+        found = None if self._journal is None else msgspec.json.decode(self._journal, type=Bracket)
+        self.desk = Desk(SYMBOL, new_ids, found)
+
+    # ------------------------------------------------------------------------------------------------------- the wire
+
+    def _send(self, request: ExchangeRequest, desk: Desk) -> None:
+        fate = self._fate(("kind", "lost", "lost answer", "lost and lagging", "slow", "refused", "partial"))
+        there_ms, back_ms = self._random.randrange(20, 80), self._random.randrange(5, 30)
+        share = self._random.choice(("0", "0.5")) if fate == "partial" else "1"
+        answer = self._once(request, desk)
+        if fate != "kind":
+            self._costs.append((self.now_ms, TIMEOUT_MS + 1_500))
+        if fate == "slow":
+            there_ms = self._random.randrange(100, TIMEOUT_MS)
+        elif fate == "lost and lagging":
+            self._lag_from_ms, self._lag_to_ms = self.now_ms, self.now_ms + self._random.randrange(9_000)
+            self._costs.append((self.now_ms, 10_000))
+
+        def arrive() -> None:
+            lag_ms = self.exchange.now_ms - self._lag_from_ms if self.exchange.now_ms < self._lag_to_ms else 0
+            outcome = self.exchange.apply(request, share=share, lag_ms=lag_ms)
+            self._tell_events()
+            if fate not in ("lost answer", "lost and lagging"):
+                self._later(back_ms, lambda: answer(outcome))
+
+        if fate == "refused":
+            self._later(there_ms + back_ms, lambda: answer(self._refusal(request)))
+        elif fate != "lost":
+            self._later(there_ms, arrive)
+        self._later(TIMEOUT_MS, lambda: answer(Unknown(text="timeout")))
+
+    def _once(self, request: ExchangeRequest, desk: Desk) -> Callable[[Outcome], None]:
+        """Take the first answer to a request; one to a dead process reaches nobody."""
+        answered = False
+
+        def answer(outcome: Outcome) -> None:
+            nonlocal answered
+            if not answered and self.desk is desk:
+                answered = True
+                desk.on_reply(request, outcome, self.now_ms)
+                self._settle()
+
+        return answer
+
+    def _refusal(self, request: ExchangeRequest) -> Outcome:
+        return Refused(code=-2019 if isinstance(request, PlaceOrder) else -1021, text="refused")
+
+    def _tell_events(self) -> None:
+        events, self.exchange.events = self.exchange.events, []
+        for event in events:
+            fate = self._fate(("kind", "late", "twice", "lost", "lost and noticed"))
+            delay_ms = self._random.randrange(5, 40)
+            if fate == "late":
+                delay_ms = self._random.randrange(3_000)
+                self._costs.append((self.now_ms, delay_ms))
+            if fate.startswith("lost"):
+                self._costs.append((self.now_ms, 13_000))
+            else:
+                self._later(delay_ms, self._hear(event))
+            if fate == "twice":
+                self._later(self._random.randrange(3_000), self._hear(event))
+            if fate == "lost and noticed":
+                self._later(self._random.randrange(5_000), self._distrust)
+
+    def _hear(self, event: OrderReport | AlgoReport) -> Callable[[], None]:
+        def hear() -> None:
+            if self.desk is not None:
+                self.desk.on_report(event, self.now_ms)
+                self._settle()
+
+        return hear
+
+    def _distrust(self) -> None:
+        if self.desk is not None:
+            self.desk.distrust()
+
+    # ---------------------------------------------------------------------------------------------------- the judge
+
+    def _watch(self, now_ms: int) -> None:
+        """Measure how long the position is open without a stop."""
+        naked = self.exchange.position != ZERO and not self.exchange.protected()
+        if naked and self._naked_since is None:
+            self._naked_since = now_ms
+        elif not naked and self._naked_since is not None:
+            since = self._naked_since
+            allowed = sum(cost for at_ms, cost in self._costs if at_ms <= now_ms and at_ms + cost >= since)
+            self.naked.append((now_ms - since, allowed))
+            self._naked_since = None
+
+    def _later(self, delay_ms: int, action: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (self.now_ms + delay_ms, next(self._order), action))
+
+    def _fate(self, fates: Sequence[T], share: float = FAULT_SHARE) -> T:
+        """The first of them is kind; any other takes one of the budget."""
+        if self._faults <= 0 or self._random.random() >= share:
+            return fates[0]
+        self._faults -= 1
+        return self._random.choice(fates[1:])

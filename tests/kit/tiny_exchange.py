@@ -1,0 +1,236 @@
+"""The smallest honest exchange: one symbol, market orders that execute, conditional orders that rest.
+
+It is no model of prices. It keeps what it accepted, tells it as events, answers for it later, and can be asked for what
+it was some time ago, as a lagging replica would.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+
+import msgspec
+
+from tests.domain.money_builders import SYMBOL
+from tests.kit.builders import SETUP
+from vortex.domain.order import (
+    ZERO,
+    AlgoReport,
+    AlgoStatus,
+    CancelOrder,
+    Done,
+    ExchangeRequest,
+    Fill,
+    OrderReport,
+    OrderRole,
+    OrderSide,
+    OrderStatus,
+    Outcome,
+    PlaceOrder,
+    PositionReport,
+    PrepareSymbol,
+    QueryOrder,
+    QuerySymbol,
+    Refused,
+    SetLeverage,
+    SymbolState,
+)
+
+PRICE = Decimal(60_000)
+STUCK_MS = 3_000
+"""A stop may be triggering for this long and still count as protection (I3)."""
+SIGN = {OrderSide.BUY: 1, OrderSide.SELL: -1}
+
+
+class _Past(msgspec.Struct, frozen=True):
+    """What could be read from some moment on."""
+
+    ts_ms: int
+    state: SymbolState
+    orders: dict[str, OrderReport]
+    algos: dict[str, AlgoReport]
+
+
+class TinyExchange:
+    """Applies requests at `now_ms`, which its owner moves.
+
+    Attributes:
+        events: What the user stream would carry, oldest first; its owner takes it away.
+        sent: How often each client id was received in an order.
+        largest: The largest position there ever was.
+    """
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.position = ZERO
+        self.leverage = 10
+        self.orders: dict[str, OrderReport] = {}
+        self.algos: dict[str, AlgoReport] = {}
+        self.fills: list[Fill] = []
+        self.events: list[OrderReport | AlgoReport] = []
+        self.sent: Counter[str] = Counter()
+        self.largest = ZERO
+        self._numbers = 0
+        self._past: list[_Past] = []
+        self._keep()
+
+    # -------------------------------------------------------------------------------------------------- what is true
+
+    @property
+    def resting(self) -> list[AlgoReport]:
+        """Conditional orders that wait for their price."""
+        return [algo for algo in self.algos.values() if algo.status is AlgoStatus.NEW]
+
+    def protected(self) -> bool:
+        """True while a stop works for the open position, or fires for less than 3 s."""
+        closing = OrderSide.SELL if self.position > 0 else OrderSide.BUY
+        stops = [a for a in self.algos.values() if a.client_id.endswith(OrderRole.STOP) and a.side is closing]
+        firing = (AlgoStatus.TRIGGERING, AlgoStatus.TRIGGERED)
+        return any(
+            stop.status is AlgoStatus.NEW or (stop.status in firing and self.now_ms - stop.ts_ms < STUCK_MS)
+            for stop in stops
+        )
+
+    # ----------------------------------------------------------------------------------------------------- requests
+
+    def apply(self, request: ExchangeRequest, *, share: str = "1", lag_ms: int = 0) -> Outcome:
+        """Do what is asked; a market order executes this share of itself, a query sees the past."""
+        match request:
+            case PlaceOrder():
+                self.sent[request.client_id] += 1
+                return self._conditional(request) if request.close_position else self._market(request, Decimal(share))
+            case CancelOrder():
+                return self._cancel(request.client_id)
+            case QueryOrder():
+                return self._find(request, self._seen(lag_ms))
+            case QuerySymbol():
+                return Done(value=_since(request.fills_since_ms, self._seen(lag_ms).state))
+            case SetLeverage():
+                self.leverage = request.leverage
+                self._keep()
+        return Done(value=SETUP if isinstance(request, PrepareSymbol) else self.leverage)
+
+    def _market(self, order: PlaceOrder, share: Decimal) -> Outcome:
+        sign, wanted = SIGN[order.side], order.quantity or ZERO
+        if order.reduce_only:
+            if self.position * sign >= 0:
+                return Refused(code=-2022, text="ReduceOnly Order is rejected.")
+            wanted = min(wanted, abs(self.position))
+        executed = wanted * share
+        self._numbers += 1
+        report = OrderReport(
+            symbol=SYMBOL, client_id=order.client_id, order_id=self._numbers, side=order.side, status=OrderStatus.NEW,
+            executed_quantity=ZERO, average_price=ZERO, ts_ms=self.now_ms,
+        )  # fmt: skip
+        self._report(report)
+        return Done(value=self._execute(report, executed, expired=executed < wanted))
+
+    def _execute(self, order: OrderReport, executed: Decimal, *, expired: bool = False) -> OrderReport:
+        """Fill in two parts, as a book does; returns the order's final state."""
+        for done in (executed / 2, executed) if executed else ():
+            order = msgspec.structs.replace(
+                order, status=OrderStatus.PARTIALLY_FILLED, executed_quantity=done, average_price=PRICE
+            )
+            last = done == executed and not expired
+            order = msgspec.structs.replace(order, status=OrderStatus.FILLED) if last else order
+            self._report(order, self._fill(order, executed / 2))
+        if expired:
+            order = msgspec.structs.replace(order, status=OrderStatus.EXPIRED)
+            self._report(order)
+        return order
+
+    def _fill(self, order: OrderReport, quantity: Decimal) -> Fill:
+        self._numbers += 1
+        fill = Fill(
+            fill_id=self._numbers, order_id=order.order_id, client_id=order.client_id, symbol=SYMBOL, side=order.side,
+            quantity=quantity, price=PRICE, commission=ZERO, commission_asset="USDT", realized_pnl=ZERO, maker=False,
+            ts_ms=self.now_ms,
+        )  # fmt: skip
+        self.fills.append(fill)
+        self.position += SIGN[order.side] * quantity
+        self.largest = max(self.largest, abs(self.position))
+        return fill
+
+    def _report(self, order: OrderReport, fill: Fill | None = None) -> None:
+        self.orders[order.client_id] = order
+        self.events.append(msgspec.structs.replace(order, fill=fill))
+        self._keep()
+
+    def _conditional(self, order: PlaceOrder) -> Outcome:
+        self._numbers += 1
+        report = AlgoReport(
+            symbol=SYMBOL, client_id=order.client_id, algo_id=self._numbers, side=order.side, kind=order.kind,
+            status=AlgoStatus.NEW, trigger_price=order.trigger_price or ZERO, quantity=ZERO, close_position=True,
+            ts_ms=self.now_ms,
+        )  # fmt: skip
+        return Done(value=self._become(report, AlgoStatus.NEW))
+
+    def _cancel(self, client_id: str) -> Outcome:
+        algo = self.algos.get(client_id)
+        if algo is None or algo.status is not AlgoStatus.NEW:
+            return Refused(code=-2011, text="Unknown order sent.")
+        self._become(algo, AlgoStatus.CANCELED)
+        return Done()
+
+    def _find(self, query: QueryOrder, past: _Past) -> Outcome:
+        found = past.algos.get(query.client_id) if query.conditional else past.orders.get(query.client_id)
+        return Refused(code=-2013, text="Order does not exist.") if found is None else Done(value=found)
+
+    # ------------------------------------------------------------------------------------------- market and a person
+
+    def fire(self, client_id: str, *, stuck: bool = False) -> None:
+        """The price reaches a resting conditional order; a stuck one goes no further than triggering."""
+        algo = self._become(self.algos[client_id], AlgoStatus.TRIGGERING)
+        if stuck:
+            return
+        self._numbers += 1
+        child = msgspec.structs.replace(algo, child_order_id=self._numbers)
+        child = self._become(child, AlgoStatus.TRIGGERED)
+        if self.position * SIGN[algo.side] < 0:
+            order = OrderReport(
+                symbol=SYMBOL, client_id=client_id, order_id=self._numbers, side=algo.side, status=OrderStatus.NEW,
+                executed_quantity=ZERO, average_price=ZERO, ts_ms=self.now_ms,
+            )  # fmt: skip
+            self._execute(order, abs(self.position))
+        self._become(child, AlgoStatus.FINISHED)
+
+    def closed_by_a_person(self) -> None:
+        """The position is closed in the exchange's own app."""
+        side = OrderSide.SELL if self.position > 0 else OrderSide.BUY
+        self._numbers += 1
+        order = OrderReport(
+            symbol=SYMBOL, client_id=f"web_{self._numbers}", order_id=self._numbers, side=side, status=OrderStatus.NEW,
+            executed_quantity=ZERO, average_price=ZERO, ts_ms=self.now_ms,
+        )  # fmt: skip
+        self._execute(order, abs(self.position))
+
+    def cancelled_by_a_person(self, client_id: str) -> None:
+        """A resting order is cancelled in the exchange's own app."""
+        self._become(self.algos[client_id], AlgoStatus.CANCELED)
+
+    def _become(self, algo: AlgoReport, status: AlgoStatus) -> AlgoReport:
+        algo = msgspec.structs.replace(algo, status=status, ts_ms=self.now_ms)
+        self.algos[algo.client_id] = algo
+        self.events.append(algo)
+        self._keep()
+        return algo
+
+    # ------------------------------------------------------------------------------------------------------- the past
+
+    def _keep(self) -> None:
+        position = PositionReport(symbol=SYMBOL, amount=self.position, entry_price=PRICE, leverage=self.leverage)
+        working = tuple(order for order in self.orders.values() if not order.status.final)
+        state = SymbolState(
+            symbol=SYMBOL, ts_ms=self.now_ms, position=position, orders=working, algos=tuple(self.resting),
+            fills=tuple(self.fills),
+        )  # fmt: skip
+        self._past.append(_Past(self.now_ms, state, dict(self.orders), dict(self.algos)))
+
+    def _seen(self, lag_ms: int) -> _Past:
+        """The newest truth that is at least this old."""
+        until_ms = self.now_ms - lag_ms
+        return next((past for past in reversed(self._past) if past.ts_ms <= until_ms), self._past[0])
+
+
+def _since(from_ms: int, state: SymbolState) -> SymbolState:
+    return msgspec.structs.replace(state, fills=tuple(fill for fill in state.fills if fill.ts_ms >= from_ms))
