@@ -93,7 +93,7 @@ def _prepare(config: Config, life: Life, notes: Sequence[str], stack: ExitStack)
     stack.callback(server.stop)
     sim_url = _simulator(config, data_dir, life, stack)
     venue = open_venue(config, sim_url)
-    stack.callback(venue.loop.stop)
+    stack.callback(venue.close)
     labels = RowLabels(
         mode=config.mode, account=config.account.name, market_source=venue.market_source, profile=config.profile
     )

@@ -101,7 +101,7 @@ def _command(config: Config, state: Path) -> list[str]:
         "port": sim.port,
         "speed": sim.speed,
         "seed": sim.seed,
-        "balance": sim.balance_usdt,
+        "balance": f"{sim.balance_usdt:.12g}",
         "state": state,
         "market-latency-ms": latency.market_ms,
         "order-latency-ms": latency.order_ms,

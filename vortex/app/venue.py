@@ -74,6 +74,13 @@ class Venue:
         )
         return self._feed
 
+    def close(self) -> None:
+        """Close what is open: a crashed actor does not stop its adapter, its successor does, and the last has none."""
+        for adapter in (self._exchange, self._feed):
+            if adapter is not None:
+                adapter.stop()
+        self.loop.stop()
+
     def check_pairs(self, pairs: tuple[str, ...]) -> None:
         """Raise ConfigError for a pair that the exchange does not list, OSError when it does not answer."""
         exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock)
@@ -88,7 +95,7 @@ class Venue:
 
 
 def open_venue(config: Config, simulator_url: str | None) -> Venue:
-    """Prepare to connect to where the mode trades; `loop` runs from here on and is the caller's to stop.
+    """Prepare to connect to where the mode trades; from here on `close` is due.
 
     Raises:
         ConfigError: An address that the mode must not reach.
