@@ -1,0 +1,165 @@
+"""One run in this process: what it refuses, what it leaves behind, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from loguru import logger
+from msgspec import structs
+
+from tests.app.kit import TIMEOUT_S
+from tests.kit.processes import eventually, get, post
+from tests.sim.server.kit import Running, options_of, running, short_capture
+from vortex.app.data_dir import AlreadyRunningError, DataDir, read_run
+from vortex.app.life import Life
+from vortex.app.live import run
+from vortex.app.sim_child import SimulatorFailedError
+from vortex.config import Config, ConfigError, Secret
+from vortex.config.sections import Chaos, Control, Exchange, Runtime, Sim
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(options_of(short_capture(tmp_path_factory.mktemp("live")))) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def config(tmp_path: Path, simulator: Running) -> Config:
+    return Config(
+        trading_pairs=("BTCUSDT",),
+        profile="own profile",
+        data_dir=str(tmp_path / "data"),
+        exchange=Exchange(simulator_url=simulator.server.url, api_key=Secret("paper"), secret_key=Secret("paper")),
+        control=Control(port=0),
+        chaos=Chaos(enabled=True),
+    )
+
+
+def never(code: int) -> NoReturn:
+    raise AssertionError(f"hard exit {code}")
+
+
+@contextmanager
+def leaves_nothing(config: Config) -> Iterator[None]:
+    """Threads, run.json and the lock are as before, whatever happens in the block."""
+    before = set(threading.enumerate())
+    yield
+    own = [thread for thread in threading.enumerate() if thread not in before and thread.name != "AnyIO worker thread"]
+    for thread in own:
+        thread.join(TIMEOUT_S)
+    assert [thread.name for thread in own if thread.is_alive()] == []
+    assert read_run(Path(config.data_dir)) is None
+    DataDir.claim(config).release()
+
+
+@contextmanager
+def lines() -> Iterator[list[str]]:
+    """What is logged in the block."""
+    logged: list[str] = []
+    sink = logger.add(lambda message: logged.append(message.record["message"]), level="INFO")
+    try:
+        yield logged
+    finally:
+        logger.remove(sink)
+
+
+def url_of(config: Config) -> str:
+    """The control API of the running system, once there is one."""
+    found = eventually(lambda: read_run(Path(config.data_dir)), TIMEOUT_S, "run.json")
+    return found.control_url
+
+
+def test_a_run_is_labelled_ready_and_leaves_nothing(config: Config, simulator: Running) -> None:
+    life, seen = Life(never), dict[str, object]()
+
+    def look() -> None:
+        url = url_of(config)
+        eventually(lambda: get(f"{url}/readyz")["ready"], TIMEOUT_S, "ready")
+        seen.update(json.loads((Path(config.data_dir) / "run.json").read_text()), status=get(f"{url}/api/status"))
+        life.end(0, "seen enough")
+
+    looker = threading.Thread(target=look)
+    with leaves_nothing(config), lines() as logged:
+        looker.start()
+        assert run(config, life, TIMEOUT_S, ("a remark",)) == 0
+        looker.join()
+    label = f"PAPER · own profile · {simulator.client.get('/sim/v1/market').body['label']}"
+    assert logged[0] == f"{label}: BTCUSDT; a remark"
+    assert seen["sim_url"] == simulator.server.url
+    assert seen["mode"] == "paper"
+    status = seen["status"]
+    assert isinstance(status, dict)
+    assert " · ".join((status["mode"].upper(), status["profile"], status["market_source"])) == label
+
+
+def test_a_tree_that_gives_up_ends_with_70(config: Config) -> None:
+    config = structs.replace(config, runtime=Runtime(root_restarts=0))
+    life = Life(never)
+
+    def crash() -> None:
+        url = url_of(config)
+        eventually(lambda: get(f"{url}/readyz")["ready"], TIMEOUT_S, "ready")
+        post(f"{url}/api/chaos/crash", {"actor": "exchange"})
+
+    crasher = threading.Thread(target=crash)
+    with leaves_nothing(config), lines() as logged:
+        crasher.start()
+        assert run(config, life, 3 * TIMEOUT_S) == 70
+        crasher.join()
+    assert any("the actor tree gave up" in line for line in logged)
+
+
+def test_real_money_is_refused(config: Config) -> None:
+    with leaves_nothing(config), pytest.raises(ConfigError, match='mode = "live": real money waits'):
+        run(structs.replace(config, mode="live"), Life(never))
+
+
+def test_a_second_run_is_refused(config: Config) -> None:
+    claimed = DataDir.claim(config)
+    with pytest.raises(AlreadyRunningError):
+        run(config, Life(never))
+    claimed.release()
+
+
+def test_a_taken_control_port_is_refused_before_anything_starts(config: Config) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config = structs.replace(config, control=Control(port=taken.getsockname()[1]))
+        with leaves_nothing(config), lines() as logged, pytest.raises(OSError, match="control API: cannot listen"):
+            run(config, Life(never))
+    assert logged == []
+
+
+def test_an_exchange_that_does_not_answer_is_refused(config: Config) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    config = structs.replace(config, exchange=Exchange(simulator_url=url))
+    with leaves_nothing(config), pytest.raises(OSError, match="no simulator answers"):
+        run(config, Life(never))
+
+
+def test_a_pair_that_is_not_listed_is_refused(config: Config) -> None:
+    config = structs.replace(config, trading_pairs=("NOSUCHUSDT",))
+    with leaves_nothing(config), pytest.raises(ConfigError, match="NOSUCHUSDT"):
+        run(config, Life(never))
+
+
+def test_a_simulator_that_does_not_come_up_is_refused(config: Config) -> None:
+    config = structs.replace(config, exchange=Exchange(), sim=Sim(market=("nothing.gz",), port=0))
+    with leaves_nothing(config), pytest.raises(SimulatorFailedError, match="before it was ready"):
+        run(config, Life(never))
+
+
+def test_the_hosts_of_another_mode_are_refused(config: Config) -> None:
+    config = structs.replace(config, exchange=Exchange(simulator_url="http://10.0.0.1:1"))
+    with leaves_nothing(config), pytest.raises(ConfigError, match="must not connect"):
+        run(config, Life(never))

@@ -1,0 +1,152 @@
+"""What the system says of itself: every field, in one pass, in a bounded time, whoever is silent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.app.kit import LABELS, SYMBOLS, replies, running
+from tests.kit.virtual import virtual_run
+from vortex.app.status import ASK_S, StatusReader
+from vortex.config import load
+from vortex.domain.risk.view import AccountView
+from vortex.messages import Gate, GateClosed, GetAccount, GetExchange, GetMirror, GetSymbolStatus
+
+PAPER = Path(__file__).parents[2] / "config" / "paper.toml"
+TOP = {
+    "mode", "profile", "market_source", "simulated", "uptime_s", "ready", "gates", "account", "symbols", "outbox",
+    "exchange",
+}  # fmt: skip
+FEEDS = {"depth20", "aggTrade", "kline_1m", "kline_15m", "markPrice", "forceOrder", "user", "sentiment"}
+POSITION = {
+    "trade_id", "side", "quantity", "entry_price", "mark_price", "liq_price", "sl_price", "tp_price", "leverage",
+    "strategy", "opened_ms", "upnl_usdt",
+}  # fmt: skip
+
+
+def as_sent(value: object) -> Any:
+    """What a client decodes."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def test_a_whole_system_fills_every_field(tmp_path: Path) -> None:
+    """The product's own tree on the simulator's core, in virtual time, until it holds a position."""
+    config = load([PAPER], {}).config
+    run = virtual_run(config, tmp_path)
+    reader = StatusReader(
+        system=run.system, symbols=config.trading_pairs, clock=run.dispatcher, labels=LABELS, simulated=True
+    )
+    assert reader.unready()
+    status: dict[str, Any] = {}
+    for _ in range(120):
+        run.run_for(1.0)
+        status = as_sent(reader.status())
+        if all(each["protected"] for each in status["symbols"].values()):
+            break
+    assert set(status) == TOP
+    assert (status["mode"], status["profile"], status["market_source"]) == ("paper", "tiny profile", "nothing at all")
+    assert status["ready"] is True
+    assert status["uptime_s"] >= 1
+    assert reader.unready() == []
+    assert Decimal(status["account"]["equity_usdt"]) > 9_000
+    assert status["account"]["drawdown_latched"] is False
+    assert set(status["outbox"]) == {"pending", "oldest_s", "parked"}
+    assert status["exchange"]["orders_1m"] >= 3
+    for each in status["symbols"].values():
+        assert set(each) == {"state", "position", "protected", "decision", "feeds", "engines"}
+        assert each["state"] == "READY"
+        assert set(each["position"]) == POSITION
+        assert each["position"]["side"] in ("LONG", "SHORT")
+        assert each["protected"] is True
+        assert set(each["decision"]) == {
+            "id", "action", "strategy", "confidence", "final_score", "reasons", "ts_ms"
+        }  # fmt: skip
+        assert set(each["feeds"]) == FEEDS
+        assert each["feeds"]["depth20"] < 1_000
+        assert each["feeds"]["markPrice"] < 2_500
+        assert each["feeds"]["user"] is not None
+        assert each["feeds"]["sentiment"] is not None
+        assert each["feeds"]["forceOrder"] is None
+        assert set(each["engines"]) == {"E1", "E2", "E3", "E4", "E5"}
+        assert {"score", "quality", "age_ms"} <= set(each["engines"]["E1"])
+
+
+def test_before_the_first_answer_everything_is_absent() -> None:
+    with running({}) as (_, reader):
+        status = as_sent(reader.status())
+        assert reader.unready()[-2:] == [f"{symbol} is STARTING" for symbol in SYMBOLS]
+    assert set(status) == TOP
+    assert status["ready"] is False
+    assert status["account"] == {"equity_usdt": None, "daily_pnl_usdt": None, "drawdown_latched": None}
+    assert status["outbox"] == {"pending": None, "oldest_s": None, "parked": None}
+    assert status["exchange"] == {"weight_used_1m": None, "orders_1m": None, "unknown_orders": None}
+    for each in status["symbols"].values():
+        assert each["state"] == "STARTING"
+        assert (each["position"], each["protected"], each["decision"]) == (None, None, None)
+        assert each["feeds"] == dict.fromkeys(FEEDS)
+        assert each["engines"]["E5"] == {"score": None, "quality": None, "age_ms": None, "reasons": []}
+    closed = {gate["gate"]: gate["detail"] for gate in status["gates"]}
+    assert closed == {"exchange": "does not answer", "account": "does not answer"}
+
+
+def test_hung_actors_cost_their_own_fields_and_one_second_together() -> None:
+    actors = replies()
+    for path, query in (("exchange", GetExchange), ("hot_store", GetMirror), ("BTCUSDT", GetSymbolStatus)):
+        actors[path] = {query: Event()}
+    with running(actors) as (_, reader):
+        began_s = time.monotonic()
+        status = as_sent(reader.status())
+        assert time.monotonic() - began_s < 2 * ASK_S
+    assert status["exchange"]["orders_1m"] is None
+    assert status["symbols"]["BTCUSDT"]["state"] is None
+    assert status["symbols"]["ETHUSDT"]["state"] == "READY"
+    assert status["account"]["equity_usdt"] == "9999.5"
+    assert status["ready"] is False
+
+
+def test_many_readers_of_a_hung_system_wait_together() -> None:
+    actors = replies() | {"exchange": {GetExchange: Event()}}
+    with running(actors) as (_, reader):
+        readers = [Thread(target=reader.status) for _ in range(8)]
+        began_s = time.monotonic()
+        for thread in readers:
+            thread.start()
+        for thread in readers:
+            thread.join()
+        assert time.monotonic() - began_s < 3 * ASK_S
+
+
+def test_a_gate_of_the_whole_account_is_shown_once() -> None:
+    gates = (
+        GateClosed(gate=Gate.USER_STREAM, since_ms=5, detail="lost"),
+        GateClosed(gate=Gate.ENGINES, since_ms=6, detail="E1_MISSING"),
+    )
+    with running(replies(gates)) as (_, reader):
+        shown = as_sent(reader.status())["gates"]
+    assert shown == [
+        {"gate": "user_stream", "symbol": None, "since_ms": 5, "detail": "lost"},
+        *({"gate": "engines", "symbol": symbol, "since_ms": 6, "detail": "E1_MISSING"} for symbol in SYMBOLS),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("view", "details"),
+    [
+        (AccountView(ts_ms=1), ["equity unknown"]),
+        (AccountView(ts_ms=1, equity_usdt=Decimal(1)), []),
+        (AccountView(ts_ms=1, equity_usdt=Decimal(1), drawdown_latched=True), ["the day's loss limit is reached"]),
+        (AccountView(ts_ms=1, equity_usdt=Decimal(1), governor_tripped="31 entries"), ["31 entries"]),
+    ],
+)
+def test_what_closes_the_account_is_said(view: AccountView, details: Sequence[str]) -> None:
+    with running(replies() | {"account": {GetAccount: view}}) as (_, reader):
+        gates = as_sent(reader.status())["gates"]
+    assert [gate["detail"] for gate in gates if gate["gate"] == "account"] == details
+    assert all(gate["symbol"] is None for gate in gates)
