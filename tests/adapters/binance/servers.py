@@ -42,6 +42,13 @@ async def _turns() -> None:
         await asyncio.sleep(0)
 
 
+async def _close_late(accepted: web.Server | None) -> None:
+    """Close what was accepted while the shutdown already went on."""
+    await _turns()
+    if accepted is not None:
+        await accepted.shutdown(0)
+
+
 class Simulator:
     """One exchange that can be stopped and started again on the same port."""
 
@@ -61,7 +68,7 @@ class Simulator:
 
     def stop(self) -> None:
         if self._server is not None:
-            self._thread.run(self._server.stop())
+            self._thread.run(self._stop(self._server))
             self._server = None
 
     def close(self) -> None:
@@ -71,6 +78,11 @@ class Simulator:
     def unknown_paths(self) -> dict[str, int]:
         assert self._server is not None
         return dict(self._server.venue.usage.unknown)
+
+    async def _stop(self, server: SimServer) -> None:
+        accepted = server._runner.server
+        await server.stop()
+        await _close_late(accepted)
 
     async def _start(self) -> SimServer:
         server = SimServer(SimOptions(markets=MARKET, port=self.port))
@@ -146,11 +158,9 @@ class ScriptedServer:
         return runner
 
     async def _stop(self) -> None:
-        server = self._runner.server
+        accepted = self._runner.server
         await self._runner.cleanup()
-        await _turns()
-        if server is not None:
-            await server.shutdown(0)  # what was accepted while the first shutdown went on
+        await _close_late(accepted)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self._note(self.asked, request.path_qs)

@@ -98,12 +98,21 @@ class Account:
         )  # fmt: skip
         return self.done(order, OrderReport)
 
-    def protect(self, kind: OrderKind, trigger: Decimal) -> AlgoReport:
+    def stop_at(self, trigger: Decimal) -> AlgoReport:
         order = PlaceOrder(
-            symbol="BTCUSDT", client_id=f"v7-test-BTCUSDT-0-{next(numbers)}S", side=OrderSide.SELL, kind=kind,
-            trigger_price=trigger, close_position=True,
+            symbol="BTCUSDT", client_id=f"v7-test-BTCUSDT-0-{next(numbers)}S", side=OrderSide.SELL,
+            kind=OrderKind.STOP_MARKET, trigger_price=trigger, close_position=True,
         )  # fmt: skip
         return self.done(order, AlgoReport)
+
+    def above(self, distance: Decimal) -> Outcome:
+        """Take profit a little above the mark price."""
+        trigger = (self.state().position.mark_price + distance).quantize(Decimal("0.1"))
+        order = PlaceOrder(
+            symbol="BTCUSDT", client_id=f"v7-test-BTCUSDT-0-{next(numbers)}T", side=OrderSide.SELL,
+            kind=OrderKind.TAKE_PROFIT_MARKET, trigger_price=trigger, close_position=True,
+        )  # fmt: skip
+        return self.ask(order)
 
     def state(self, since_ms: int = 0) -> SymbolState:
         return self.done(QuerySymbol(symbol="BTCUSDT", fills_since_ms=since_ms), SymbolState)
@@ -168,6 +177,7 @@ def test_the_feed_delivers_everything(
         for kind in (Book, Trades, Candle, MarkPrice):
             sink.expect(kind, of(symbol))
         sink.expect(Sentiment, lambda value: len(value.global_hourly) > 100)
+    sink.expect(Book, lambda book: book.symbol == "BTCUSDT" and book.epoch >= 3)
     books = [book for book in sink.all(Book) if book.symbol == "BTCUSDT"]
     assert [book.epoch for book in books] == list(range(1, len(books) + 1))
     assert [book.steps[0].resync for book in books[:2]] == [True, False]
@@ -223,7 +233,7 @@ def test_another_process_s_fills_are_named_by_their_order(
 
 def test_a_stop_rests_and_is_cancelled(account: Account) -> None:
     entry = account.market(OrderSide.BUY, "0.010")
-    stop = account.protect(OrderKind.STOP_MARKET, (entry.average_price * Decimal("0.98")).quantize(Decimal("0.1")))
+    stop = account.stop_at((entry.average_price * Decimal("0.98")).quantize(Decimal("0.1")))
     assert (stop.status, stop.close_position, stop.kind) == (AlgoStatus.NEW, True, OrderKind.STOP_MARKET)
     assert account.state().algos == (stop,)
     account.probe.expect(AlgoReport, lambda algo: (algo.client_id, algo.status) == (stop.client_id, AlgoStatus.NEW))
@@ -238,11 +248,11 @@ def test_a_stop_rests_and_is_cancelled(account: Account) -> None:
 
 def test_a_conditional_order_triggers_and_its_child_fills(account: Account) -> None:
     account.market(OrderSide.BUY, "0.010")
-    mark = account.state().position.mark_price
-    target = account.protect(OrderKind.TAKE_PROFIT_MARKET, (mark + Decimal("0.1")).quantize(Decimal("0.1")))
-    finished = account.probe.expect(
-        AlgoReport, lambda algo: (algo.client_id, algo.status) == (target.client_id, AlgoStatus.FINISHED)
-    )
+    near = Decimal(1)  # a dollar at 60,000: reached at once, and sometimes before the order is there
+    while isinstance(target := account.above(near), Refused):
+        assert target.code == -2021
+        near += 1
+    finished = account.probe.expect(AlgoReport, lambda algo: algo.status is AlgoStatus.FINISHED)
     assert finished.child_order_id is not None
     child = account.probe.expect(
         OrderReport, lambda report: report.order_id == finished.child_order_id and bool(report.fill)

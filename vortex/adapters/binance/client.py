@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,8 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
     """
 
     timeout_on_exit = 0  # ccxt would sleep 250 ms in close()
+    logger = logging.getLogger(f"{__name__}.ccxt")
+    logger.setLevel(logging.WARNING)  # at DEBUG ccxt logs keys and signatures, whatever the root logger's level
 
     def __init__(self, hosts: Hosts, clock: Clock, credentials: Credentials | None = None) -> None:
         self._hosts = hosts

@@ -126,10 +126,10 @@ class BinanceFeed:
     # ------------------------------------------------------------------------------------------ in the loop's thread
 
     def _route(
-        self, name: str, hosts: Hosts, address: Callable[[tuple[str, ...]], str], on_up: Callable[[], None]
+        self, name: str, hosts: Hosts, address: Callable[[tuple[str, ...]], str], on_gap: Callable[[], None]
     ) -> Route:
         return Route(
-            name=name, loop=self._loop, clock=self._clock, address=address, on_frame=self._on_frame, on_up=on_up,
+            name=name, loop=self._loop, clock=self._clock, address=address, on_frame=self._on_frame, on_gap=on_gap,
             check=hosts.check, notices=self.notices,
         )  # fmt: skip
 

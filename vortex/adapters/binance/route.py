@@ -26,7 +26,7 @@ class Route:
     Args:
         address: Makes the address of a set of streams.
         on_frame: Gets every frame. Must not raise.
-        on_up: Called when a connection stands, also after a gap.
+        on_gap: Called when a connection is lost, before any frame of the next one.
         check: Raises when an address is not allowed.
     """
 
@@ -38,7 +38,7 @@ class Route:
         clock: Clock,
         address: Callable[[tuple[str, ...]], str],
         on_frame: Callable[[bytes], None],
-        on_up: Callable[[], None],
+        on_gap: Callable[[], None],
         check: Callable[[str], None],
         notices: Notices,
     ) -> None:
@@ -46,7 +46,6 @@ class Route:
         self._clock = clock
         self._make_address = address
         self._on_frame = on_frame
-        self._notify_up = on_up
         self._notices = notices
         self._wanted: set[str] = set()
         self._sent: set[str] = set()
@@ -56,7 +55,7 @@ class Route:
         self._heard_ms = 0.0
         self.stream = Stream(
             name=name, clock=clock, address=self._address, on_frame=self._take, on_up=self._up,
-            on_down=lambda _: None, check=check,
+            on_down=lambda _: on_gap(), check=check,
         )  # fmt: skip
 
     async def run(self) -> None:
@@ -96,7 +95,6 @@ class Route:
 
     def _up(self) -> None:
         self._heard_ms = self._clock.monotonic_ms()
-        self._notify_up()
         self._sync_soon()
 
     def _take(self, frame: bytes) -> None:

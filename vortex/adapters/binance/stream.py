@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 
@@ -19,6 +20,9 @@ PROVEN_MS = 10_000.0
 
 IDLE_PING_S = 15.0
 """Real seconds without a frame after which the peer is asked for a sign of life, and given as long to answer."""
+
+_LOGGER = logging.getLogger(f"{__name__}.picows")
+_LOGGER.setLevel(logging.WARNING)  # below, picows logs whole handshakes with their listen keys
 
 CONNECT_TIMEOUT_S = 10.0
 ABANDON_S = 1.0
@@ -126,21 +130,24 @@ class Stream:
 
     async def _handshake(self, url: str) -> WSTransport:
         # Never cancelled: picows forgets a connection whose handshake is cancelled, and it would go on delivering.
+        listener = _Listener(self._on_frame)
         connecting = asyncio.ensure_future(
             ws_connect(
-                lambda: _Listener(self._on_frame),
+                lambda: listener,
                 url,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=IDLE_PING_S,
                 auto_ping_reply_timeout=IDLE_PING_S,
                 max_frame_size=_MAX_FRAME,
                 max_redirects=0,
+                logger_name=_LOGGER,
             )
         )
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 transport, _ = await asyncio.shield(connecting)
         except (asyncio.CancelledError, TimeoutError):
+            listener.mute()
             connecting.add_done_callback(_drop)
             await asyncio.wait({connecting}, timeout=ABANDON_S)
             raise
@@ -160,6 +167,10 @@ class _Listener(WSListener):
         self._on_text = on_frame
         self._parts: list[bytes] = []
 
+    def mute(self) -> None:
+        """Hand nothing on any more."""
+        self._on_text = _ignore
+
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type is WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code())
@@ -170,3 +181,7 @@ class _Listener(WSListener):
                 text = b"".join(self._parts)
                 self._parts.clear()
                 self._on_text(text)
+
+
+def _ignore(_: bytes) -> None:
+    """Take a frame of a connection that was given up."""
