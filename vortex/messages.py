@@ -125,7 +125,7 @@ class DeregisterSymbol(Struct, frozen=True, kw_only=True):
 
 
 class SymbolReconciled(Struct, frozen=True, kw_only=True):
-    """Exchange to supervisor, decision and monitor: the truth about the symbol; `trade` is None when it is flat."""
+    """Exchange to account, decision, monitor and supervisor: the truth of a symbol; `trade` is None when it is flat."""
 
     symbol: str
     setup: SymbolSetup

@@ -60,10 +60,10 @@ class TinyExchange:
         largest: The largest position there ever was.
     """
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, *, leverage: int = 10) -> None:
         self.now_ms = now_ms
         self.position = ZERO
-        self.leverage = 10
+        self.leverage = leverage
         self.orders: dict[str, OrderReport] = {}
         self.algos: dict[str, AlgoReport] = {}
         self.fills: list[Fill] = []

@@ -25,6 +25,7 @@ from vortex.messages import (
     ReserveRisk,
     RiskDenied,
     RiskGranted,
+    SymbolReconciled,
 )
 from vortex.ports import Journal
 from vortex.runtime import Actor
@@ -61,6 +62,7 @@ class AccountActor(Actor):
             JoinAccount: self._on_join,
             AccountState: self._on_state,
             ReserveRisk: self._on_reserve,
+            SymbolReconciled: self._on_reconciled,
             PositionOpened: self._on_opened,
             PositionClosed: self._on_closed,
             EntryFailed: self._on_failed,
@@ -93,6 +95,10 @@ class AccountActor(Actor):
             message.reply_to.tell(RiskGranted(plan=message.plan))
         else:
             message.reply_to.tell(RiskDenied(plan=message.plan, code=denial.code, details=denial.details))
+        self._changed()
+
+    def _on_reconciled(self, message: SymbolReconciled) -> None:
+        self._ledger.reconciled(message.symbol, message.trade.trade_id if message.trade is not None else None)
         self._changed()
 
     def _on_opened(self, message: PositionOpened) -> None:

@@ -81,9 +81,11 @@ class ExchangeActor(Actor):
         self._account_name = account_name
         self._epoch = 0
         self._seats: dict[str, Seat] = {}
+        self._numbers: dict[str, itertools.count[int]] = {}
         self._user_stream_ms: int | None = None
         self._account_asked_ms = 0
         self._order_times_ms: deque[int] = deque()
+        self._crowded = False
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
@@ -118,7 +120,7 @@ class ExchangeActor(Actor):
         return self.context.clock.now_ms()
 
     def _seat(self, symbol: str, bracket: Bracket | None = None) -> Seat:
-        numbers = itertools.count(1)
+        numbers = self._numbers.setdefault(symbol, itertools.count(1))  # a symbol that comes again counts on
 
         def new_ids() -> dict[OrderRole, str]:
             seq = next(numbers)
@@ -142,7 +144,7 @@ class ExchangeActor(Actor):
 
     def _on_open(self, message: OpenPosition) -> None:
         plan, now_ms = message.plan, self._now_ms()
-        seat = self._seats[plan.symbol]
+        seat = self._seats.get(plan.symbol) or self._seat(plan.symbol)  # one that has not registered yet is not free
         ids = seat.desk.new_ids()
         name = f"vortex7:{self._account_name}:{plan.symbol}:{ids[OrderRole.ENTRY]}"
         trade_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
@@ -156,9 +158,10 @@ class ExchangeActor(Actor):
 
     def _on_close(self, message: ClosePosition) -> None:
         logger.info("{}: close {}, {}", message.symbol, message.trade_id, message.reason)
-        seat = self._seats[message.symbol]
-        seat.desk.close(message.trade_id, message.reason)
-        self._settle(seat)
+        seat = self._seats.get(message.symbol)
+        if seat is not None:  # else the symbol has no trade under way, and will say so when it registers
+            seat.desk.close(message.trade_id, message.reason)
+            self._settle(seat)
 
     def _on_close_all(self, message: CloseAll) -> None:
         logger.warning("close every position: {}", message.reason)
@@ -230,13 +233,19 @@ class ExchangeActor(Actor):
 
     def _settle(self, seat: Seat) -> None:
         seat.settle()
-        self._send((seat,))
+        self._send(self._seats.values() if self._crowded else (seat,))
 
     def _send(self, seats: Iterable[Seat]) -> None:
         now_ms = self._now_ms()
-        planned = [(seat, planned) for seat in seats if (planned := seat.desk.plan(now_ms)) is not None]
+        planned = []
+        for seat in seats:
+            if (next_one := seat.desk.plan(now_ms)) is not None:
+                planned.append((seat, next_one))
+            else:
+                seat.settle()  # an entry may have been given up
         room = MAX_IN_FLIGHT - sum(seat.desk.in_flight is not None for seat in self._seats.values())
-        for seat, (lane, request) in sorted(planned, key=lambda item: item[1][0])[: max(0, room)]:
+        self._crowded = len(planned) > room
+        for seat, (lane, request) in sorted(planned, key=lambda item: item[1][0])[:room]:
             seat.desk.sent(request, now_ms)
             seat.settle()
             if isinstance(request, PlaceOrder):

@@ -10,6 +10,7 @@ from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.domain.desk import Desk
 from vortex.domain.notices import Closed, Failed, Foreign, Notice, Opened, ProtectionChanged, Reconciled
 from vortex.domain.order import ZERO
+from vortex.domain.pnl import up_to
 from vortex.messages import (
     EntryFailed,
     Gate,
@@ -46,7 +47,7 @@ class Seat:
         self._listeners = listeners
         for ended in self._journal.ended.values():
             if ended.bracket.plan.symbol == self.desk.symbol:
-                listeners.monitor.tell(_ending(ended, self._now_ms()))
+                listeners.monitor.tell(_ending(ended))
         self.desk.rejoin()
 
     def settle(self) -> None:
@@ -86,7 +87,7 @@ class Seat:
                 detail = notice.detail if isinstance(notice, Failed) else ""
                 ended = Ended(bracket=notice.bracket, reason=notice.reason, detail=detail)
                 self._journal.keep_ended(ended)
-                self.tell(_ending(ended, self._now_ms()))
+                self.tell(_ending(ended))
             case Reconciled():
                 self._tell_reconciled()
             case Foreign():
@@ -104,21 +105,26 @@ class Seat:
         if self._listeners is None or setup is None:
             return
         message = SymbolReconciled(symbol=self.desk.symbol, setup=setup, trade=self.desk.trade)
-        for listener in (self._listeners.decision, self._listeners.monitor, self._listeners.supervisor):
+        listeners = self._listeners
+        for listener in (self._account, listeners.decision, listeners.monitor, listeners.supervisor):
             listener.tell(message)
 
 
-def _ending(ended: Ended, now_ms: int) -> PositionClosed | EntryFailed:
-    """Return the event that tells how a trade ended."""
+def _ending(ended: Ended) -> PositionClosed | EntryFailed:
+    """Return the event that tells how a trade ended: the same however often it is told."""
     bracket = ended.bracket
     if not bracket.filled:
         return EntryFailed(
-            trade_id=bracket.trade_id, plan=bracket.plan, reason=ended.reason, detail=ended.detail, ts_ms=now_ms
+            trade_id=bracket.trade_id,
+            plan=bracket.plan,
+            reason=ended.reason,
+            detail=ended.detail,
+            ts_ms=bracket.entry.touched_ms,
         )
     return PositionClosed(
         trade=bracket.open_trade(),
         entry_fills=bracket.entry_fills,
-        exit_fills=bracket.exit_fills,
+        exit_fills=up_to(bracket.exit_fills, bracket.filled),
         reason=ended.reason,
         funding_usdt=ZERO,
     )

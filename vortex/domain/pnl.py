@@ -68,6 +68,22 @@ def account_trade(
     )  # fmt: skip
 
 
+def up_to(fills: Sequence[Fill], quantity: Decimal) -> tuple[Fill, ...]:
+    """Return the executions up to this quantity in all; of one that crosses it only its share, also of the commission.
+
+    A person may close more than our position and so open the opposite one: that is not part of our trade.
+    """
+    kept: list[Fill] = []
+    left = quantity
+    for fill in fills:
+        part = min(fill.quantity, left)
+        if part > 0:
+            commission = fill.commission * part / fill.quantity
+            kept.append(msgspec.structs.replace(fill, quantity=part, commission=commission))
+        left -= part
+    return tuple(kept)
+
+
 def open_row(trade: OpenTrade, labels: RowLabels) -> TradeRow:
     """Return the row of a trade that has just opened."""
     return msgspec.structs.replace(

@@ -150,6 +150,23 @@ def test_a_late_failure_does_not_release_another_entry() -> None:
     assert "BTCUSDT" in made.view(NOON).exposures
 
 
+def test_the_exchanges_truth_releases_an_exposure_whose_end_was_never_told() -> None:
+    book = ledger()
+    book.opened(trade("trade-1"), NOON)
+    book.reconciled("BTCUSDT", "trade-1")
+    assert book.view(NOON).exposures["BTCUSDT"].trade_id == "trade-1"
+    book.reconciled("ETHUSDT", None)
+    book.reconciled("BTCUSDT", None)
+    assert book.view(NOON).exposures == {}
+
+
+def test_a_reservation_is_not_released_because_the_symbol_is_still_flat() -> None:
+    book = ledger()
+    assert book.reserve(entry(), NOON) is None
+    book.reconciled("BTCUSDT", None)
+    assert "BTCUSDT" in book.view(NOON).exposures
+
+
 def test_two_symbols_cannot_pass_the_same_limit_at_once() -> None:
     made = ledger(max_positions=5, max_same_direction=5)
     wanted = {"risk_usdt": Decimal(110)}

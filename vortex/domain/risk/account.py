@@ -125,6 +125,12 @@ class AccountLedger:
             since_ms=now_ms if known is None else known.since_ms,
         )  # fmt: skip
 
+    def reconciled(self, symbol: str, trade_id: str | None) -> None:
+        """Release an exposure whose end was never told: the exchange has another trade (None: no trade) there."""
+        known = self._state.exposures.get(symbol)
+        if known is not None and known.trade_id not in (None, trade_id):
+            del self._state.exposures[symbol]
+
     def failed(self, plan: EntryPlan, now_ms: int) -> None:
         """Release the reservation of an entry that came to nothing, and let the symbol cool down."""
         known = self._state.exposures.get(plan.symbol)
