@@ -87,9 +87,9 @@ class StorageActor(Actor):
         try:
             drained = self._outbox.drain(self._store)
         except StoreUnavailableError as error:
-            self._retry_ms = min(self._retry_ms * 2, RETRY_MOST_MS)
             logger.warning("the cold store does not take rows, next try in {} ms: {}", self._retry_ms, error)
             self._drain_in(self._retry_ms)
+            self._retry_ms = min(self._retry_ms * 2, RETRY_MOST_MS)
             return False
         self._retry_ms = RETRY_FIRST_MS
         return drained > 0
