@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from vortex.domain.order import AccountState
@@ -131,7 +132,8 @@ class AccountActor(Actor):
         view = self._ledger.view(self._now_ms())
         if view.flatten_latched and view.exposures:
             self._exchange.tell(CloseAll(reason=CloseReason.DRAWDOWN_FLATTEN))
-        if view != self._told:
-            self._told = view
+        news = msgspec.structs.replace(view, ts_ms=0)  # time alone is no news
+        if news != self._told:
+            self._told = news
             for subscriber in self._joined.values():
                 subscriber.tell(AccountChanged(view=view))
