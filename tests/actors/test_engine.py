@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from tests.domain.builders import SYMBOL, T0, ladder, mark, stream, trade, trades
+from tests.kit.probe import Probe
+from tests.kit.runtime import ManualContext
+from vortex.actors.engine import EngineActor
+from vortex.domain.engines.base import Engine
+from vortex.domain.engines.order_flow import OrderFlowEngine, OrderFlowParams
+from vortex.domain.engines.tick import TickEngine, TickParams
+from vortex.domain.signal import EngineId
+from vortex.messages import SignalEmitted
+
+
+def shell(engine: Engine) -> tuple[EngineActor, Probe]:
+    decision = Probe("decision")
+    actor = EngineActor(symbol=SYMBOL, engine=engine, decision=decision)
+    ManualContext(actor, path=f"{SYMBOL}/{engine.id}")
+    return actor, decision
+
+
+def test_order_flow_answers_every_book_with_its_epoch() -> None:
+    actor, decision = shell(OrderFlowEngine(OrderFlowParams()))
+    books = stream([ladder(1_000 + step % 3, [1.0] * 5, [2.0] * 5) for step in range(20)])
+    for book in books:
+        actor.receive(book)
+        message = decision.expect(SignalEmitted)
+        assert (message.symbol, message.epoch, message.signal.engine) == (SYMBOL, book.epoch, EngineId.ORDER_FLOW)
+    assert decision.unread() == []
+
+
+def test_an_opinion_on_anything_else_has_no_epoch() -> None:
+    actor, decision = shell(TickEngine(TickParams()))
+    actor.receive(trades(*(trade(number, T0 + number * 10, buy=True) for number in range(50))))
+    assert decision.expect(SignalEmitted).epoch == 0
+
+
+def test_it_takes_exactly_what_its_engine_wants() -> None:
+    actor, decision = shell(OrderFlowEngine(OrderFlowParams()))
+    assert set(actor.handlers()) == set(OrderFlowEngine.inputs)
+    actor.receive(mark(T0))
+    assert actor.context.address.dead_by_type == {"MarkPrice": 1}
+    assert decision.unread() == []
