@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from vortex.config import Loaded
 
 PAPER = Path("config/paper.toml")
+NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,18})?")
+RICHEST = 1_000_000_000
+"""USDT of a simulated account."""
 PIPE_WIDTH = 240
 """Columns of a table that goes into a file or another program: nothing is folded."""
 FAILURE, MISUSE, INTERNAL_FAILURE = 1, 2, 70
@@ -41,12 +45,9 @@ def _finite(value: float | None) -> float | None:
 
 
 def _money(value: str) -> str:
-    try:
-        money = Decimal(value)
-    except InvalidOperation:
-        money = Decimal("NaN")
-    if not money.is_finite() or money <= 0:
-        raise typer.BadParameter(f"{value!r}: an amount above 0 is expected")
+    money = Decimal(value) if NUMBER.fullmatch(value) else Decimal(0)
+    if not 0 < money <= RICHEST:
+        raise typer.BadParameter(f"{value[:60]!r}: an amount above 0 and up to {RICHEST} is expected")
     return value
 
 

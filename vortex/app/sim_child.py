@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -101,7 +102,7 @@ def _command(config: Config, state: Path) -> list[str]:
         "port": sim.port,
         "speed": sim.speed,
         "seed": sim.seed,
-        "balance": f"{sim.balance_usdt:.12g}",
+        "balance": f"{Decimal(str(sim.balance_usdt)).normalize():f}",
         "state": state,
         "market-latency-ms": latency.market_ms,
         "order-latency-ms": latency.order_ms,
