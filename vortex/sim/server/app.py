@@ -31,6 +31,9 @@ from vortex.sim.server.text import to_json
 from vortex.sim.server.venue import Venue
 
 READY_TIMEOUT_S = 60.0
+LOG_LINE = "{time:YYYY-MM-DD HH:mm:ss.SSS!UTC} {level: <7} simulator: {message}"
+"""Reads well among the lines of the engine that started it."""
+
 PARENT_POLL_S = 0.5
 STOP_TIMEOUT_S = 1.0
 
@@ -165,7 +168,7 @@ async def serve(server: SimServer) -> None:
 def run(options: SimOptions) -> int:
     """Run an exchange in this process and return its exit code: 0 stopped, 1 failed, 2 unusable options."""
     logger.remove()
-    logger.add(sys.stderr, level="INFO")
+    logger.add(sys.stderr, level="INFO", format=LOG_LINE, diagnose=False, backtrace=False)
     try:
         server = SimServer(options)
     except ValueError as error:
