@@ -92,7 +92,7 @@ class SymbolSupervisor(Supervisor):
     def child_started(self, name: str, address: Address) -> None:
         """Introduce a new child, also one that replaces another, to those it works with."""
         self._started.add(name)
-        self._peers.feed.tell(Subscribe(symbol=self._symbol, subscriber=address, values=self._wants[name]))
+        self._subscribe(name)
         if name == DECISION:
             self._peers.account.tell(JoinAccount(symbol=self._symbol, subscriber=address))
             for closed in self._gates.values():
@@ -108,6 +108,9 @@ class SymbolSupervisor(Supervisor):
         self._started.discard(name)
         if name == MONITOR:
             self._close(Gate.MONITOR, f"restarting after {type(error).__name__}")
+
+    def _subscribe(self, name: str) -> None:
+        self._peers.feed.tell(Subscribe(symbol=self._symbol, subscriber=self.child(name), values=self._wants[name]))
 
     def _register(self) -> None:
         if not {DECISION, MONITOR} <= self._started:
@@ -128,12 +131,17 @@ class SymbolSupervisor(Supervisor):
         self._open(Gate.EXCHANGE)
 
     def _on_peer_started(self, message: PeerStarted) -> None:
+        """Introduce the symbol again; what the peer's last incarnation had not handled is told again by this."""
         if message.name == "exchange":
             self._reconciled = False
             self._close(Gate.EXCHANGE, "reconciling")
-            self._register()
         elif message.name == "account" and DECISION in self._started:
             self._peers.account.tell(JoinAccount(symbol=self._symbol, subscriber=self.child(DECISION)))
+        elif message.name == "feed":
+            for name in filter(self._started.__contains__, self._wants):
+                self._subscribe(name)
+        if message.name in ("exchange", "account", "storage"):
+            self._register()
 
     def _on_gate_closed(self, message: GateClosed) -> None:
         kept = self._gates.setdefault(message.gate, message)
