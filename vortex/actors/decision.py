@@ -97,8 +97,8 @@ class DecisionActor(Actor):
             RiskGranted: self._on_granted,
             RiskDenied: self._on_denied,
             PositionOpened: self._on_opened,
-            PositionClosed: self._on_over,
-            EntryFailed: self._on_over,
+            PositionClosed: self._on_closed,
+            EntryFailed: self._on_failed,
             GateClosed: self._on_gate_closed,
             GateOpened: self._on_gate_opened,
             Shutdown: self._on_shutdown,
@@ -120,8 +120,11 @@ class DecisionActor(Actor):
     def _on_opened(self, _message: PositionOpened) -> None:
         self._situation.in_position, self._situation.pending = True, None
 
-    def _on_over(self, _message: PositionClosed | EntryFailed) -> None:
+    def _on_closed(self, _message: PositionClosed) -> None:
         self._situation.in_position, self._situation.pending = False, None
+
+    def _on_failed(self, _message: EntryFailed) -> None:
+        self._situation.pending = None  # a trade that is open stays open: a second entry was refused beside it
 
     def _on_gate_closed(self, message: GateClosed) -> None:
         self._situation.closed_gates.add(message.gate)
@@ -145,9 +148,8 @@ class DecisionActor(Actor):
         now_ms = self.context.clock.now_ms()
         if self._situation.pending is not None and now_ms - self._asked_ms > PENDING_MS:
             logger.warning("{}: no answer to the entry within {} ms", self._symbol, PENDING_MS)
-            self._situation.pending = (
-                None  # the exchange actor is the truth: it refuses an entry while the last one is unclear
-            )
+            # the exchange actor is the truth: it refuses an entry while the last one is unclear
+            self._situation.pending = None
         if now_ms - self._evaluated_ms >= CADENCE_MS:
             self._evaluate()
 
