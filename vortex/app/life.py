@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 from queue import Empty, SimpleQueue
 from types import FrameType
 
@@ -13,6 +16,8 @@ from loguru import logger
 
 SHUTDOWN_S = 9.5
 """The whole stop has 10 s, the end of the interpreter included."""
+LOOK_S = 0.25
+"""The system may hand a signal to any thread, and only the main one runs handlers: it must wake by itself to do so."""
 
 
 class Life:
@@ -60,12 +65,16 @@ class Life:
 
     def wait(self, seconds: float | None) -> None:
         """Wait for the end, at most `seconds`; from then on the stop is held to its time, until `ended`."""
-        try:
-            self.code, why = self._reasons.get(timeout=seconds)
-        except Empty:
-            why = f"{seconds:g} s are over"
+        self.code, why = self._reason(seconds)
         logger.info("stopping: {}", why)
         self._overdue.start()
+
+    def _reason(self, seconds: float | None) -> tuple[int, str]:
+        deadline_s = time.monotonic() + (inf if seconds is None else seconds)
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            with suppress(Empty):
+                return self._reasons.get(timeout=min(left_s, LOOK_S))
+        return 0, f"{seconds:g} s are over"
 
     def ended(self) -> None:
         """Everything has stopped."""
