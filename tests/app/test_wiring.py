@@ -9,6 +9,7 @@ from msgspec import structs
 
 from tests.kit.virtual import virtual_run
 from tests.sim.server.kit import short_capture
+from vortex.app import life, live, wiring
 from vortex.config import Config, load
 
 PAPER = Path(__file__).parents[2] / "config" / "paper.toml"
@@ -36,3 +37,9 @@ def test_a_symbol_trades_by_its_own_settings(tmp_path: Path) -> None:
     run = virtual_run(load([PAPER], {}, unreachable).config, tmp_path)
     run.run_for(60.0)
     assert {order["symbol"] for order in run.ledger()["orders"]} == {"ETHUSDT"}
+
+
+def test_the_times_to_stop_fit_into_each_other() -> None:
+    assert wiring.PART_STOP_S < wiring.TREE_STOP_S
+    assert 2 * wiring.TREE_STOP_S < live.STOP_S
+    assert live.SETTLE_S + live.STOP_S < life.SHUTDOWN_S < 10.0

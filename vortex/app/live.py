@@ -33,8 +33,8 @@ from vortex.runtime import ActorSystem, Crash, ThreadDispatcher
 
 SETTLE_S = 3.0
 """For orders under way to end and stops to be confirmed."""
-STOP_S = 3.0
-"""For the actors to stop. What else stops takes at most 3.5 s more; see life.SHUTDOWN_S."""
+STOP_S = 5.0
+"""For the actors to stop, the outbox included. The rest takes moments; whatever hangs, life.SHUTDOWN_S ends it."""
 POLL_S = 0.05
 FAILURE, INTERNAL_FAILURE = 1, 70
 

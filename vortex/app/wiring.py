@@ -28,9 +28,10 @@ from vortex.domain.pnl import RowLabels
 from vortex.ports import Clock, ColdStore, Exchange, HotStore, Ids, Journal, MarketFeed, Outbox
 from vortex.runtime import Address, ChildSpec, RestartLimits
 
-TREE_STOP_S = 4.0
-"""A symbol's tree has this long to stop; the whole process has 10 s."""
-ROOT_STOP_S = 9.0
+PART_STOP_S = 1.0
+"""An engine, a decision or a monitor has this long to stop: a hung one costs its tree no more than that."""
+TREE_STOP_S = 1.5
+"""A symbol's tree has this long: a hung one must leave the rest time to stop in order (live.STOP_S)."""
 
 AddressOf = Callable[[str], Address]
 
@@ -71,9 +72,7 @@ class Wiring:
         """The root supervisor: shared actors, then a tree for each trading pair."""
         runtime = self.config.runtime
         limits = RestartLimits(runtime.root_restarts, runtime.root_period_s)
-        return ChildSpec(
-            "root", lambda: RootSupervisor(plan=self._plan, limits=limits, random=self.random), stop_s=ROOT_STOP_S
-        )
+        return ChildSpec("root", lambda: RootSupervisor(plan=self._plan, limits=limits, random=self.random))
 
     def _plan(self, address: AddressOf) -> Sequence[ChildSpec]:
         config, ports, name = self.config, self.ports, self.config.account.name
@@ -107,8 +106,8 @@ class Wiring:
         def parts(address: AddressOf, supervisor: Address) -> Sequence[ChildSpec]:
             decision = address(DECISION)
             return (
-                ChildSpec(MONITOR, lambda: self._monitor(symbol, peers)),
-                ChildSpec(DECISION, lambda: self._decision(symbol, peers, supervisor)),
+                ChildSpec(MONITOR, lambda: self._monitor(symbol, peers), stop_s=PART_STOP_S),
+                ChildSpec(DECISION, lambda: self._decision(symbol, peers, supervisor), stop_s=PART_STOP_S),
                 *(self._engine(symbol, spec, decision) for spec in reversed(REGISTRY)),
             )
 
@@ -127,7 +126,9 @@ class Wiring:
     def _engine(self, symbol: str, spec: EngineSpec, decision: Address) -> ChildSpec:
         params = getattr(self.config.of(symbol).engines, spec.section)
         return ChildSpec(
-            spec.id.value, lambda: EngineActor(symbol=symbol, engine=spec.build(params), decision=decision)
+            spec.id.value,
+            lambda: EngineActor(symbol=symbol, engine=spec.build(params), decision=decision),
+            stop_s=PART_STOP_S,
         )
 
     def _decision(self, symbol: str, peers: Peers, supervisor: Address) -> DecisionActor:
