@@ -1,19 +1,21 @@
 import json
+from collections import Counter
 from decimal import Decimal
 
-import msgspec
 import pytest
 
 from tests.kit.sim_market import book, mark, spec
 from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
 from vortex.domain.order import AlgoStatus, OrderKind
-from vortex.sim.core.account import Account
 from vortex.sim.core.exchange import ExchangeCore
-from vortex.sim.core.types import CancelAlgoRequest, ListFills, SimAlgo, StateChange
+from vortex.sim.core.history import FinalRow
+from vortex.sim.core.types import CancelAlgoRequest, ListFills, StateChange
 
 
-def one_trade() -> ExchangeCore:
+def one_trade(rows: list[FinalRow] | None = None) -> ExchangeCore:
+    """A position with a stop and a take-profit; what became final is in `rows`."""
     core = exchange()
+    core.record_to(([] if rows is None else rows).append)
     core.execute(1, market_order(BUY, "0.1", client_id="entry"))
     core.execute(2, algo(SELL, STOP, "59000", client_id="stop"))
     core.execute(3, algo(SELL, TAKE_PROFIT, "61000", client_id="profit"))
@@ -47,6 +49,9 @@ RESTING_STOP = {
     "close_position": True,
     "status": "NEW",
     "code": None,
+    "order_id": None,
+    "executed_qty": "0",
+    "avg_price": "0",
     "received_ms": 2,
     "states": [{"ts_ms": 2, "status": "NEW"}],
     "trigger_price": "59000",
@@ -159,16 +164,30 @@ def test_a_stop_of_the_opening_side_does_not_protect() -> None:
 @pytest.mark.parametrize(("late_ms", "working"), [(2_999, True), (3_000, False)])
 def test_a_triggered_stop_works_for_three_seconds(late_ms: int, *, working: bool) -> None:
     core = one_trade()
-    stuck = core._floor.algos[1]
+    stuck = core._floor.history.algos.open[0]
     stuck.status = AlgoStatus.TRIGGERED
     stuck.states.append(StateChange(ts_ms=100, status="TRIGGERING"))
     stuck.states.append(StateChange(ts_ms=200, status="TRIGGERED"))
     assert core._floor.stop_working(100 + late_ms, SYMBOL) is working
 
 
+def test_a_triggered_order_tells_of_its_execution() -> None:
+    core = one_trade()
+    core.on_market(book(6, 590_000))
+    core.on_market(mark(6, 59_000))
+    stop, profit = core.ledger(7)["algo_orders"]
+    assert (stop["status"], stop["executed_qty"], Decimal(stop["avg_price"])) == (
+        "FINISHED",
+        "0.100",
+        Decimal("58999.9"),
+    )
+    assert (profit["status"], profit["executed_qty"], profit["avg_price"]) == ("EXPIRED", "0", "0")
+
+
 def test_a_dumped_account_goes_on_where_it_stood() -> None:
-    core, other = one_trade(), ExchangeCore([spec(), spec("ETHUSDT")], balance_usdt=Decimal(1))
-    other.restore(core.dump())
+    rows: list[FinalRow] = []
+    core, other = one_trade(rows), ExchangeCore([spec(), spec("ETHUSDT")], balance_usdt=Decimal(1))
+    other.restore(core.dump(), rows)
     assert other.dump() == core.dump()
     for one in (core, other):
         one.on_market(book(6, 590_000))
@@ -180,29 +199,60 @@ def test_a_dumped_account_goes_on_where_it_stood() -> None:
 
 
 def test_a_restored_position_without_a_mark_price_shows_its_entry() -> None:
-    core = ExchangeCore([spec()], balance_usdt=Decimal(1))
-    core.restore(one_trade().dump())
+    core, rows = ExchangeCore([spec()], balance_usdt=Decimal(1)), list[FinalRow]()
+    core.restore(one_trade(rows).dump(), rows)
     (position,) = core.ledger(1)["positions"]
     assert (position["mark_price"], Decimal(position["unrealized_pnl_usdt"])) == ("60000.0", Decimal(0))
 
 
 def test_a_state_of_other_symbols_is_refused_and_changes_nothing() -> None:
     core = ExchangeCore([spec("ETHUSDT")], balance_usdt=Decimal(1))
+    rows: list[FinalRow] = []
     with pytest.raises(ValueError, match="BTCUSDT"):
-        core.restore(one_trade().dump())
+        core.restore(one_trade(rows).dump(), rows)
     assert core.ledger(1)["wallet_usdt"] == "1"
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", b"not a state"])
 def test_a_malformed_state_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not an exchange state"):
-        exchange().restore(data)
+        exchange().restore(data, ())
 
 
-def test_every_kind_of_row_survives_the_disk() -> None:
-    core = one_trade()
-    data = core.dump()
-    account = msgspec.msgpack.decode(data, type=Account)
-    assert [type(row) for row in account.algos] == [SimAlgo, SimAlgo]
-    assert len(account.fills) == 1
-    assert len(account.timeline) == 6
+def test_a_history_with_a_gap_is_refused() -> None:
+    rows: list[FinalRow] = []
+    data = one_trade(rows).dump()
+    for missing in rows:
+        with pytest.raises(ValueError, match="missing"):
+            exchange().restore(data, [row for row in rows if row is not missing])
+
+
+@pytest.mark.parametrize(
+    "row", [FinalRow("novel", 0, b"\x90"), FinalRow("order", 0, b"\xc1"), FinalRow("fill", 0, b"")]
+)
+def test_a_malformed_row_is_refused(row: FinalRow) -> None:
+    with pytest.raises(ValueError, match="not an exchange state"):
+        exchange().restore(exchange().dump(), [row])
+
+
+def test_a_row_is_told_once_and_never_again() -> None:
+    rows: list[FinalRow] = []
+    core = one_trade(rows)
+    kinds = Counter(row.kind for row in rows)
+    assert kinds == {"order": 1, "fill": 1, "timeline": 6}  # both conditional orders are open
+    core.execute(4, market_order(SELL, "0.1", client_id="exit"))
+    kinds = Counter(row.kind for row in rows)
+    assert kinds == {"order": 2, "fill": 2, "algo": 2, "timeline": 12}
+    assert len({(row.kind, row.number) for row in rows}) == len(rows)
+
+
+def test_what_still_changes_stays_small() -> None:
+    core = exchange()
+    sizes = set()
+    for number in range(200):
+        core.execute(number, market_order(BUY, "0.1", client_id="entry"))
+        core.execute(number, algo(SELL, STOP, "59000", client_id="stop"))
+        core.execute(number, market_order(SELL, "0.1", client_id="exit"))
+        sizes.add(len(core.dump()) // 100)
+    assert max(sizes) <= 4
+    assert len(core.ledger(999)["timeline"]) == 200 * 10

@@ -106,7 +106,7 @@ def test_a_duplicate_client_id_is_refused_while_the_order_is_open() -> None:
         order_id=None, client_id="open", symbol=SYMBOL, side=BUY, kind="MARKET", quantity=Decimal(1),
         reduce_only=False, close_position=False, status=OrderStatus.NEW, received_ms=1, updated_ms=1,
     )  # fmt: skip
-    core._orders.accept(1, resting)
+    core._floor.enter_order(1, resting)
     assert refused(core, market_order(BUY, "0.1", client_id="open")) == -4116
     assert core.execute(2, ListOrders()) == [resting]
     cancelled = core.execute(3, CancelOrderRequest(symbol=SYMBOL, client_id="open"))

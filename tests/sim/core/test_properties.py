@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from tests.kit.sim_market import book, mark
 from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order
 from vortex.sim.core.exchange import ExchangeCore
-from vortex.sim.core.types import CancelAlgoRequest, ChangeLeverage, CoreRequest, NewAlgo, NewOrder, RequestRefused
+from vortex.sim.core.history import FinalRow
+from vortex.sim.core.types import (
+    CancelAlgoRequest,
+    ChangeLeverage,
+    CoreRequest,
+    FindAlgo,
+    FindOrder,
+    NewAlgo,
+    NewOrder,
+    RequestRefused,
+)
 
 EPSILON = Decimal("1e-12")
 START = 10_000
@@ -110,11 +120,26 @@ def _protects(stop: dict[str, Any], position: Decimal) -> bool:
 @given(STEPS, STEPS)
 def test_the_same_calls_give_the_same_ledger_also_across_a_restart(before: list[Step], after: list[Step]) -> None:
     through = run(after, run(before), start_ms=100)
-    stopped = run(before)
-    restarted = exchange(1)
-    restarted.restore(stopped.dump())
+    rows: list[FinalRow] = []
+    stopped, restarted = exchange(START), exchange(1)
+    stopped.record_to(rows.append)
+    run(before, stopped)
+    restarted.restore(stopped.dump(), rows)
     for symbol in restarted.specs:  # the market is not part of the state: give it back as it was
         was, now = stopped.market(symbol), restarted.market(symbol)
         now.bids, now.asks, now.mark, now.last = was.bids, was.asks, was.mark, was.last
+    assert restarted.ledger(99) == stopped.ledger(99)
     assert run(after, restarted, start_ms=100).ledger(999) == through.ledger(999)
     assert restarted.dump() == through.dump()
+    for client_id in "abc":
+        assert outcome(restarted, FindOrder(symbol=SYMBOL, client_id=client_id)) == outcome(
+            through, FindOrder(symbol=SYMBOL, client_id=client_id)
+        )
+        assert outcome(restarted, FindAlgo(client_id=client_id)) == outcome(through, FindAlgo(client_id=client_id))
+
+
+def outcome(core: ExchangeCore, request: CoreRequest) -> object:
+    try:
+        return core.execute(1_000, request)
+    except RequestRefused as refused:
+        return refused.code

@@ -7,7 +7,7 @@ from vortex.sim.server.user_stream import KEY_LIFE_MS, UserStream
 
 
 def stream() -> UserStream:
-    return UserStream(lambda _symbol, _order_id: None)
+    return UserStream()
 
 
 def test_the_key_stays_the_same_while_it_is_valid() -> None:

@@ -1,4 +1,4 @@
-"""The account as it is kept on disk, and the one-way isolated position with its arithmetic."""
+"""What of the account still changes, and the one-way isolated position with its arithmetic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from vortex.domain.order import ZERO, OrderSide
-from vortex.sim.core.types import SimAlgo, SimFill, SimOrder, TimelineEntry
+from vortex.sim.core.types import SimAlgo, SimOrder
 
 DEFAULT_LEVERAGE = 20
 ISOLATED = "ISOLATED"
@@ -69,15 +69,11 @@ class SymbolSetting(Struct, kw_only=True):
 
 
 class Account(Struct, kw_only=True):
-    """Everything that outlives a restart of the exchange."""
+    """Money, positions and settings."""
 
     wallet: Decimal
     settings: dict[str, SymbolSetting] = {}
     positions: dict[str, Position] = {}
-    orders: list[SimOrder] = []
-    algos: list[SimAlgo] = []
-    fills: list[SimFill] = []
-    timeline: list[TimelineEntry] = []
     last_order_id: int = 0
     last_algo_id: int = 0
     last_fill_id: int = 0
@@ -93,14 +89,29 @@ class Account(Struct, kw_only=True):
         return max(ZERO, self.wallet - sum((p.isolated_wallet for p in self.positions.values()), ZERO))
 
 
-def encode(account: Account) -> bytes:
-    """Serialise the whole account, decimals exactly."""
-    return msgspec.msgpack.encode(account)
+class Present(Struct, frozen=True, kw_only=True):
+    """All that still changes, as it is kept on disk: as small after a month as after an hour.
+
+    Attributes:
+        orders: The open ones by their number in the history.
+        algos: Likewise.
+        lengths: How many rows the history has by kind, these included.
+    """
+
+    account: Account
+    orders: dict[int, SimOrder]
+    algos: dict[int, SimAlgo]
+    lengths: dict[str, int]
 
 
-def decode(data: bytes) -> Account:
+def encode(present: Present) -> bytes:
+    """Serialise, decimals exactly."""
+    return msgspec.msgpack.encode(present)
+
+
+def decode(data: bytes) -> Present:
     """Read what `encode` wrote. Raises ValueError when the data is anything else."""
     try:
-        return msgspec.msgpack.decode(data, type=Account)
+        return msgspec.msgpack.decode(data, type=Present)
     except msgspec.DecodeError as error:
         raise ValueError(f"not an exchange state: {error}") from error

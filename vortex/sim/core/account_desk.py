@@ -64,20 +64,33 @@ class AccountDesk:
     def fills(self, request: ListFills) -> list[SimFill]:
         """Fills of one symbol, oldest first; without `from_id` and `start_ms` the newest ones up to the limit."""
         self._floor.spec(request.symbol)
-        fills = self._floor.fills[request.symbol]
-        first, last = 0, len(fills)
-        if request.start_ms is not None:
-            first = bisect_left(fills, request.start_ms, key=lambda fill: fill.ts_ms)
-        if request.end_ms is not None:
-            last = bisect_right(fills, request.end_ms, key=lambda fill: fill.ts_ms)
-        if request.from_id is not None:
-            first = max(first, bisect_left(fills, request.from_id, key=lambda fill: fill.fill_id))
-        chosen = fills[first:last]
-        if request.order_id is not None:
-            chosen = [fill for fill in chosen if fill.order_id == request.order_id]
+        fills, numbers = self._floor.history.fills, self._floor.fill_numbers[request.symbol]
+        chosen = numbers[slice(*self._range(request, numbers))]
         limit = max(1, min(request.limit, MAX_FILLS))
         newest = request.from_id is None and request.start_ms is None
-        return chosen[-limit:] if newest else chosen[:limit]
+        if request.order_id is None:
+            chosen = chosen[-limit:] if newest else chosen[:limit]
+            return [fills[number] for number in chosen]
+        found = [fill for fill in map(fills.__getitem__, chosen) if fill.order_id == request.order_id]
+        return found[-limit:] if newest else found[:limit]
+
+    def _range(self, request: ListFills, numbers: list[int]) -> tuple[int, int]:
+        """Which of the symbol's fills to look at: only a few are ever read, however many there are."""
+        fills = self._floor.history.fills
+        first_ms, last_ms = request.start_ms or 0, request.end_ms
+        if request.order_id is not None:
+            order = self._floor.history.orders.find(request.order_id, None)
+            if order is None:
+                return 0, 0
+            first_ms = max(first_ms, order.received_ms)
+            last_ms = order.updated_ms if last_ms is None else min(last_ms, order.updated_ms)
+        first = bisect_left(numbers, first_ms, key=lambda number: fills[number].ts_ms)
+        last = len(numbers)
+        if last_ms is not None:
+            last = bisect_right(numbers, last_ms, key=lambda number: fills[number].ts_ms)
+        if request.from_id is not None:
+            first = max(first, bisect_left(numbers, request.from_id, key=lambda number: fills[number].fill_id))
+        return first, last
 
     def configs(self, request: GetSymbolConfig) -> list[SimSymbolConfig]:
         """Leverage and margin type of one symbol or all."""
@@ -110,7 +123,7 @@ class AccountDesk:
         setting, position = floor.account.setting(symbol), floor.account.position(symbol)
         if request.margin_type == setting.margin_type:
             raise RequestRefused(-4046, "No need to change margin type.")
-        if floor.open_algos[symbol] or any(order.symbol == symbol for order in floor.open_orders.values()):
+        if floor.open_algos[symbol] or any(order.symbol == symbol for order in floor.history.orders.open.values()):
             raise RequestRefused(-4047, "Margin type cannot be changed if there exists open orders.")
         if position.amount:
             raise RequestRefused(-4048, "Margin type cannot be changed if there exists position.")

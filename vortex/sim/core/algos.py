@@ -58,18 +58,13 @@ class AlgoDesk:
             received_ms=now_ms,
             updated_ms=now_ms,
         )
-        floor.account.algos.append(algo)
         try:
             self._check(request)
         except RequestRefused as refused:
             algo.code = refused.code
             floor.algo_changed(now_ms, algo, AlgoStatus.REJECTED)
             raise
-        floor.account.last_algo_id += 1
-        algo.algo_id = floor.account.last_algo_id
-        floor.algos[algo.algo_id] = algo
-        floor.newest_algo[algo.client_id] = algo
-        floor.algo_changed(now_ms, algo, AlgoStatus.NEW)
+        floor.enter_algo(now_ms, algo)
         return algo_copy(algo)
 
     def on_price(self, now_ms: int, symbol: str, working_type: str) -> None:
@@ -113,11 +108,9 @@ class AlgoDesk:
         return [algo_copy(algo) for symbol in symbols for algo in self._floor.open_algos[symbol]]
 
     def _lookup(self, request: FindAlgo | CancelAlgoRequest) -> SimAlgo | None:
-        if request.algo_id is not None:
-            return self._floor.algos.get(request.algo_id)
-        if request.client_id is not None:
-            return self._floor.newest_algo.get(request.client_id)
-        raise RequestRefused(-1102, "Param 'clientAlgoId' or 'algoId' must be sent, but both were empty/null!")
+        if request.algo_id is None and request.client_id is None:
+            raise RequestRefused(-1102, "Param 'clientAlgoId' or 'algoId' must be sent, but both were empty/null!")
+        return self._floor.history.algos.find(request.algo_id, request.client_id)
 
     def _trigger(self, now_ms: int, algo: SimAlgo) -> None:
         floor = self._floor
@@ -129,10 +122,11 @@ class AlgoDesk:
             floor.algo_changed(now_ms, algo, AlgoStatus.REJECTED, refused.message)
             return
         child = _child(now_ms, algo, quantity)
-        self._orders.accept(now_ms, child)
+        floor.enter_order(now_ms, child)
         algo.child_order_id = child.order_id
         floor.algo_changed(now_ms, algo, AlgoStatus.TRIGGERED)
         self._orders.match(now_ms, child)
+        algo.executed, algo.quote = child.executed, child.quote
         self.expire_orphans(now_ms, algo.symbol)
         floor.algo_changed(now_ms, algo, AlgoStatus.FINISHED)
 
@@ -157,7 +151,7 @@ class AlgoDesk:
             raise mandatory("workingType")
         check_client_id(request.client_id)
         check_price(spec, request.trigger_price)
-        newest = floor.newest_algo.get(request.client_id)
+        newest = floor.history.algos.find(None, request.client_id)
         if newest is not None and algo_open(newest.status):
             raise RequestRefused(-4116, "ClientOrderId is duplicated.")
         if request.close_position:

@@ -6,14 +6,15 @@ same order give the same ledger, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from vortex.sim.core.account import Account, encode
+from vortex.sim.core.account import Account
 from vortex.sim.core.account_desk import AccountDesk
 from vortex.sim.core.algos import AlgoDesk
 from vortex.sim.core.floor import Floor
+from vortex.sim.core.history import FinalRow
 from vortex.sim.core.ledger import render
 from vortex.sim.core.market import BookEvent, MarketEvent, MarkEvent, SymbolSpec, TradeEvent
 from vortex.sim.core.matching import CONTRACT_PRICE, MARK_PRICE, SymbolMarket
@@ -117,15 +118,31 @@ class ExchangeCore:
 
     def ledger(self, now_ms: int) -> dict[str, Any]:
         """Everything that happened and is, as JSON values."""
-        return render(self._floor.account, self._account.open_positions(), now_ms)
+        parts = self.ledger_parts(now_ms)
+        return {name: list(part) if isinstance(part, Iterator) else part for name, part in parts.items()}
+
+    def ledger_parts(self, now_ms: int) -> dict[str, Any]:
+        """The ledger as it is now, its long lists as iterators that may be read at leisure."""
+        return render(self._floor.account, self._floor.history, self._account.open_positions(), now_ms)
+
+    def record_to(self, sink: Callable[[FinalRow], None]) -> None:
+        """From now on tell of every row of the history that becomes final: it is told once and never changes again."""
+        self._floor.final_sink = sink
 
     def dump(self) -> bytes:
-        """The whole account, for a restart; undelivered events and the market are not part of it."""
-        return encode(self._floor.account)
+        """What still changes, for a restart: with the final rows so far it is one consistent state.
 
-    def restore(self, data: bytes) -> None:
-        """Take over a dumped account. Raises ValueError when it is malformed or holds what is not listed here."""
-        self._floor.restore(data)
+        Undelivered events and the market are not part of it.
+        """
+        return self._floor.dump()
+
+    def restore(self, data: bytes, rows: Iterable[FinalRow]) -> None:
+        """Take over a dumped account and its final rows, in any order.
+
+        Raises:
+            ValueError: They are malformed, do not belong together, or hold what is not listed here.
+        """
+        self._floor.restore(data, rows)
 
     def _on_price(self, now_ms: int, symbol: str, working_type: str) -> None:
         if self._floor.open_algos[symbol]:

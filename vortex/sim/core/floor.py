@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from msgspec import structs
 
 from vortex.domain.order import ZERO, AlgoStatus, OrderKind, OrderStatus
-from vortex.sim.core.account import Account, Position, decode
+from vortex.sim.core.account import Account, Position, Present, decode, encode
+from vortex.sim.core.history import FinalRow, History
 from vortex.sim.core.margin import liquidation_price
 from vortex.sim.core.market import SymbolSpec
 from vortex.sim.core.matching import MARK_PRICE, SymbolMarket
@@ -55,28 +57,46 @@ class Floor:
         self.markets = {symbol: SymbolMarket(spec) for symbol, spec in self.specs.items()}
         self.taker_fee = taker_fee
         self.events: list[UserEvent] = []
-        self.load(account)
+        self.final_sink: Callable[[FinalRow], None] = _nobody
+        self._load(account, History(self._tell))
 
-    def load(self, account: Account) -> None:
-        """Take over an account and index it. Raises ValueError when it holds what is not listed here."""
-        held = {s for s, p in account.positions.items() if p.amount} | {
-            a.symbol for a in account.algos if algo_open(a.status)
-        }
+    def restore(self, data: bytes, rows: Iterable[FinalRow]) -> None:
+        """Take over what `dump` gave and the final rows; undelivered events are dropped. Raises ValueError."""
+        present, history = decode(data), History(self._tell)
+        held = {symbol for symbol, position in present.account.positions.items() if position.amount}
+        held |= {algo.symbol for algo in present.algos.values()}
         if unlisted := sorted(held - set(self.specs)):
             raise ValueError(f"the state holds positions or orders in symbols not listed: {', '.join(unlisted)}")
-        self.account = account
-        self.orders = {order.order_id: order for order in account.orders if order.order_id is not None}
-        self.newest_order = {(order.symbol, order.client_id): order for order in self.orders.values()}
-        self.open_orders = {key: order for key, order in self.orders.items() if not order.status.final}
-        self.algos = {algo.algo_id: algo for algo in account.algos if algo.algo_id is not None}
-        self.newest_algo = {algo.client_id: algo for algo in self.algos.values()}
+        try:
+            history.put(rows)
+        except ValueError as error:
+            raise ValueError(f"not an exchange state: {error}") from error
+        history.orders.reopen(present.orders)
+        history.algos.reopen(present.algos)
+        if history.lengths != present.lengths or not history.complete:
+            raise ValueError("not an exchange state: a part of its history is missing")
+        self.events = []
+        self._load(present.account, history)
+
+    def dump(self) -> bytes:
+        """All that still changes."""
+        history = self.history
+        present = Present(
+            account=self.account, orders=history.orders.open, algos=history.algos.open, lengths=history.lengths
+        )
+        return encode(present)
+
+    def _load(self, account: Account, history: History) -> None:
+        self.account, self.history = account, history
         self.open_algos: dict[str, list[SimAlgo]] = {symbol: [] for symbol in self.specs}
-        for algo in self.algos.values():
-            if algo_open(algo.status):
-                self.open_algos[algo.symbol].append(algo)
-        self.fills: dict[str, list[SimFill]] = {symbol: [] for symbol in self.specs}
-        for fill in account.fills:
-            self.fills.setdefault(fill.symbol, []).append(fill)
+        for algo in history.algos.open.values():
+            self.open_algos[algo.symbol].append(algo)
+        self.fill_numbers: defaultdict[str, list[int]] = defaultdict(list)
+        for number, fill in enumerate(history.fills.snapshot()):
+            self.fill_numbers[fill.symbol].append(number)
+
+    def _tell(self, row: FinalRow) -> None:
+        self.final_sink(row)
 
     def spec(self, symbol: str) -> SymbolSpec:
         """The listed contract. Raises RequestRefused -1121."""
@@ -87,44 +107,61 @@ class Floor:
 
     # ------------------------------------------------------------------------------------------------- what happened
 
+    def enter_order(self, now_ms: int, order: SimOrder) -> None:
+        """Give an order its id, put it on record and say that it is NEW."""
+        self.account.last_order_id += 1
+        order.order_id = self.account.last_order_id
+        self.history.orders.enter(order)
+        self.order_changed(now_ms, order, OrderStatus.NEW)
+
+    def enter_algo(self, now_ms: int, algo: SimAlgo) -> None:
+        """Likewise a conditional order."""
+        self.account.last_algo_id += 1
+        algo.algo_id = self.account.last_algo_id
+        self.history.algos.enter(algo)
+        self.open_algos[algo.symbol].append(algo)
+        self.algo_changed(now_ms, algo, AlgoStatus.NEW)
+
     def order_changed(self, now_ms: int, order: SimOrder, status: OrderStatus, fill: SimFill | None = None) -> None:
         """Move an order to a status, record it, push it."""
         order.status, order.updated_ms = status, now_ms
         order.states.append(StateChange(ts_ms=now_ms, status=status))
-        if order.order_id is not None and status.final:
-            self.open_orders.pop(order.order_id, None)
-        elif order.order_id is not None:
-            self.open_orders[order.order_id] = order
         detail = {"client_id": order.client_id, "status": status.value, "executed_qty": f"{order.executed:f}"}
         if order.code is not None:
             detail["code"] = str(order.code)
         if order.order_id is not None:
             detail["order_id"] = str(order.order_id)
         self.record(now_ms, order.symbol, "ORDER", detail)
-        if order.order_id is not None:
-            self.events.append(OrderPushed(ts_ms=now_ms, order=order_copy(order), fill=fill))
+        if order.order_id is None:
+            self.history.orders.append(order)
+            return
+        self.events.append(OrderPushed(ts_ms=now_ms, order=order_copy(order), fill=fill))
+        if status.final:
+            self.history.orders.close(order.order_id)
 
     def algo_changed(self, now_ms: int, algo: SimAlgo, status: AlgoStatus, reason: str = "") -> None:
         """Move a conditional order to a status, record it, push it."""
         algo.status, algo.updated_ms = status, now_ms
         algo.states.append(StateChange(ts_ms=now_ms, status=status))
-        if algo.algo_id is not None and status is AlgoStatus.NEW:
-            self.open_algos[algo.symbol].append(algo)
-        elif algo.algo_id is not None and not algo_open(status):
-            self.open_algos[algo.symbol].remove(algo)
         detail = {"client_id": algo.client_id, "type": algo.kind.value, "status": status.value}
         if algo.code is not None:
             detail["code"] = str(algo.code)
         if algo.algo_id is not None:
             detail["algo_id"] = str(algo.algo_id)
+        if algo.algo_id is not None and not algo_open(status):
+            self.open_algos[algo.symbol].remove(algo)
         self.record(now_ms, algo.symbol, "ALGO", detail)
-        if algo.algo_id is not None:
-            self.events.append(AlgoPushed(ts_ms=now_ms, algo=algo_copy(algo), reason=reason))
+        if algo.algo_id is None:
+            self.history.algos.append(algo)
+            return
+        self.events.append(AlgoPushed(ts_ms=now_ms, algo=algo_copy(algo), reason=reason))
+        if not algo_open(status):
+            self.history.algos.close(algo.algo_id)
 
     def filled(self, now_ms: int, fill: SimFill) -> None:
         """Record an execution that has already changed position and wallet, and push the account."""
-        self.account.fills.append(fill)
-        self.fills[fill.symbol].append(fill)
+        self.fill_numbers[fill.symbol].append(len(self.history.fills))
+        self.history.fills.append(fill)
         detail = {
             "client_id": fill.client_id,
             "side": fill.side.value,
@@ -141,7 +178,7 @@ class Floor:
         """Add a line to the timeline with the state after the event."""
         position = self.account.positions.get(symbol)
         entry = TimelineEntry(
-            seq=len(self.account.timeline) + 1,
+            seq=len(self.history.timeline) + 1,
             ts_ms=now_ms,
             symbol=symbol,
             event=event,
@@ -149,7 +186,7 @@ class Floor:
             stop_working=self.stop_working(now_ms, symbol),
             detail=detail,
         )
-        self.account.timeline.append(entry)
+        self.history.timeline.append(entry)
 
     def stop_working(self, now_ms: int, symbol: str) -> bool:
         """True when a STOP_MARKET that would close the whole position rests, or has triggered within the grace."""
@@ -180,10 +217,9 @@ class Floor:
             updated_ms=position.updated_ms,
         )
 
-    def restore(self, data: bytes) -> None:
-        """Replace the account by an encoded one; undelivered events are dropped. Raises ValueError."""
-        self.load(decode(data))
-        self.events = []
+
+def _nobody(_row: FinalRow) -> None:
+    """The sink of final rows before anyone listens."""
 
 
 def _triggered_ms(algo: SimAlgo) -> int:

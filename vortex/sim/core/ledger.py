@@ -8,6 +8,7 @@ from typing import Any
 
 from vortex.domain.order import ZERO
 from vortex.sim.core.account import Account
+from vortex.sim.core.history import History
 from vortex.sim.core.types import SimAlgo, SimFill, SimOrder, SimPosition, StateChange, TimelineEntry
 
 
@@ -16,17 +17,20 @@ def text(value: Decimal) -> str:
     return f"{value:f}"
 
 
-def render(account: Account, positions: Sequence[SimPosition], now_ms: int) -> dict[str, Any]:
-    """The ledger of the simulator's own interface; the shape is a contract with the programs that read it."""
+def render(account: Account, history: History, positions: Sequence[SimPosition], now_ms: int) -> dict[str, Any]:
+    """The ledger of the simulator's own interface; the shape is a contract with the programs that read it.
+
+    What grows for ever is an iterator over the state of this moment.
+    """
     return {
         "now_ms": now_ms,
         "wallet_usdt": text(account.wallet),
         "positions": [_position(position) for position in positions],
-        "orders": [_order(order) for order in account.orders],
-        "algo_orders": [_algo(algo) for algo in account.algos],
-        "fills": [_fill(fill) for fill in account.fills],
+        "orders": map(_order, history.orders.snapshot()),
+        "algo_orders": map(_algo, history.algos.snapshot()),
+        "fills": map(_fill, history.fills.snapshot()),
         "funding": [],  # nothing settles funding in this version
-        "timeline": [_entry(entry) for entry in account.timeline],
+        "timeline": map(_entry, history.timeline.snapshot()),
     }
 
 
@@ -42,6 +46,10 @@ def _position(position: SimPosition) -> dict[str, Any]:
         "liq_price": None if liquidation is None else text(liquidation),
         "unrealized_pnl_usdt": text(position.unrealized_pnl),
     }
+
+
+def _average(order: SimOrder | SimAlgo) -> str:
+    return text(order.quote / order.executed if order.executed else ZERO)
 
 
 def _states(states: Sequence[StateChange]) -> list[dict[str, Any]]:
@@ -61,7 +69,7 @@ def _order(order: SimOrder) -> dict[str, Any]:
         "status": order.status.value,
         "code": order.code,
         "executed_qty": text(order.executed),
-        "avg_price": text(order.quote / order.executed if order.executed else ZERO),
+        "avg_price": _average(order),
         "received_ms": order.received_ms,
         "states": _states(order.states),
     }
@@ -70,6 +78,7 @@ def _order(order: SimOrder) -> dict[str, Any]:
 def _algo(algo: SimAlgo) -> dict[str, Any]:
     return {
         "algo_id": algo.algo_id,
+        "order_id": None,  # it never is one: see child_order_id
         "client_id": algo.client_id,
         "symbol": algo.symbol,
         "side": algo.side.value,
@@ -79,6 +88,8 @@ def _algo(algo: SimAlgo) -> dict[str, Any]:
         "close_position": algo.close_position,
         "status": algo.status.value,
         "code": algo.code,
+        "executed_qty": text(algo.executed),
+        "avg_price": _average(algo),
         "received_ms": algo.received_ms,
         "states": _states(algo.states),
         "trigger_price": text(algo.trigger_price),

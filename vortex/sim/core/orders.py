@@ -34,22 +34,11 @@ class OrderDesk:
             order.quantity = self._checked_quantity(request)
         except RequestRefused as refused:
             order.code = refused.code
-            self._floor.account.orders.append(order)
             self._floor.order_changed(now_ms, order, OrderStatus.REJECTED)
             raise
-        self.accept(now_ms, order)
+        self._floor.enter_order(now_ms, order)
         self.match(now_ms, order)
         return order_copy(order)
-
-    def accept(self, now_ms: int, order: SimOrder) -> None:
-        """Give an order its id and enter it as NEW."""
-        floor = self._floor
-        floor.account.last_order_id += 1
-        order.order_id = floor.account.last_order_id
-        floor.account.orders.append(order)
-        floor.orders[order.order_id] = order
-        floor.newest_order[order.symbol, order.client_id] = order
-        floor.order_changed(now_ms, order, OrderStatus.NEW)
 
     def match(self, now_ms: int, order: SimOrder) -> None:
         """Walk the book, one fill per level; what it does not hold expires."""
@@ -82,24 +71,23 @@ class OrderDesk:
         """Open orders of one symbol or all."""
         if request.symbol is not None:
             self._floor.spec(request.symbol)
-        wanted = (o for o in self._floor.open_orders.values() if request.symbol in (None, o.symbol))
+        wanted = (o for o in self._floor.history.orders.open.values() if request.symbol in (None, o.symbol))
         return [order_copy(order) for order in wanted]
 
     def _lookup(self, request: FindOrder | CancelOrderRequest) -> SimOrder | None:
         self._floor.spec(request.symbol)
-        if request.order_id is not None:
-            order = self._floor.orders.get(request.order_id)
-            return order if order is not None and order.symbol == request.symbol else None
-        if request.client_id is not None:
-            return self._floor.newest_order.get((request.symbol, request.client_id))
-        raise RequestRefused(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
+        if request.order_id is None and request.client_id is None:
+            text = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
+            raise RequestRefused(-1102, text)
+        order = self._floor.history.orders.find(request.order_id, (request.symbol, request.client_id))
+        return order if order is not None and order.symbol == request.symbol else None
 
     def _checked_quantity(self, request: NewOrder) -> Decimal:
         floor, spec = self._floor, self._floor.spec(request.symbol)
         _check_kind(request.kind)
         check_client_id(request.client_id)
         quantity = check_quantity(spec, request.quantity)
-        newest = floor.newest_order.get((request.symbol, request.client_id))
+        newest = floor.history.orders.find(None, (request.symbol, request.client_id))
         if newest is not None and not newest.status.final:
             raise RequestRefused(-4116, "ClientOrderId is duplicated.")
         if request.reduce_only:

@@ -153,14 +153,14 @@ class RequestRefused(Exception):  # noqa: N818  # a refusal is an answer, named 
 # ------------------------------------------------------------------------------------------- what the core answers
 
 
-class StateChange(Struct, frozen=True, kw_only=True):
+class StateChange(Struct, frozen=True, kw_only=True, array_like=True):
     """One step in the life of an order."""
 
     ts_ms: int
     status: str
 
 
-class SimOrder(Struct, kw_only=True):
+class SimOrder(Struct, kw_only=True, array_like=True):
     """An ordinary order, kept for ever (refused ones too, with `code`)."""
 
     order_id: int | None
@@ -180,8 +180,8 @@ class SimOrder(Struct, kw_only=True):
     states: list[StateChange] = []
 
 
-class SimAlgo(Struct, kw_only=True):
-    """A conditional order, kept for ever."""
+class SimAlgo(Struct, kw_only=True, array_like=True):
+    """A conditional order, kept for ever; `executed` and `quote` are those of the order it became."""
 
     algo_id: int | None
     client_id: str
@@ -197,11 +197,13 @@ class SimAlgo(Struct, kw_only=True):
     received_ms: int
     updated_ms: int
     child_order_id: int | None = None
+    executed: Decimal = Decimal(0)
+    quote: Decimal = Decimal(0)
     code: int | None = None
     states: list[StateChange] = []
 
 
-class SimFill(Struct, frozen=True, kw_only=True):
+class SimFill(Struct, frozen=True, kw_only=True, array_like=True):
     """One execution against the book."""
 
     fill_id: int
@@ -290,7 +292,7 @@ class ConfigPushed(Struct, frozen=True, kw_only=True):
 UserEvent: TypeAlias = OrderPushed | AlgoPushed | AccountPushed | ConfigPushed
 
 
-class TimelineEntry(Struct, frozen=True, kw_only=True):
+class TimelineEntry(Struct, frozen=True, kw_only=True, array_like=True):
     """One line of the ledger's timeline; position and stop are the state after the event."""
 
     seq: int

@@ -52,6 +52,7 @@ class SimServer:
         saved = self._keeper.load()
         clock = SimClock(start_ms=max(time.time_ns() // 1_000_000, saved.course.now_ms), speed=options.speed)
         self.venue = Venue(options, open_sources(options, saved), clock, saved)
+        self._keeper.follow(self.venue)
         self._rest = Rest(self.venue)
         self._control = Control(self.venue)
         self._streams = MarketStreams(self.venue.hub, self.venue.sockets)
@@ -177,7 +178,7 @@ def run(options: SimOptions) -> int:
         return _failed(error, 1)
     try:
         uvloop.run(serve(server))
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         return _failed(error, 1)
     return 0
 

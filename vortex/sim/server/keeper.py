@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from vortex.sim.core.history import FinalRow
 from vortex.sim.server.state import Course, Saved, StateFile
 from vortex.sim.server.venue import Venue
 
 SAVE_EVERY_S = 1.0
-SAVE_SHARE = 20.0
-"""Saving takes at most a twentieth of the time, however long the account's history grows."""
 
 
 class StateKeeper:
@@ -21,24 +19,29 @@ class StateKeeper:
     def __init__(self, path: Path | None) -> None:
         self._file = None if path is None else StateFile(path)
         self._worker = ThreadPoolExecutor(1, "sim-state")  # one thread: an older state never overtakes a newer one
-        self._revision = -1
+        self._unsaved: list[FinalRow] = []
 
     def load(self) -> Saved:
         return Saved(course=Course()) if self._file is None else self._file.load()
 
+    def follow(self, venue: Venue) -> None:
+        """Collect what becomes final from now on."""
+        if self._file is not None:
+            venue.core.record_to(self._unsaved.append)
+
     async def run(self, venue: Venue) -> None:
-        """Save every second until cancelled, slower once saving takes long; the account only when it changed."""
+        """Save every second until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            started_s = time.monotonic()
             if self._file is not None:
-                await loop.run_in_executor(self._worker, self._file.save, self._state(venue))
-            await asyncio.sleep(max(SAVE_EVERY_S, SAVE_SHARE * (time.monotonic() - started_s)))
+                state, count = self._state(venue), len(self._unsaved)
+                await loop.run_in_executor(self._worker, self._file.save, state)
+                del self._unsaved[:count]  # only now: what was cancelled or failed is saved again
+            await asyncio.sleep(SAVE_EVERY_S)
 
     def close(self, venue: Venue) -> None:
         """Save the final state after any save under way."""
         if self._file is not None:
-            self._revision = -1  # a save that was cancelled or failed may have left the account behind
             self._worker.submit(self._file.save, self._state(venue)).result()
             self._file.close()
         self._worker.shutdown()
@@ -46,5 +49,4 @@ class StateKeeper:
     def _state(self, venue: Venue) -> Saved:
         positions = {symbol: at_ms for source in venue.sources for symbol, at_ms in source.position().items()}
         course = Course(now_ms=venue.clock.now_ms(), positions=positions, listen_key=venue.users.key)
-        changed, self._revision = venue.revision != self._revision, venue.revision
-        return Saved(course=course, account=venue.core.dump() if changed else None)
+        return Saved(course=course, account=venue.core.dump(), rows=tuple(self._unsaved))

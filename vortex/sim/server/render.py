@@ -19,7 +19,7 @@ SUCCESS: Json = {"code": 200, "msg": "success"}
 ALL_CANCELED: Json = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
 
-def average_price(order: SimOrder) -> Decimal:
+def average_price(order: SimOrder | SimAlgo) -> Decimal:
     """Average execution price, 0 while nothing was executed."""
     return (order.quote / order.executed).quantize(EIGHT_PLACES) if order.executed else Decimal(0)
 
@@ -55,8 +55,8 @@ def order_json(order: SimOrder, shift_ms: int) -> Json:
     }
 
 
-def algo_json(algo: SimAlgo, child: SimOrder | None, shift_ms: int) -> Json:
-    """A conditional order; `child` is the ordinary order it became."""
+def algo_json(algo: SimAlgo, shift_ms: int) -> Json:
+    """A conditional order."""
     return {
         "algoId": algo.algo_id,
         "clientAlgoId": algo.client_id,
@@ -69,8 +69,8 @@ def algo_json(algo: SimAlgo, child: SimOrder | None, shift_ms: int) -> Json:
         "quantity": plain(algo.quantity),
         "algoStatus": algo.status,
         "actualOrderId": "" if algo.child_order_id is None else str(algo.child_order_id),
-        "actualPrice": plain(average_price(child)) if child else "0",
-        "actualQty": plain(child.executed) if child else "0",
+        "actualPrice": plain(average_price(algo)),
+        "actualQty": plain(algo.executed),
         "triggerPrice": plain(algo.trigger_price),
         "price": "0",
         "icebergQuantity": None,

@@ -125,13 +125,13 @@ async def place_algo(venue: Venue, params: Params) -> Json:
         reduce_only=params.flag("reduceOnly"),
         working_type=params.optional("workingType") or "CONTRACT_PRICE",
     )
-    return _algo_json(venue, await venue.ask(request, SimAlgo))
+    return algo_json(await venue.ask(request, SimAlgo), venue.clock.offset_ms)
 
 
 async def find_algo(venue: Venue, params: Params) -> Json:
     """GET algoOrder."""
     request = FindAlgo(algo_id=params.optional_integer("algoId"), client_id=params.optional("clientAlgoId"))
-    return _algo_json(venue, await venue.ask(request, SimAlgo))
+    return algo_json(await venue.ask(request, SimAlgo), venue.clock.offset_ms)
 
 
 async def cancel_algo(venue: Venue, params: Params) -> Json:
@@ -144,7 +144,7 @@ async def cancel_algo(venue: Venue, params: Params) -> Json:
 async def open_algos(venue: Venue, params: Params) -> list[Json]:
     """GET openAlgoOrders."""
     algos = await venue.ask_list(ListAlgos(symbol=params.optional("symbol")), SimAlgo)
-    return [_algo_json(venue, algo) for algo in algos]
+    return [algo_json(algo, venue.clock.offset_ms) for algo in algos]
 
 
 async def cancel_open_algos(venue: Venue, params: Params) -> Json:
@@ -165,11 +165,6 @@ async def _cancel(venue: Venue, request: CancelOrderRequest | CancelAlgoRequest)
     except RequestRefused as refusal:
         if refusal.code != GONE:
             raise
-
-
-def _algo_json(venue: Venue, algo: SimAlgo) -> Json:
-    child = None if algo.child_order_id is None else venue.find_order(algo.symbol, algo.child_order_id)
-    return algo_json(algo, child, venue.clock.offset_ms)
 
 
 def _side(params: Params) -> OrderSide:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec import Struct
 
-from vortex.domain.order import AlgoStatus
 from vortex.sim.core.types import (
     AccountPushed,
     AlgoPushed,
@@ -38,8 +36,7 @@ class ListenKey(Struct, kw_only=True):
 class UserStream:
     """Sends the account's events to every socket opened with the valid key; nobody listening, they are gone."""
 
-    def __init__(self, find_order: Callable[[str, int], SimOrder | None], key: ListenKey | None = None) -> None:
-        self._find_order = find_order
+    def __init__(self, key: ListenKey | None = None) -> None:
         self._outlets: set[Outlet] = set()
         self._isolated: dict[str, Decimal] = {}
         self.key = key
@@ -99,7 +96,7 @@ class UserStream:
             case OrderPushed():
                 name, body = "ORDER_TRADE_UPDATE", {"o": order_update(event.order, event.fill, shift_ms)}
             case AlgoPushed():
-                name, body = "ALGO_UPDATE", {"o": self._algo_update(event, shift_ms)}
+                name, body = "ALGO_UPDATE", {"o": algo_update(event, shift_ms)}
             case AccountPushed():
                 name, body = "ACCOUNT_UPDATE", {"a": account_update(event, sum(self._isolated.values(), ZERO))}
             case ConfigPushed():
@@ -111,20 +108,20 @@ class UserStream:
         for outlet in tuple(self._outlets):
             outlet.push(data)
 
-    def _algo_update(self, event: AlgoPushed, shift_ms: int) -> Json:
-        algo = event.algo
-        child = None if algo.child_order_id is None else self._find_order(algo.symbol, algo.child_order_id)
-        done = child if algo.status is AlgoStatus.FINISHED else None  # before, nothing is said of executions
-        update: Json = {
-            "caid": algo.client_id, "aid": algo.algo_id, "at": "CONDITIONAL", "o": algo.kind, "s": algo.symbol,
-            "S": algo.side, "ps": "BOTH", "f": "GTC", "q": plain(algo.quantity), "X": algo.status,
-            "ai": "" if algo.child_order_id is None else str(algo.child_order_id),
-            "ap": plain(average_price(done)) if done else "0", "aq": plain(done.executed) if done else "0",
-            "act": "0" if algo.child_order_id is None else "MARKET",
-            "tp": plain(algo.trigger_price), "p": "0", "V": "EXPIRE_MAKER", "wt": algo.working_type, "pm": "NONE",
-            "cp": algo.close_position, "pP": False, "R": algo.reduce_only, "tt": trigger_ms(algo, shift_ms), "gtd": 0,
-        }  # fmt: skip
-        return update | ({"rm": event.reason} if event.reason else {})
+
+def algo_update(event: AlgoPushed, shift_ms: int) -> Json:
+    """The `o` of ALGO_UPDATE."""
+    algo = event.algo
+    update: Json = {
+        "caid": algo.client_id, "aid": algo.algo_id, "at": "CONDITIONAL", "o": algo.kind, "s": algo.symbol,
+        "S": algo.side, "ps": "BOTH", "f": "GTC", "q": plain(algo.quantity), "X": algo.status,
+        "ai": "" if algo.child_order_id is None else str(algo.child_order_id),
+        "ap": plain(average_price(algo)), "aq": plain(algo.executed),
+        "act": "0" if algo.child_order_id is None else "MARKET",
+        "tp": plain(algo.trigger_price), "p": "0", "V": "EXPIRE_MAKER", "wt": algo.working_type, "pm": "NONE",
+        "cp": algo.close_position, "pP": False, "R": algo.reduce_only, "tt": trigger_ms(algo, shift_ms), "gtd": 0,
+    }  # fmt: skip
+    return update | ({"rm": event.reason} if event.reason else {})
 
 
 def order_update(order: SimOrder, fill: SimFill | None, shift_ms: int) -> Json:

@@ -8,15 +8,7 @@ from typing import TypeVar
 
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import BookEvent, CandleEvent, MarketEvent, MarketSource, MarkEvent, SymbolSpec, TradeEvent
-from vortex.sim.core.types import (
-    CoreRequest,
-    FindOrder,
-    ListPositions,
-    RequestRefused,
-    SimOrder,
-    SimPosition,
-    UserEvent,
-)
+from vortex.sim.core.types import CoreRequest, ListPositions, RequestRefused, SimPosition, UserEvent
 from vortex.sim.core.world import Latency, World
 from vortex.sim.server.auth import Guard
 from vortex.sim.server.clock import SimClock
@@ -45,16 +37,14 @@ class Venue:
         self.grids = grids(self.specs.values())
         self.core = ExchangeCore(self.specs.values(), balance_usdt=options.balance_usdt)
         if saved.account is not None:
-            self.core.restore(saved.account)
+            self.core.restore(saved.account, saved.rows)
         self.view = MarketView(self.specs)
         self.hub = Hub()
         self.sockets = Sockets()
         self.usage = Usage()
         self.guard = Guard(key=options.key, secret=options.secret)
-        self.users = UserStream(self.find_order, saved.course.listen_key)
+        self.users = UserStream(saved.course.listen_key)
         self.users.seed(self.peek_list(ListPositions(), SimPosition))
-        self.revision = 0
-        """Grows with everything that may have changed the account."""
         self.wake = asyncio.Event()
         """Set when a request may have made the world's next event earlier."""
         self.complete = asyncio.Event()
@@ -91,14 +81,6 @@ class Venue:
         """Read a list from the core at once, for what belongs to a reply that has already had its latency."""
         return _many(self.core.execute(self.clock.now_ms(), request), kind)
 
-    def find_order(self, symbol: str, order_id: int) -> SimOrder | None:
-        """The order a conditional one became; None when there is none."""
-        try:
-            answer = self.core.execute(self.clock.now_ms(), FindOrder(symbol=symbol, order_id=order_id))
-        except RequestRefused:
-            return None
-        return _one(answer, SimOrder)
-
     # -------------------------------------------------------------------------------------------------------- market
 
     def symbol(self, params: Params) -> str:
@@ -122,7 +104,6 @@ class Venue:
             self.hub.publish(stream, self._frame(event))
 
     def on_user(self, event: UserEvent) -> None:
-        self.revision += 1
         self.users.push(event, self.clock.offset_ms)
 
     def _frame(self, event: MarketEvent) -> object:
