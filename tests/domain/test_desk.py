@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.domain.desk_rig import NO_SUCH_ORDER, TIMEOUT, Rig
-from tests.domain.money_builders import plan
+from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import BUY, SELL, SETUP, algo_report, fill, order_report, symbol_state
 from vortex.domain.bracket import LegState
 from vortex.domain.desk import Lane
@@ -55,6 +55,17 @@ def test_a_question_without_an_answer_is_asked_again() -> None:
         rig.leaves(QuerySymbol)
         rig.answered(TIMEOUT)
     assert not rig.desk.reconciled
+
+
+def test_an_answer_to_a_predecessors_question_does_not_stand_for_the_rules() -> None:
+    rig = Rig()
+    rig.leaves(PrepareSymbol)
+    rig.desk.on_reply(QuerySymbol(symbol=SYMBOL, fills_since_ms=NOW - 5_000), Done(value=symbol_state()), NOW)
+    assert not rig.desk.reconciled
+    assert rig.notices() == []
+    rig.answered(Done(value=SETUP), after_ms=300)
+    rig.reads(symbol_state())
+    rig.says(Reconciled)
 
 
 def test_a_trade_on_a_desk_that_is_not_free_is_a_defect_of_the_caller() -> None:

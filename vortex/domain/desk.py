@@ -236,7 +236,7 @@ class Desk:
                 self._stale = self.foreign != 0  # it may be our own, from before its last execution: look again
                 if self.reconciled:
                     self._notices.append(Foreign(amount=self.foreign))
-        if not self.reconciled:
+        if not self.reconciled and self.setup is not None:  # an answer to our predecessor may come before the rules
             self.reconciled = True
             self._tell_reconciled()
 
