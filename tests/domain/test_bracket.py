@@ -213,7 +213,17 @@ def test_executions_of_earlier_trades_are_someone_elses() -> None:
     begun = life.begin(plan(), "trade-2", ids(2), NOW, after_fill_id=10)
     foreign = (fill(10), fill(11, at_ms=NOW - life.CLOCK_SKEW_MS - 1))
     assert life.on_fills(begun, foreign, NOW).filled == 0
-    assert life.on_fills(begun, (fill(11, at_ms=NOW - life.CLOCK_SKEW_MS),), NOW).filled == Decimal("0.1")
+    ours = fill(11, client_id=begun.entry.client_id, at_ms=NOW - life.CLOCK_SKEW_MS)
+    assert life.on_fills(begun, (ours,), NOW).filled == Decimal("0.1")
+
+
+def test_an_exit_just_before_is_neither_our_entry_nor_our_exit() -> None:
+    begun = life.mark_sent(STARTED, E, NOW)
+    same_way, other_way = fill(1, client_id="v7-main-BTCUSDT-0-9X", order_id=7), fill(2, side=SELL, order_id=8)
+    with_theirs = life.on_fills(begun, (same_way, other_way), NOW)
+    assert (with_theirs.filled, with_theirs.exit_fills, with_theirs.over) == (0, (), False)
+    opened = life.on_order(with_theirs, order_report(E, order_id=9, caused_by=fill(3, client_id=E, order_id=9)), NOW)
+    assert (opened.filled, opened.open_quantity, opened.exit_fills) == (Decimal("0.1"), Decimal("0.1"), ())
 
 
 def test_a_final_entry_waits_for_its_executions() -> None:
@@ -236,7 +246,10 @@ def test_an_entry_without_any_execution_failed() -> None:
 
 
 def test_price_and_fee_of_the_trade_are_those_of_its_fills() -> None:
-    fills = (fill(1, "0.04", price="60000", fee="1.2"), fill(2, "0.06", price="60010", fee="1.8", at_ms=NOW + 150))
+    fills = (
+        fill(1, "0.04", price="60000", fee="1.2", client_id=E),
+        fill(2, "0.06", price="60010", fee="1.8", client_id=E, at_ms=NOW + 150),
+    )
     trade = life.on_fills(life.mark_sent(STARTED, E, NOW), fills, NOW).open_trade()
     assert (trade.quantity, trade.entry_price, trade.open_fee_usdt) == (Decimal("0.1"), Decimal(60_006), Decimal(3))
     assert trade.opened_ms == NOW + 100
@@ -247,8 +260,8 @@ def test_price_and_fee_of_the_trade_are_those_of_its_fills() -> None:
 
 def test_a_quantity_without_a_stop_is_naked_from_its_first_execution() -> None:
     assert STARTED.naked_since_ms is None
-    partly = life.on_fills(life.mark_sent(STARTED, E, NOW), (fill(1, "0.04"),), NOW + 100)
-    more = life.on_fills(partly, (fill(2, "0.06"),), NOW + 400)
+    partly = life.on_fills(life.mark_sent(STARTED, E, NOW), (fill(1, "0.04", client_id=E),), NOW + 100)
+    more = life.on_fills(partly, (fill(2, "0.06", client_id=E),), NOW + 400)
     assert (partly.naked_since_ms, more.naked_since_ms) == (NOW + 100, NOW + 100)
 
 

@@ -131,13 +131,21 @@ class Bracket(Struct, frozen=True, kw_only=True):
 
     @property
     def entry_fills(self) -> tuple[Fill, ...]:
-        """Executions that opened the position."""
-        return tuple(fill for fill in self.fills if fill.side is self.plan.side.opening)
+        """Executions of our entry order, by its ids: another trade's exit may have gone the same way."""
+        entry, side = self.entry, self.plan.side.opening
+        return tuple(
+            fill
+            for fill in self.fills
+            if fill.side is side and (fill.order_id in entry.order_ids or fill.client_id == entry.client_id)
+        )
 
     @property
     def exit_fills(self) -> tuple[Fill, ...]:
-        """Executions that reduced it, whoever ordered them."""
-        return tuple(fill for fill in self.fills if fill.side is self.plan.side.closing)
+        """Executions that reduced it, whoever ordered them: those after our entry's first (ids count per symbol)."""
+        first = min((fill.fill_id for fill in self.entry_fills), default=None)
+        if first is None:
+            return ()
+        return tuple(fill for fill in self.fills if fill.side is self.plan.side.closing and fill.fill_id > first)
 
     @property
     def filled(self) -> Decimal:

@@ -25,7 +25,8 @@ def with_state(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
         if leg.state is LegState.WORKING and leg.client_id not in resting:
             bracket = life.put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN))
     entry = bracket.entry
-    if entry.state is LegState.UNKNOWN and bracket.filled > 0:  # a market order that executed rests no more
+    # executions prove an entry complete only when they are all there: what we see may lag behind what was done
+    if entry.state is LegState.UNKNOWN and bracket.filled >= bracket.plan.quantity:
         found = msgspec.structs.replace(entry, executed=bracket.filled)
         bracket = life.put_leg(bracket, life.advance(found, LegState.FINAL, now_ms=now_ms, detail="found by fills"))
     bracket = life.watch(bracket, now_ms)
