@@ -1,4 +1,4 @@
-"""The control API over real sockets: every reply and every refusal of CONTRACTS 4."""
+"""The control API over real sockets: every reply and every refusal."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from vortex.domain.order import (
 
 PRICE = Decimal(60_000)
 STUCK_MS = 3_000
-"""A stop may be triggering for this long and still count as protection (I3)."""
+"""A stop may be triggering for this long and still count as protection."""
 SIGN = {OrderSide.BUY: 1, OrderSide.SELL: -1}
 
 
