@@ -13,8 +13,16 @@ from tests.kit.tiny_exchange import TinyExchange
 from vortex.actors.exchange import ExchangeActor
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.domain.order import Done, ExchangeRequest, Outcome, PrepareSymbol, QueryAccount, QuerySymbol
-from vortex.domain.trade import EntryPlan
-from vortex.messages import ExchangeReplied, ExchangeStatus, GetExchange, OpenPosition, Recipient, RegisterSymbol
+from vortex.domain.trade import EntryPlan, OpenTrade
+from vortex.messages import (
+    ExchangeReplied,
+    ExchangeStatus,
+    GetExchange,
+    OpenPosition,
+    PositionOpened,
+    Recipient,
+    RegisterSymbol,
+)
 
 R = TypeVar("R")
 Log = list[tuple[str, object]]
@@ -103,6 +111,15 @@ class Rig:
             for query in self.waiting(QuerySymbol):
                 self.answer(query, Done(value=symbol_state()))
         self.quiet()
+
+    def opened(self) -> OpenTrade:
+        """A position is open and guarded; what was told and done for it is forgotten."""
+        self.ready(SYMBOL)
+        self.opens()
+        self.plays(1_000)
+        trade = self.monitor.expect(PositionOpened).trade
+        self.quiet()
+        return trade
 
     def quiet(self) -> None:
         """Forget what was told and done so far."""

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from tests.actors.exchange_rig import Rig
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import SELL, algo_report, fill, order_report, symbol_state
-from tests.kit.probe import Probe
 from vortex.actors.exchange import ACCOUNT_EVERY_MS, MAX_IN_FLIGHT
 from vortex.domain.order import (
     ZERO,
@@ -41,7 +39,6 @@ from vortex.messages import (
     PositionOpened,
     PositionProtected,
     SymbolReconciled,
-    TradeRecorded,
     UserStreamChanged,
 )
 
@@ -53,16 +50,6 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     made = Rig(tmp_path)
     yield made
     made.journal.close()
-
-
-def opened(rig: Rig) -> PositionOpened:
-    """A position is open and guarded; what was told about it is forgotten but this."""
-    rig.ready(SYMBOL)
-    rig.opens()
-    rig.plays(1_000)
-    message = rig.monitor.expect(PositionOpened)
-    rig.quiet()
-    return message
 
 
 # ------------------------------------------------------------------------------------------- beginning and gates
@@ -148,7 +135,7 @@ def test_every_order_of_a_trade_is_durable_before_it_leaves(rig: Rig) -> None:
 
 
 def test_an_end_is_durable_before_anyone_hears_of_it_and_before_the_trade_is_forgotten(rig: Rig) -> None:
-    trade = opened(rig).trade
+    trade = rig.opened()
     rig.actor.receive(ClosePosition(symbol=SYMBOL, trade_id=trade.trade_id, reason=CloseReason.TIME_EXIT))
     rig.plays(1_000)
     names = [name for name, what in rig.log if name.startswith("journal") or isinstance(what, PositionClosed)]
@@ -208,14 +195,14 @@ def test_an_entry_or_exit_of_a_symbol_that_has_not_registered_yet_crashes_nothin
 
 
 def test_close_all_closes_every_open_trade(rig: Rig) -> None:
-    opened(rig)
+    rig.opened()
     rig.actor.receive(CloseAll(reason=CloseReason.DRAWDOWN_FLATTEN))
     rig.plays(1_000)
     assert rig.monitor.told(PositionClosed)[0].reason is CloseReason.DRAWDOWN_FLATTEN
 
 
 def test_a_person_who_closes_more_than_our_position_leaves_us_an_exact_trade(rig: Rig) -> None:
-    trade = opened(rig).trade
+    trade = rig.opened()
     rig.context.advance(10_000)
     (query,) = rig.waiting(QuerySymbol)
     flip = fill(90, "0.3", side=SELL, client_id="web_1", order_id=90, at_ms=rig.now_ms, fee="9")
@@ -227,7 +214,7 @@ def test_a_person_who_closes_more_than_our_position_leaves_us_an_exact_trade(rig
 
 
 def test_without_listeners_a_trade_is_still_protected(rig: Rig) -> None:
-    opened(rig)
+    rig.opened()
     rig.tiny.cancelled_by_a_person(rig.tiny.resting[0].client_id)  # its stop, while the process is down
     rig.tiny.events.clear()
     rig.start(rig.now_ms + 1_000)
@@ -236,77 +223,6 @@ def test_without_listeners_a_trade_is_still_protected(rig: Rig) -> None:
     assert rig.tiny.resting == []
     assert rig.account.told(PositionClosed)[0].reason is CloseReason.PROTECTION_FAILED
     assert rig.monitor.told(PositionClosed) == []
-
-
-# ------------------------------------------------------------------------------------------- after a crash
-
-
-def test_a_trade_under_way_is_found_again_before_its_symbol_registers(rig: Rig) -> None:
-    rig.ready(SYMBOL)
-    rig.opens()
-    (entry,) = rig.waiting(PlaceOrder)
-    rig.tiny.apply(entry)  # it arrives; the answer reaches nobody
-    rig.tiny.events.clear()
-    rig.start(rig.now_ms + 3_000)
-    assert rig.status().unknown_orders == 1
-    assert rig.status().unsettled == (SYMBOL,)
-    rig.plays(3_000)
-    assert rig.tiny.protected()
-    assert rig.tiny.sent[entry.client_id] == 1
-    rig.quiet()
-    rig.actor.receive(rig.registration())
-    assert rig.monitor.expect(SymbolReconciled).trade is not None
-    assert rig.monitor.expect(PositionOpened).trade.protected
-
-
-def test_ids_of_two_incarnations_never_meet(rig: Rig) -> None:
-    rig.ready(SYMBOL)
-    rig.opens()
-    first = rig.waiting(PlaceOrder)[0].client_id
-    rig.start(NOW)
-    rig.plays(14_000)  # it never arrived
-    rig.opens()
-    assert rig.waiting(PlaceOrder)[0].client_id != first
-
-
-def test_an_ended_trade_is_told_to_every_new_monitor_until_its_row_is_safe(rig: Rig) -> None:
-    trade = opened(rig).trade
-    rig.actor.receive(ClosePosition(symbol=SYMBOL, trade_id=trade.trade_id, reason=CloseReason.TIME_EXIT))
-    rig.plays(1_000)
-    told = rig.monitor.told(PositionClosed)[0]
-    rig.start(rig.now_ms + 1_000)
-    for _ in range(2):
-        rig.quiet()
-        rig.actor.receive(rig.registration())
-        assert rig.monitor.expect(PositionClosed) == told
-        assert rig.account.told(PositionClosed) == [told]  # money is counted once
-    rig.actor.receive(TradeRecorded(trade_id=trade.trade_id))
-    rig.quiet()
-    before = len(rig.monitor.told(PositionClosed))
-    rig.actor.receive(rig.registration())
-    assert len(rig.monitor.told(PositionClosed)) == before
-    rig.start(rig.now_ms)
-    rig.actor.receive(rig.registration())
-    assert len(rig.monitor.told(PositionClosed)) == before
-
-
-def test_a_failed_entry_is_told_with_the_same_time_however_often(rig: Rig) -> None:
-    rig.ready(SYMBOL)
-    rig.opens(plan(book_ms=rig.now_ms - 501))
-    first = rig.monitor.expect(EntryFailed)
-    rig.start(rig.now_ms + 60_000)
-    rig.actor.receive(rig.registration())
-    assert rig.monitor.expect(EntryFailed) == first
-
-
-def test_other_symbols_endings_are_not_told(rig: Rig) -> None:
-    rig.ready(SYMBOL, "ETHUSDT")
-    rig.opens(plan(book_ms=rig.now_ms - 501))
-    other = Probe()
-    registration = rig.registration("ETHUSDT")
-    rig.quiet()
-    rig.actor.receive(msgspec.structs.replace(registration, monitor=other))
-    assert other.told(EntryFailed) == []
 
 
 # ------------------------------------------------------------------------------------------- lanes and limits
@@ -381,7 +297,7 @@ def test_what_belongs_to_no_symbol_of_ours_is_ignored(rig: Rig) -> None:
 
 
 def test_a_symbol_that_leaves_is_forgotten_once_it_has_no_trade(rig: Rig) -> None:
-    trade = opened(rig).trade
+    trade = rig.opened()
     rig.actor.receive(DeregisterSymbol(symbol=SYMBOL))
     assert SYMBOL in rig.status().trades
     rig.actor.receive(ClosePosition(symbol=SYMBOL, trade_id=trade.trade_id, reason=CloseReason.MANUAL))
@@ -410,7 +326,7 @@ def test_stopping_stops_the_port(rig: Rig) -> None:
 
 
 def test_cancels_and_stops_speak_of_the_algo_book(rig: Rig) -> None:
-    opened(rig)
+    rig.opened()
     rig.actor.receive(CloseAll(reason=CloseReason.MANUAL))
     rig.plays(1_000)
     cancels = [what for _, what in rig.log if isinstance(what, CancelOrder)]
