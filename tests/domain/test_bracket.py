@@ -221,7 +221,7 @@ def test_an_exit_just_before_is_neither_our_entry_nor_our_exit() -> None:
     begun = life.mark_sent(STARTED, E, NOW)
     same_way, other_way = fill(1, client_id="v7-main-BTCUSDT-0-9X", order_id=7), fill(2, side=SELL, order_id=8)
     with_theirs = life.on_fills(begun, (same_way, other_way), NOW)
-    assert (with_theirs.filled, with_theirs.exit_fills, with_theirs.over) == (0, (), False)
+    assert (with_theirs.filled, with_theirs.exit_fills, with_theirs.over) == (ZERO, (), False)
     opened = life.on_order(with_theirs, order_report(E, order_id=9, caused_by=fill(3, client_id=E, order_id=9)), NOW)
     assert (opened.filled, opened.open_quantity, opened.exit_fills) == (Decimal("0.1"), Decimal("0.1"), ())
 
