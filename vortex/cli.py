@@ -94,6 +94,8 @@ def sim(
     parent_pid: Annotated[int | None, typer.Option(help="End when this process has ended.")] = None,
 ) -> None:
     """Run the Binance USD-M exchange on localhost."""
+    from vortex.app import logs
+    from vortex.config import Config
     from vortex.sim.server.app import run
     from vortex.sim.server.options import SimOptions
 
@@ -112,6 +114,7 @@ def sim(
         latency_sigma=latency_sigma,
         parent_pid=parent_pid,
     )
+    logs.set_up(Config(), prefix="simulator: ")
     raise typer.Exit(run(options))
 
 

@@ -73,8 +73,8 @@ class _ToLoguru(logging.Handler):
         logger.opt(exception=error).log(level, "{}", record.getMessage())
 
 
-def set_up(config: Config, stream: TextIO | None = None) -> None:
-    """Send every log line to `stream`, by default stderr.
+def set_up(config: Config, stream: TextIO | None = None, *, prefix: str = "") -> None:
+    """Send every log line to `stream`, by default stderr; for people each message begins with the prefix.
 
     Local values are never printed with a traceback: they may hold what nobody knows to be secret. Of libraries only
     warnings are shown: what they say below that is about them, and some of it (ccxt's requests) is signed.
@@ -86,7 +86,7 @@ def set_up(config: Config, stream: TextIO | None = None) -> None:
     logger.add(
         SafeStream(target, secrets_of(config)),
         level=settings.level,
-        format=_as_json if settings.json else TEXT,
+        format=_as_json if settings.json else TEXT.replace("{message}", prefix + "{message}"),
         colorize=target.isatty() and not settings.json,
         diagnose=False,
         backtrace=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from loguru import logger
 from msgspec import structs
 
 from tests.sim.server.kit import SYMBOLS, TIMEOUT_S, Client, Running, options_of, until
@@ -69,6 +69,22 @@ def test_one_ready_line_and_a_graceful_stop(capture: Path) -> None:
         code, rest, log = process.stop(signal.SIGINT)
     assert (code, rest) == (0, "")
     assert "recording of 2024-08-08" in log
+
+
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (INFO   |WARNING) simulator: \S.*")
+
+
+def test_the_command_logs_in_lines_that_nobody_can_forge(capture: Path) -> None:
+    command = [sys.executable, "-m", "vortex", "sim", "--port", "0", "--speed", "4", "--market", str(capture)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as popen:  # noqa: S603  # our own
+        process = Process(popen)
+        assert process.client.get("/sim/v1/clock").body["speed"] == 4.0
+        assert process.client.get("/nowhere%0A2024-01-01%20forged").status == 404
+        code, _, log = process.stop()
+    assert code == 0
+    lines = log.splitlines()
+    assert [line for line in lines if not LOG_LINE.fullmatch(line) and not line.startswith("    ")] == []
+    assert any("unknown path: GET /nowhere" in line for line in lines)
 
 
 def test_the_account_survives_a_restart(capture: Path, tmp_path: Path) -> None:
@@ -128,15 +144,6 @@ def answers(client: Client) -> bool:
         return False
 
 
-@pytest.fixture
-def restored_log() -> Iterator[None]:
-    """`run` sends the whole process's log to its stderr, which here is a captured one that ends with the test."""
-    yield
-    logger.remove()
-    logger.add(sys.__stderr__ or sys.stderr)
-
-
-@pytest.mark.usefixtures("restored_log")
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -156,7 +163,6 @@ def test_unusable_options_end_with_two_and_one_line(
     assert words in err
 
 
-@pytest.mark.usefixtures("restored_log")
 def test_a_taken_port_ends_with_one(capture: Path, exchange: Running, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(options_of(capture, port=exchange.port)) == 1
     assert "address already in use" in capsys.readouterr().err

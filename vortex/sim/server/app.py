@@ -31,11 +31,10 @@ from vortex.sim.server.text import to_json
 from vortex.sim.server.venue import Venue
 
 READY_TIMEOUT_S = 60.0
-LOG_LINE = "{time:YYYY-MM-DD HH:mm:ss.SSS!UTC} {level: <7} simulator: {message}"
-"""Reads well among the lines of the engine that started it."""
-
 PARENT_POLL_S = 0.5
 STOP_TIMEOUT_S = 1.0
+ANYTHING = "{rest:(?s:.*)}"
+"""A path may hold a line break too."""
 
 
 class SimServer:
@@ -108,8 +107,8 @@ class SimServer:
         app.router.add_get("/public/stream", self._public_stream)
         app.router.add_get("/market/stream", self._market_stream)
         app.router.add_get("/private/ws", self._private_stream)
-        app.router.add_route("*", PREFIX + "{command:.*}", self._control.answer)
-        app.router.add_route("*", "/{path:.*}", self._rest.answer)
+        app.router.add_route("*", PREFIX + ANYTHING, self._control.answer)
+        app.router.add_route("*", "/" + ANYTHING, self._rest.answer)
         return app
 
     async def _public_stream(self, request: web.Request) -> web.StreamResponse:
@@ -168,8 +167,6 @@ async def serve(server: SimServer) -> None:
 
 def run(options: SimOptions) -> int:
     """Run an exchange in this process and return its exit code: 0 stopped, 1 failed, 2 unusable options."""
-    logger.remove()
-    logger.add(sys.stderr, level="INFO", format=LOG_LINE, diagnose=False, backtrace=False)
     try:
         server = SimServer(options)
     except ValueError as error:
