@@ -65,7 +65,7 @@ class Client:
         self._key = key
         self._secret = secret
 
-    def send(self, method: str, target: str, body: str = "", headers: dict[str, str] | None = None) -> Reply:
+    def send(self, method: str, target: str, body: str | bytes = "", headers: dict[str, str] | None = None) -> Reply:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_S)
         try:
             connection.request(method, target, body or None, headers or {})

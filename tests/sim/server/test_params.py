@@ -36,10 +36,12 @@ def test_absent_limit_is_the_default() -> None:
         lambda params: params.integer("word"),
         lambda params: params.decimal("word"),
         lambda params: params.decimal("nan"),
+        lambda params: params.decimal("vast"),
+        lambda params: params.decimal("tiny"),
         lambda params: params.flag("word"),
     ],
 )
 def test_missing_and_malformed_values_are_refused(read: Callable[[Params], object]) -> None:
     with pytest.raises(RequestRefused) as refusal:
-        read(Params({"word": "seven", "nan": "NaN"}))
+        read(Params({"word": "seven", "nan": "NaN", "vast": "1e999999", "tiny": "1e-999999"}))
     assert refusal.value.code == -1102

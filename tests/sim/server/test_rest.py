@@ -98,6 +98,25 @@ def test_who_may_trade(exchange: Running) -> None:
     assert unsigned.code == -1102
 
 
+BINARY = {"Content-Type": "application/x-www-form-urlencoded; charset=nowhere", "X-MBX-APIKEY": "paper"}
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "headers", "code"),
+    [
+        ("/fapi/v1/order", b"\xff\xfe=1&signature=a", BINARY, -1022),
+        ("/fapi/v1/order?symbol=%ff&signature=%fe", b"", BINARY, -1022),
+        ("/fapi/v1/order", b"", {"X-MBX-APIKEY": "\xff\xfe"}, -2014),
+    ],
+)
+def test_what_is_no_text_is_refused_as_any_other(
+    client: Client, target: str, body: bytes, headers: dict[str, str], code: int
+) -> None:
+    reply = client.send("POST", target, body, headers)
+    assert reply.code == code
+    assert reply.body["msg"]
+
+
 def test_a_form_is_signed_without_its_query(exchange: Running) -> None:
     reply = exchange.client.signed("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=7)
     assert reply.body["leverage"] == 7

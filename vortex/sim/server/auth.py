@@ -37,7 +37,7 @@ class Guard:
         """Raise RequestRefused with Binance's code unless the request passes. `raw` is query and body, joined."""
         if security is Security.OPEN:
             return
-        if key is None or not hmac.compare_digest(key.encode(), self._key.encode()):
+        if key is None or not hmac.compare_digest(_bytes(key), _bytes(self._key)):
             raise RequestRefused(-2014, "API-key format invalid.")
         if security is Security.SIGNED:
             self._check_signature(raw, params)
@@ -46,8 +46,12 @@ class Guard:
     def _check_signature(self, raw: str, params: Params) -> None:
         given = params.text("signature")
         wanted = hmac.new(self._secret, _SIGNATURE.sub("", raw).encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(given.encode(), wanted.encode()):
+        if not hmac.compare_digest(_bytes(given), _bytes(wanted)):
             raise RequestRefused(-1022, "Signature for this request is not valid.")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")  # what a header holds need not be text
 
 
 def _check_time(params: Params, server_ms: int) -> None:

@@ -7,6 +7,9 @@ from decimal import Decimal, InvalidOperation
 
 from vortex.sim.core.types import RequestRefused
 
+MAX_EXPONENT = 30
+"""Of a decimal: nothing on an exchange is longer, and 1e999999 written out would be a megabyte."""
+
 
 class Params:
     """Typed access by name. What is missing or malformed raises RequestRefused with code -1102."""
@@ -44,7 +47,7 @@ class Params:
             number = Decimal(value)
         except InvalidOperation:
             raise _malformed(name) from None
-        if not number.is_finite():
+        if not number.is_finite() or abs(number.adjusted()) > MAX_EXPONENT:
             raise _malformed(name)
         return number
 

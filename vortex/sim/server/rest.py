@@ -50,7 +50,8 @@ class Rest:
 
     async def _handle(self, request: web.Request, endpoint: Endpoint) -> object:
         venue, server_ms = self._venue, self._venue.clock.server_ms()
-        query, form = request.raw_path.partition("?")[2], await request.text()
+        query, form = request.raw_path.partition("?")[2], (await request.read()).decode(errors="replace")
+        query = query.encode(errors="surrogateescape").decode(errors="replace")  # bytes that are no text stay none
         params = Params(dict(parse_qsl(query) + parse_qsl(form)))
         venue.usage.spend(server_ms, endpoint.weight(params))
         key = request.headers.get(KEY_HEADER)

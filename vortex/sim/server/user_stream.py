@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -34,9 +35,15 @@ class ListenKey(Struct, kw_only=True):
 
 
 class UserStream:
-    """Sends the account's events to every socket opened with the valid key; nobody listening, they are gone."""
+    """Sends the account's events to every socket opened with the valid key; nobody listening, they are gone.
 
-    def __init__(self, key: ListenKey | None = None) -> None:
+    Args:
+        shift_ms: By how much the times that clients see differ from the market's.
+        key: The one that was valid before a restart.
+    """
+
+    def __init__(self, shift_ms: Callable[[], int], key: ListenKey | None = None) -> None:
+        self._shift_ms = shift_ms
         self._outlets: set[Outlet] = set()
         self._isolated: dict[str, Decimal] = {}
         self.key = key
@@ -68,7 +75,7 @@ class UserStream:
     def expire(self, now_ms: int) -> None:
         """Drop a key that was not kept alive, and say so on its stream."""
         if self.key is not None and self.key.expires_ms <= now_ms:
-            self._send({"e": "listenKeyExpired", "E": now_ms, "listenKey": self.key.text})
+            self._send({"e": "listenKeyExpired", "E": now_ms + self._shift_ms(), "listenKey": self.key.text})
             self.key = None
 
     # -------------------------------------------------------------------------------------------------- events
@@ -83,30 +90,31 @@ class UserStream:
         """Learn what isolated positions hold, so that the first cross-wallet figure is right."""
         self._isolated = {position.symbol: position.isolated_wallet for position in positions}
 
-    def push(self, event: UserEvent, shift_ms: int) -> None:
+    def push(self, event: UserEvent) -> None:
         if isinstance(event, AccountPushed):
             self._isolated.update({position.symbol: position.isolated_wallet for position in event.positions})
         if self._outlets:
-            self._send(self.frame(event, shift_ms))
-
-    def frame(self, event: UserEvent, shift_ms: int) -> Json:
-        """The event as Binance sends it."""
-        ts_ms = event.ts_ms + shift_ms
-        match event:
-            case OrderPushed():
-                name, body = "ORDER_TRADE_UPDATE", {"o": order_update(event.order, event.fill, shift_ms)}
-            case AlgoPushed():
-                name, body = "ALGO_UPDATE", {"o": algo_update(event, shift_ms)}
-            case AccountPushed():
-                name, body = "ACCOUNT_UPDATE", {"a": account_update(event, sum(self._isolated.values(), ZERO))}
-            case ConfigPushed():
-                name, body = "ACCOUNT_CONFIG_UPDATE", {"ac": {"s": event.symbol, "l": event.leverage}}
-        return {"e": name, "T": ts_ms, "E": ts_ms, **body}
+            self._send(frame(event, self._shift_ms(), sum(self._isolated.values(), ZERO)))
 
     def _send(self, frame: Json) -> None:
         data = to_json(frame)
         for outlet in tuple(self._outlets):
             outlet.push(data)
+
+
+def frame(event: UserEvent, shift_ms: int, isolated_usdt: Decimal) -> Json:
+    """The event as Binance sends it; `isolated_usdt` is what all isolated positions hold of the wallet."""
+    ts_ms = event.ts_ms + shift_ms
+    match event:
+        case OrderPushed():
+            name, body = "ORDER_TRADE_UPDATE", {"o": order_update(event.order, event.fill, shift_ms)}
+        case AlgoPushed():
+            name, body = "ALGO_UPDATE", {"o": algo_update(event, shift_ms)}
+        case AccountPushed():
+            name, body = "ACCOUNT_UPDATE", {"a": account_update(event, isolated_usdt)}
+        case ConfigPushed():
+            name, body = "ACCOUNT_CONFIG_UPDATE", {"ac": {"s": event.symbol, "l": event.leverage}}
+    return {"e": name, "T": ts_ms, "E": ts_ms, **body}
 
 
 def algo_update(event: AlgoPushed, shift_ms: int) -> Json:

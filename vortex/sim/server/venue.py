@@ -43,7 +43,7 @@ class Venue:
         self.sockets = Sockets()
         self.usage = Usage()
         self.guard = Guard(key=options.key, secret=options.secret)
-        self.users = UserStream(saved.course.listen_key)
+        self.users = UserStream(lambda: self.clock.offset_ms, saved.course.listen_key)
         self.users.seed(self.peek_list(ListPositions(), SimPosition))
         self.wake = asyncio.Event()
         """Set when a request may have made the world's next event earlier."""
@@ -104,7 +104,7 @@ class Venue:
             self.hub.publish(stream, self._frame(event))
 
     def on_user(self, event: UserEvent) -> None:
-        self.users.push(event, self.clock.offset_ms)
+        self.users.push(event)
 
     def _frame(self, event: MarketEvent) -> object:
         shift_ms, grid = self.clock.offset_ms, self.grids[event.symbol]
