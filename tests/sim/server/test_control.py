@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim.server.kit import SYMBOLS, Client, Running, options_of, running
+from vortex.sim.server.text import ROWS_AT_ONCE
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +67,34 @@ def test_fills_are_found_by_shown_times(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"speed": 0}, {"speed": -1}, {"speed": "fast"}, {"offset": 5}, [], {"offset_ms": 0.5}]
-)
-def test_a_bad_command_is_answered_in_words(client: Client, body: object) -> None:
-    reply = client.post_json("/sim/v1/clock", body)
+    "body",
+    [
+        "", "{", "[]", "{}", "[" * 10_000, '{"speed": 0}', '{"speed": -1}', '{"speed": "fast"}', '{"speed": NaN}',
+        '{"speed": 1e400}', '{"speed": true}', '{"offset": 5}', '{"offset_ms": 0.5}', '{"offset_ms": 1e30}',
+        '{"speed": 2, "offset_ms": 1000000000001}', f'{{"offset_ms": -{"9" * 50}}}',
+    ],
+)  # fmt: skip
+def test_a_bad_command_is_answered_in_words_and_changes_nothing(client: Client, body: str) -> None:
+    reply = client.send("POST", "/sim/v1/clock", body)
     assert reply.status == 400
+    assert isinstance(reply.body, str)
     assert reply.body
+    clock = client.get("/sim/v1/clock").body
+    assert set(clock) == {"now_ms", "speed"}
+    assert clock["speed"] == 1.0
+    assert abs(client.get("/fapi/v1/time").body["serverTime"] - clock["now_ms"]) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("method", "command"),
+    [
+        ("POST", "faults"), ("GET", "faults"), ("DELETE", "faults/1"), ("POST", "stream"), ("POST", "algo"),
+        ("POST", "market"), ("POST", "user"), ("POST", "reset"), ("PUT", "clock"), ("POST", "ledger"), ("GET", ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_command_here_is_named(client: Client, method: str, command: str) -> None:
+    reply = client.send(method, f"/sim/v1/{command}", "{}")
+    assert (reply.status, reply.body) == (404, f"no command {method} /sim/v1/{command}")
 
 
 def test_an_unknown_command_is_no_unknown_path(client: Client) -> None:
@@ -79,7 +102,57 @@ def test_an_unknown_command_is_no_unknown_path(client: Client) -> None:
     assert client.get("/sim/v1/requests").body["unknown"] == {}
 
 
-def test_the_ledger_has_its_parts(client: Client) -> None:
+TEXT, FLAG, NUMBER = str, bool, int
+ORDER = {
+    "order_id": NUMBER, "client_id": TEXT, "symbol": TEXT, "side": TEXT, "type": TEXT, "qty": TEXT,
+    "reduce_only": FLAG, "close_position": FLAG, "status": TEXT, "code": NUMBER, "executed_qty": TEXT,
+    "avg_price": TEXT, "received_ms": NUMBER, "states": list,
+}  # fmt: skip
+SHAPES: dict[str, dict[str, type]] = {
+    "positions": {
+        "symbol": TEXT, "position_amt": TEXT, "entry_price": TEXT, "mark_price": TEXT, "leverage": NUMBER,
+        "isolated_wallet_usdt": TEXT, "liq_price": TEXT, "unrealized_pnl_usdt": TEXT,
+    },
+    "orders": ORDER,
+    "algo_orders": ORDER | {"algo_id": NUMBER, "trigger_price": TEXT, "working_type": TEXT, "child_order_id": NUMBER},
+    "fills": {
+        "id": NUMBER, "order_id": NUMBER, "client_id": TEXT, "symbol": TEXT, "side": TEXT, "qty": TEXT, "price": TEXT,
+        "commission": TEXT, "commission_asset": TEXT, "realized_pnl": TEXT, "maker": FLAG, "ts_ms": NUMBER,
+    },
+    "timeline": {
+        "seq": NUMBER, "ts_ms": NUMBER, "symbol": TEXT, "event": TEXT, "position_amt": TEXT, "stop_working": FLAG,
+    },
+}  # fmt: skip
+NULLABLE = {"order_id", "algo_id", "code", "child_order_id", "liq_price"}
+
+
+def fits(name: str, value: object, kind: type) -> bool:
+    return type(value) is kind or (value is None and name in NULLABLE)
+
+
+def test_the_ledger_has_every_field_in_its_type(client: Client) -> None:
+    client.market_order("BUY")
+    client.market_order("BUY", "0")
+    client.stop_order("SELL", "1000.0")
+    client.stop_order("SELL", "1000.0")
     ledger = client.get("/sim/v1/ledger").body
-    parts = {"now_ms", "wallet_usdt", "positions", "orders", "algo_orders", "fills", "funding", "timeline"}
-    assert set(ledger) == parts
+    assert set(ledger) == {"now_ms", "wallet_usdt", "funding", *SHAPES}
+    assert (type(ledger["now_ms"]), type(ledger["wallet_usdt"]), ledger["funding"]) == (NUMBER, TEXT, [])
+    for part, shape in SHAPES.items():
+        assert ledger[part]
+        for row in ledger[part]:
+            assert {name: row[name] for name, kind in shape.items() if not fits(name, row[name], kind)} == {}
+    assert {(row["status"], row["code"], row["order_id"]) for row in ledger["orders"]} >= {("REJECTED", -4003, None)}
+    assert [row["code"] for row in ledger["algo_orders"]] == [None, -4130]
+    assert all(set(state) == {"ts_ms", "status"} for row in ledger["orders"] for state in row["states"])
+    client.flatten()
+
+
+def test_the_ledger_goes_out_bit_by_bit(own: Running, client: Client) -> None:
+    for _ in range(45):  # each order leaves four lines in the timeline: more than one piece
+        client.market_order("BUY")
+        client.market_order("SELL", reduceOnly="true")
+    client.flatten()  # no position: nothing in the ledger moves with the market
+    sent, made = client.get("/sim/v1/ledger").body, own.do(lambda server: server.venue.core.ledger(0))
+    assert len(made["timeline"]) > ROWS_AT_ONCE
+    assert sent | {"now_ms": 0} == made

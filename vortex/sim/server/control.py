@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 from aiohttp import web
 from loguru import logger
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from vortex.sim.server.render import Json
 from vortex.sim.server.rest import json_response
+from vortex.sim.server.text import json_pieces
 from vortex.sim.server.venue import Venue
 
 PREFIX = "/sim/v1/"
+MAX_OFFSET_MS = 10**12
+"""About 30 years: the times that clients see stay such that everybody can read them."""
+
 Command: TypeAlias = Callable[[Venue, bytes], object]
 
 
 class ClockCommand(Struct, forbid_unknown_fields=True):
     """POST /sim/v1/clock: shift what clients see, or run faster or slower from now on."""
 
-    offset_ms: int | None = None
+    offset_ms: Annotated[int, Meta(ge=-MAX_OFFSET_MS, le=MAX_OFFSET_MS)] | None = None
     speed: float | None = None
-
-
-def ledger(venue: Venue, _body: bytes) -> Json:
-    """GET ledger: everything that happened on the account, and what is."""
-    return venue.core.ledger(venue.clock.now_ms())
 
 
 def requests(venue: Venue, _body: bytes) -> Json:
@@ -71,7 +71,6 @@ def set_clock(venue: Venue, body: bytes) -> Json:
 
 
 COMMANDS: dict[tuple[str, str], Command] = {
-    ("GET", "ledger"): ledger,
     ("GET", "requests"): requests,
     ("GET", "market"): market,
     ("GET", "clock"): clock,
@@ -85,8 +84,11 @@ class Control:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    async def answer(self, request: web.Request) -> web.Response:
-        command = COMMANDS.get((request.method, request.path.removeprefix(PREFIX)))
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        name = request.path.removeprefix(PREFIX)
+        if (request.method, name) == ("GET", "ledger"):
+            return await self._ledger(request)
+        command = COMMANDS.get((request.method, name))
         if command is None:
             return web.Response(status=HTTPStatus.NOT_FOUND, text=f"no command {request.method} {request.path}")
         body = await request.read()
@@ -97,3 +99,14 @@ class Control:
         if request.method == "POST":
             logger.info("{} {}", request.path, body.decode(errors="replace"))
         return json_response(HTTPStatus.OK, reply)
+
+    async def _ledger(self, request: web.Request) -> web.StreamResponse:
+        """Everything that happened on the account, and what is: after days too long to encode at one go."""
+        parts = self._venue.core.ledger_parts(self._venue.clock.now_ms())
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for piece in json_pieces(parts):
+            await response.write(piece)
+            await asyncio.sleep(0)
+        await response.write_eof()
+        return response

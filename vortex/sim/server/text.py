@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import orjson
 
 from vortex.sim.core.market import SymbolSpec, TickLevels
+
+ROWS_AT_ONCE = 200
+"""Encoding so many takes about two milliseconds."""
 
 EIGHT_PLACES = Decimal("1e-8")
 
@@ -26,6 +30,27 @@ def rounded(number: Decimal) -> str:
 def to_json(value: object) -> bytes:
     """Encode a reply or frame; decimals become strings without an exponent."""
     return orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
+
+
+def json_pieces(parts: Mapping[str, object]) -> Iterator[bytes]:
+    """Encode an object bit by bit, so that other work can be done in between: an iterator in it becomes a list."""
+    opening = b"{"
+    for name, part in parts.items():
+        yield opening + to_json(name) + b":"
+        if isinstance(part, Iterator):
+            yield from _list_pieces(part)
+        else:
+            yield to_json(part)
+        opening = b","
+    yield b"}"
+
+
+def _list_pieces(rows: Iterator[object]) -> Iterator[bytes]:
+    opening = b"["
+    while some := list(islice(rows, ROWS_AT_ONCE)):
+        yield opening + to_json(some)[1:-1]
+        opening = b","
+    yield b"]" if opening == b"," else b"[]"
 
 
 def _encode(value: Any) -> str:
