@@ -7,8 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +122,39 @@ def test_what_was_done_a_second_ago_survives_a_kill(capture: Path, tmp_path: Pat
         process.stop(signal.SIGKILL)
     with started(options) as process:
         assert len(process.client.get("/sim/v1/ledger").body["positions"]) == 1
+
+
+def trade_until_it_dies(client: Client) -> None:
+    with suppress(OSError, HTTPException):
+        while True:
+            client.market_order("BUY")
+            client.market_order("SELL", reduceOnly="true")
+
+
+def test_a_kill_among_orders_leaves_a_consistent_earlier_state(capture: Path, tmp_path: Path) -> None:
+    options = options_of(capture, state=tmp_path / "sim.db")
+    with started(options) as process:
+        trader = threading.Thread(target=trade_until_it_dies, args=(process.client,))
+        trader.start()
+        until(lambda: len(process.client.get("/sim/v1/ledger").body["fills"]) > 100, "a hundred executions")
+        saved_ms = process.client.get("/sim/v1/clock").body["now_ms"] + 1_500
+        until(lambda: process.client.get("/sim/v1/clock").body["now_ms"] > saved_ms, "a save")
+        last = process.client.get("/sim/v1/ledger").body
+        process.stop(signal.SIGKILL)
+        trader.join(TIMEOUT_S)
+    with started(options) as process:
+        ledger = process.client.get("/sim/v1/ledger").body
+    fills, timeline = ledger["fills"], ledger["timeline"]
+    assert len(fills) > 100
+    common = min(len(fills), len(last["fills"])), min(len(timeline), len(last["timeline"]))
+    assert fills[: common[0]] == last["fills"][: common[0]]
+    assert timeline[: common[1]] == last["timeline"][: common[1]]
+    earned = sum((Decimal(fill["realized_pnl"]) - Decimal(fill["commission"]) for fill in fills), Decimal(0))
+    assert Decimal(ledger["wallet_usdt"]) == 10_000 + earned
+    held = sum((Decimal(fill["qty"]) * (1 if fill["side"] == "BUY" else -1) for fill in fills), Decimal(0))
+    assert sum((Decimal(row["position_amt"]) for row in ledger["positions"]), Decimal(0)) == held
+    assert Decimal(timeline[-1]["position_amt"]) == held
+    assert len(fills) == sum(entry["event"] == "FILL" for entry in timeline)
 
 
 PARENT = """
