@@ -19,6 +19,7 @@ def own(capture: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def client(own: Running) -> Iterator[Client]:
+    own.client.ahead_ms = own.client.get("/sim/v1/clock").body["now_ms"] - time.time() * 1_000
     yield own.client
     own.client.post_json("/sim/v1/clock", {"speed": 1.0, "offset_ms": 0})
 
