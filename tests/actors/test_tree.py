@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import msgspec
@@ -59,9 +60,13 @@ def about(path: str, kind: type) -> Moment:
     return lambda where, message: where == path and isinstance(message, kind)
 
 
-def entry_filled(path: str, message: object) -> bool:
-    report = isinstance(message, OrderReport) and message.fill is not None
-    return path == "exchange" and report and getattr(message, "client_id", "").endswith(OrderRole.ENTRY)
+def filled(role: OrderRole) -> Moment:
+    return lambda where, message: (
+        where == "exchange"
+        and isinstance(message, OrderReport)
+        and message.fill is not None
+        and message.client_id.endswith(role)
+    )
 
 
 def stop_confirmed(path: str, message: object) -> bool:
@@ -71,10 +76,11 @@ def stop_confirmed(path: str, message: object) -> bool:
 MOMENTS: tuple[Moment, ...] = (
     about("account", ReserveRisk),
     about("exchange", OpenPosition),
-    entry_filled,
+    filled(OrderRole.ENTRY),
     stop_confirmed,
     about(f"{SYMBOL}/monitor", PositionOpened),
     about("exchange", ClosePosition),
+    filled(OrderRole.EXIT),
     about(f"{SYMBOL}/monitor", PositionClosed),
     about("exchange", TradeRecorded),
 )
@@ -88,6 +94,14 @@ def quick() -> Iterator[None]:
         patch.setattr(capture, "load_tape", cache(tape.load_tape))
         yield
     logger.enable("vortex")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    """In memory where there is such a folder: actors die here, not disks, and every order waits for an fsync."""
+    memory = Path("/dev/shm")  # noqa: S108  # its content is ours alone, in a directory of its own
+    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")
@@ -199,22 +213,22 @@ def judge(run: VirtualRun) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_crash_at_any_moment_of_a_trade_loses_nothing(
-    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+    config: Config, data_dir: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    run = sabotaged(config, tmp_path, path, monkeypatch)
+    moments = MOMENTS[::3] if path in ENGINES else MOMENTS  # an engine knows of no trade
+    run = sabotaged(config, data_dir, path, monkeypatch, moments=moments)
     judge(run)
     generations = {actor.path: actor.generation for actor in run.system.tree()}
-    assert generations[path] == len(MOMENTS) + 1
+    assert generations[path] == len(moments) + 1
     below = {other for other in generations if other == path or other.startswith(f"{path}/")}
     assert {other for other, generation in generations.items() if generation > 1} == below
-    assert len(run.cold_store.recent_trades(1_000)) >= 5
+    assert len(run.cold_store.recent_trades(1_000)) >= 3
 
 
-def test_the_same_seed_crashes_alike(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_seed_crashes_alike(config: Config, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = []
     for name in ("first", "second"):
-        data_dir = tmp_path / name
-        data_dir.mkdir()
-        run = sabotaged(config, data_dir, "exchange", monkeypatch, seed=3, moments=MOMENTS[:3])
+        (data_dir / name).mkdir()
+        run = sabotaged(config, data_dir / name, "exchange", monkeypatch, seed=3, moments=MOMENTS[:3])
         ends.append((run.dispatcher.trace_hash, run.ledger(), run.cold_store.recent_trades(1_000)))
     assert ends[0] == ends[1]
