@@ -146,7 +146,7 @@ def test_it_answers_nothing_but_books() -> None:
 
 
 def test_a_year_of_extremes_leaves_no_trace_in_the_window() -> None:
-    random = Random(7)  # noqa: S311  # reproducible, not secret
+    random = Random(7)  # reproducible, not secret
     wild = [
         ladder(1_000 + random.randint(-3, 3), [random.choice([1e-8, 1e12])] * 5, [random.choice([1e-8, 1e12])] * 5)
         for _ in range(300)
