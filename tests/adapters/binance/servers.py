@@ -5,48 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from aiohttp import WSMsgType, web
 
+from tests.kit.loops import LoopThread
 from vortex.sim.server.app import SimServer
 from vortex.sim.server.options import SimOptions
 
-T = TypeVar("T")
 TIMEOUT_S = 20.0
 MARKET = ("btcusdt_20240808.gz", "ETHUSDT,SOLUSDT=ethusdt_20240808.gz")
 Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class LoopThread:
-    """An asyncio loop in a thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(TIMEOUT_S)
-
-    def close(self) -> None:
-        self.run(_turns())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(TIMEOUT_S)
-        self._loop.close()
-
-
-async def _turns() -> None:
-    for _ in range(5):  # a transport that was told to close needs some turns of its loop
-        await asyncio.sleep(0)
-
-
-async def _close_late(accepted: web.Server | None) -> None:
-    """Close what was accepted while the shutdown already went on."""
-    await _turns()
-    if accepted is not None:
-        await accepted.shutdown(0)
 
 
 class Simulator:
@@ -80,9 +50,7 @@ class Simulator:
         return dict(self._server.venue.usage.unknown)
 
     async def _stop(self, server: SimServer) -> None:
-        accepted = server._runner.server
         await server.stop()
-        await _close_late(accepted)
 
     async def _start(self) -> SimServer:
         server = SimServer(SimOptions(markets=MARKET, port=self.port))
@@ -158,9 +126,7 @@ class ScriptedServer:
         return runner
 
     async def _stop(self) -> None:
-        accepted = self._runner.server
         await self._runner.cleanup()
-        await _close_late(accepted)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self._note(self.asked, request.path_qs)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
+from tests.kit.loops import LoopThread
 from vortex.sim.market.sources import SHIPPED
 from vortex.sim.server.app import SimServer
 from vortex.sim.server.options import SimOptions
@@ -126,9 +125,7 @@ class Running:
     """A server with its own event loop; `do` runs something inside it."""
 
     def __init__(self, options: SimOptions) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
-        self._thread.start()
+        self._thread = LoopThread()
         self.server = SimServer(options)
         self.wait(self.server.start())
         self.port = int(self.server.url.rpartition(":")[2])
@@ -142,12 +139,10 @@ class Running:
 
     def stop(self) -> None:
         self.wait(self.server.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(TIMEOUT_S)
-        self._loop.close()
+        self._thread.close()
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_S)
+        return self._thread.run(work)
 
 
 @contextmanager
