@@ -21,7 +21,7 @@ from vortex.domain.pnl import RowLabels
 from vortex.runtime import ActorSystem, VirtualDispatcher
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.world import Latency, World
-from vortex.sim.market.sources import DEFAULT_MARKETS, parse_market
+from vortex.sim.market.sources import DEFAULT_MARKETS, open_markets
 from vortex.sim.virtual import VirtualVenue
 
 START_MS = 1_800_000_007_300
@@ -77,7 +77,7 @@ def virtual_run(
 ) -> VirtualRun:
     """Build the product's tree over a simulated exchange; nothing has happened yet."""
     dispatcher = VirtualDispatcher(seed, START_MS)
-    sources = [parse_market(text, seed=config.sim.seed, resume=None) for text in markets]
+    sources = open_markets(markets, seed=config.sim.seed)
     core = ExchangeCore([spec for source in sources for spec in source.specs], balance_usdt=Decimal(10_000))
     world = World(core, sources, latency=Latency(), seed=seed, start_ms=START_MS)
     flow = config.engines.order_flow

@@ -12,15 +12,15 @@ from vortex.sim.market.sources import DEFAULT_MARKETS, SHIPPED, open_markets, pa
 START_MS = 1_760_000_012_345
 
 
-def test_default_is_the_two_shipped_captures_in_one() -> None:
-    market = open_markets([], seed=1)
-    assert [spec.symbol for spec in market.specs] == ["BTCUSDT", "ETHUSDT"]
-    assert market.label == "recording of 2024-08-08"
-    assert market.position() == {"BTCUSDT": 0, "ETHUSDT": 0}
-    events = list(islice(market.events(START_MS), 2_000))
-    assert {event.symbol for event in events} == {"BTCUSDT", "ETHUSDT"}
-    assert all(a.ts_ms <= b.ts_ms for a, b in pairwise(events))
-    for symbol in ("BTCUSDT", "ETHUSDT"):
+def test_default_is_the_two_shipped_captures() -> None:
+    markets = open_markets([], seed=1)
+    assert [spec.symbol for market in markets for spec in market.specs] == ["BTCUSDT", "ETHUSDT"]
+    assert [market.label for market in markets] == ["recording of 2024-08-08"] * 2
+    assert [market.position() for market in markets] == [{"BTCUSDT": 0}, {"ETHUSDT": 0}]
+    for symbol, market in zip(("BTCUSDT", "ETHUSDT"), markets, strict=True):
+        events = list(islice(market.events(START_MS), 2_000))
+        assert {event.symbol for event in events} == {symbol}
+        assert all(a.ts_ms <= b.ts_ms for a, b in pairwise(events))
         assert {candle.symbol for candle in market.history(symbol, "1m", START_MS, 5)} == {symbol}
         assert market.generated_before_ms(symbol) > START_MS
         assert len(market.sentiment(symbol, START_MS, 300_000, 2)) == 2
@@ -38,10 +38,11 @@ def test_names_before_the_path_replicate_it(write: Write) -> None:
     assert market.label == "recording of 1970-01-01, replicated"
 
 
-def test_several_markets_share_positions_and_tell_every_label(write: Write) -> None:
-    market = open_markets([str(write(wire.calm())), DEFAULT_MARKETS[1]], seed=1, resume={"ABCUSDT": 7_777, "GONE": 1})
-    assert market.position() == {"ABCUSDT": 7_777, "ETHUSDT": 0}
-    assert market.label == "recording of 1970-01-01 + recording of 2024-08-08"
+def test_several_markets_share_the_positions_of_an_earlier_run(write: Write) -> None:
+    texts, resume = [str(write(wire.calm())), DEFAULT_MARKETS[1]], {"ABCUSDT": 7_777, "GONE": 1}
+    markets = open_markets(texts, seed=1, resume=resume)
+    assert [market.position() for market in markets] == [{"ABCUSDT": 7_777}, {"ETHUSDT": 0}]
+    assert [market.label for market in markets] == ["recording of 1970-01-01", "recording of 2024-08-08"]
 
 
 @pytest.mark.parametrize(

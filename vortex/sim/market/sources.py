@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vortex.sim.core.market import CandleEvent, MarketEvent, MarketSource, SentimentPoint
+from vortex.sim.core.market import MarketSource
 from vortex.sim.market.capture import CaptureSource
 from vortex.sim.market.tape import CaptureError
 
@@ -45,39 +43,17 @@ def parse_market(text: str, *, seed: int, resume: Mapping[str, int] | None = Non
         raise ValueError(f"market {text!r}: {problem}; expected {FORM}") from problem
 
 
-def open_markets(texts: Sequence[str], *, seed: int, resume: Mapping[str, int] | None = None) -> MarketSource:
-    """Open all SOURCEs as one, the shipped captures when none is given; ValueError as from `parse_market`."""
+def open_markets(texts: Sequence[str], *, seed: int, resume: Mapping[str, int] | None = None) -> list[MarketSource]:
+    """Open all SOURCEs, the shipped captures when none is given.
+
+    Raises:
+        ValueError: As from `parse_market`, and for a symbol that more than one of them lists.
+    """
     sources = [parse_market(text, seed=seed, resume=resume) for text in texts or DEFAULT_MARKETS]
-    return sources[0] if len(sources) == 1 else JoinedSource(sources)
-
-
-class JoinedSource:
-    """Several sources as one market; each symbol comes from the source that lists it."""
-
-    def __init__(self, sources: Sequence[MarketSource]) -> None:
-        self._sources = sources
-        self._of = {spec.symbol: source for source in sources for spec in source.specs}
-        self.specs = tuple(spec for source in sources for spec in source.specs)
-        if len(self._of) < len(self.specs):
-            names = [spec.symbol for spec in self.specs]
-            twice = sorted({name for name in names if names.count(name) > 1})
-            raise ValueError(f"listed by more than one market: {', '.join(twice)}")
-        self.label = " + ".join(dict.fromkeys(source.label for source in sources))
-
-    def events(self, start_ms: int) -> Iterator[MarketEvent]:
-        return heapq.merge(*(source.events(start_ms) for source in self._sources), key=attrgetter("ts_ms"))
-
-    def history(self, symbol: str, interval: str, before_ms: int, limit: int) -> list[CandleEvent]:
-        return self._of[symbol].history(symbol, interval, before_ms, limit)
-
-    def generated_before_ms(self, symbol: str) -> int:
-        return self._of[symbol].generated_before_ms(symbol)
-
-    def sentiment(self, symbol: str, now_ms: int, period_ms: int, limit: int) -> list[SentimentPoint]:
-        return self._of[symbol].sentiment(symbol, now_ms, period_ms, limit)
-
-    def position(self) -> dict[str, int]:
-        return {symbol: at_ms for source in self._sources for symbol, at_ms in source.position().items()}
+    symbols = [spec.symbol for source in sources for spec in source.specs]
+    if twice := sorted({symbol for symbol in symbols if symbols.count(symbol) > 1}):
+        raise ValueError(f"listed by more than one market: {', '.join(twice)}")
+    return sources
 
 
 def _located(path: str) -> Path:

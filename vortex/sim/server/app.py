@@ -16,16 +16,14 @@ import uvloop
 from aiohttp import web
 from loguru import logger
 
-from vortex.sim.core.market import MarketSource
 from vortex.sim.market.capture import NOTES
-from vortex.sim.market.sources import DEFAULT_MARKETS, parse_market
+from vortex.sim.market.sources import open_markets
 from vortex.sim.server.clock import SimClock
 from vortex.sim.server.control import PREFIX, Control
 from vortex.sim.server.keeper import StateKeeper
 from vortex.sim.server.options import SimOptions
 from vortex.sim.server.pump import Pump
 from vortex.sim.server.rest import Rest, error_json, json_response
-from vortex.sim.server.state import Saved
 from vortex.sim.server.streams import MarketStreams, Outlet, Route, StreamRefused
 from vortex.sim.server.text import to_json
 from vortex.sim.server.venue import Venue
@@ -50,7 +48,8 @@ class SimServer:
         self._keeper = StateKeeper(options.state)
         saved = self._keeper.load()
         clock = SimClock(start_ms=max(time.time_ns() // 1_000_000, saved.course.now_ms), speed=options.speed)
-        self.venue = Venue(options, open_sources(options, saved), clock, saved)
+        sources = open_markets(options.markets, seed=options.seed, resume=saved.course.positions)
+        self.venue = Venue(options, sources, clock, saved)
         self._keeper.follow(self.venue)
         self._rest = Rest(self.venue)
         self._control = Control(self.venue)
@@ -135,18 +134,6 @@ class SimServer:
 
 def _ignore(_outlet: Outlet, _text: str) -> None:
     """A user stream takes no commands."""
-
-
-def open_sources(options: SimOptions, saved: Saved) -> list[MarketSource]:
-    """Open every market where the last run left it. Raises ValueError."""
-    sources = [
-        parse_market(text, seed=options.seed, resume=saved.course.positions)
-        for text in options.markets or DEFAULT_MARKETS
-    ]
-    symbols = [spec.symbol for source in sources for spec in source.specs]
-    if twice := sorted({symbol for symbol in symbols if symbols.count(symbol) > 1}):
-        raise ValueError(f"listed by more than one market: {', '.join(twice)}")
-    return sources
 
 
 async def serve(server: SimServer) -> None:
