@@ -184,14 +184,14 @@ def test_protection_rests_and_is_cancelled(client: Client) -> None:
 
 def test_a_take_profit_within_reach_closes_the_position(exchange: Running, client: Client) -> None:
     client.market_order("BUY")
-    trigger = tick(mark_price(client) + Decimal("0.2"))
+    trigger = tick(mark_price(client) + Decimal(50))  # farther than the mark moves while the order is on its way
     placed = client.stop_order("SELL", trigger, type="TAKE_PROFIT_MARKET", clientAlgoId="rest-take")
     assert placed.status == 200, placed
 
     def raise_mark(server: SimServer) -> None:
         mark = server.venue.core.market("BTCUSDT").mark
         assert mark is not None
-        server.venue.core.on_market(structs.replace(mark, mark_price=mark.mark_price + 5))
+        server.venue.core.on_market(structs.replace(mark, mark_price=mark.mark_price + 100))
 
     exchange.do(raise_mark)
     algo = client.signed("GET", "/fapi/v1/algoOrder", clientAlgoId="rest-take").body
