@@ -16,6 +16,7 @@ from msgspec import inspect as schema
 from vortex import messages
 from vortex.config import effective, load, shape
 from vortex.domain.market import MarketValue
+from vortex.domain.operation import Gate, OperatorAction
 from vortex.domain.order import AccountState, AccountUpdate, AlgoReport, OrderReport
 from vortex.domain.risk.codes import RejectCode
 from vortex.domain.trade import CloseReason
@@ -98,7 +99,7 @@ def described_codes(kind: type[StrEnum]) -> str:
 
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
-    codes = [described_codes(kind) for kind in (RejectCode, CloseReason, messages.Gate)]
+    codes = [described_codes(kind) for kind in (RejectCode, CloseReason, Gate, OperatorAction)]
     lead = "Exit codes of the commands: [command line](command-line.md)."
     return {"configuration.md": configuration(), "messages.md": protocol(), "codes.md": page("Codes", lead, *codes)}
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from msgspec import Struct
 
+from vortex.domain.operation import Gate, OperatorAction
 from vortex.domain.order import ExchangeRequest, Fill, Outcome, SymbolSetup
 from vortex.domain.signal import Signal
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade, RejectionRow, TradeRow
@@ -119,7 +119,13 @@ class RegisterSymbol(Struct, frozen=True, kw_only=True):
 
 
 class DeregisterSymbol(Struct, frozen=True, kw_only=True):
-    """Supervisor to exchange: the symbol leaves."""
+    """Supervisor to exchange: the symbol leaves: no entry from now on; RegisterSymbol takes it back."""
+
+    symbol: str
+
+
+class SymbolReleased(Struct, frozen=True, kw_only=True):
+    """Exchange to supervisor: the symbol that leaves has no trade under way, and the row of its last one is safe."""
 
     symbol: str
 
@@ -221,35 +227,6 @@ class TradeRecorded(Struct, frozen=True, kw_only=True):
 # ------------------------------------------------------------------------------------------------------ gates and state
 
 
-class Gate(StrEnum):
-    """Named conditions that must all be open before an entry; exits are never gated."""
-
-    EXCHANGE = "exchange"
-    """The symbol is not reconciled, or holds a position that is not ours."""
-    USER_STREAM = "user_stream"
-    """The exchange's reports about our orders do not arrive."""
-    JOURNAL = "journal"
-    """Intents cannot be written to disk."""
-    ACCOUNT = "account"
-    """The account actor is not there."""
-    MONITOR = "monitor"
-    """The symbol has no monitor to watch a position."""
-    ENGINES = "engines"
-    """A required engine is missing, silent or stale."""
-    BOOK = "book"
-    """The order book is old."""
-    CLOCK = "clock"
-    """Our clock and the exchange's differ too much."""
-    KILL_SWITCH = "kill_switch"
-    """The kill switch is set."""
-    PAUSED = "paused"
-    """A person paused entries."""
-    HALTED = "halted"
-    """The symbol or the account is halted."""
-    DISK = "disk"
-    """The disk is nearly full."""
-
-
 class GateClosed(Struct, frozen=True, kw_only=True):
     """Anyone to a symbol's supervisor, and the supervisor to its decision: no entries while this holds."""
 
@@ -264,10 +241,60 @@ class GateOpened(Struct, frozen=True, kw_only=True):
     gate: Gate
 
 
+class PeerFailed(Struct, frozen=True, kw_only=True):
+    """Root to every symbol's supervisor: this shared actor is down; PeerStarted follows."""
+
+    name: str
+    detail: str
+
+
 class PeerStarted(Struct, frozen=True, kw_only=True):
     """Root to every symbol's supervisor: this shared actor is a new incarnation and knows nobody yet."""
 
     name: str
+
+
+# ------------------------------------------------------------------------------------------------- people and operation
+
+
+class Operate(Struct, frozen=True, kw_only=True):
+    """Anyone to exchange: an order about one symbol, or all (None). On disk before the reply: the symbols concerned."""
+
+    urgent: ClassVar[bool] = True
+
+    action: OperatorAction
+    symbol: str | None
+    why: str
+
+
+class AddSymbol(Struct, frozen=True, kw_only=True):
+    """Outside to root: trade this symbol too; one that is leaving stays."""
+
+    symbol: str
+
+
+class RemoveSymbol(Struct, frozen=True, kw_only=True):
+    """Outside to root: the symbol enters no more, closes by its own exits, then leaves."""
+
+    symbol: str
+
+
+class Leave(Struct, frozen=True, kw_only=True):
+    """Root to a symbol's supervisor: leave, or after all not."""
+
+    leaving: bool
+
+
+class SymbolLeft(Struct, frozen=True, kw_only=True):
+    """A symbol's supervisor to root: nothing of it is under way any more, its tree may end."""
+
+    symbol: str
+
+
+class LeaveAccount(Struct, frozen=True, kw_only=True):
+    """Supervisor to account: the symbol has left; nobody of it wants AccountChanged."""
+
+    symbol: str
 
 
 class Mirror(Struct, frozen=True, kw_only=True):
@@ -293,10 +320,14 @@ class GetSymbolStatus(Struct, frozen=True, kw_only=True):
 
 
 class SymbolStatus(Struct, frozen=True, kw_only=True):
-    """Answer to GetSymbolStatus; state STARTING, RECONCILING, WARMING or READY."""
+    """Answer to GetSymbolStatus; state STARTING, RECONCILING, LEAVING, HALTED, PAUSED, WARMING or READY.
+
+    `entry_allowed` is true when every gate is open: the AND of all of them.
+    """
 
     symbol: str
     state: str
+    entry_allowed: bool
     gates: tuple[GateClosed, ...]
 
 
@@ -326,7 +357,10 @@ class GetExchange(Struct, frozen=True, kw_only=True):
 
 
 class ExchangeStatus(Struct, frozen=True, kw_only=True):
-    """Answer to GetExchange; `unsettled` symbols are between orders, `trades` holds the open trade of each symbol."""
+    """Answer to GetExchange; `unsettled` symbols are between orders, `trades` holds the open trade of each symbol.
+
+    `halted` symbols take no entry until UNHALT; `flattening` ones are ordered flat and not yet confirmed to be.
+    """
 
     reconciled: bool
     user_stream_ms: int | None
@@ -334,6 +368,8 @@ class ExchangeStatus(Struct, frozen=True, kw_only=True):
     orders_1m: int
     unknown_orders: int
     unsettled: tuple[str, ...]
+    halted: tuple[str, ...]
+    flattening: tuple[str, ...]
     trades: Mapping[str, OpenTrade]
 
 

@@ -12,6 +12,7 @@ from tests.kit.virtual import CountedIds
 from vortex.actors.decision import CADENCE_MS, PENDING_MS, DecisionActor
 from vortex.actors.rejecting import Rejector
 from vortex.domain.decision import Action, Decision, DecisionParams, SignalBoard
+from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.signal import EngineId
@@ -19,7 +20,6 @@ from vortex.domain.trade import CloseReason, EntryPlan
 from vortex.messages import (
     AccountChanged,
     EntryFailed,
-    Gate,
     GateClosed,
     GateOpened,
     Mirror,

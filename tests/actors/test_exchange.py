@@ -12,6 +12,7 @@ from tests.actors.exchange_rig import Rig
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import SELL, algo_report, fill, order_report, symbol_state
 from vortex.actors.exchange import ACCOUNT_EVERY_MS, MAX_IN_FLIGHT
+from vortex.domain.operation import Gate
 from vortex.domain.order import (
     ZERO,
     AccountState,
@@ -32,7 +33,6 @@ from vortex.messages import (
     ClosePosition,
     DeregisterSymbol,
     EntryFailed,
-    Gate,
     GateClosed,
     GateOpened,
     PositionClosed,

@@ -15,11 +15,11 @@ from tests.kit.probe import Probe
 from vortex.actors.order_journal import OrderJournal
 from vortex.actors.seat import Seat
 from vortex.adapters.sqlite.journal import SqliteJournal
+from vortex.domain.operation import Gate
 from vortex.domain.order import OrderStatus, PlaceOrder
 from vortex.domain.trade import CloseReason
 from vortex.messages import (
     EntryFailed,
-    Gate,
     GateClosed,
     GateOpened,
     PositionClosed,

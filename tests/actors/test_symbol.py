@@ -11,8 +11,8 @@ from tests.kit.probe import Probe
 from tests.kit.runtime import ManualContext
 from vortex.actors.symbol import DECISION, MONITOR, Peers, SymbolSupervisor
 from vortex.domain.market import Book, Candle, MarkPrice
+from vortex.domain.operation import Gate
 from vortex.messages import (
-    Gate,
     GateClosed,
     GateOpened,
     GetSymbolStatus,
@@ -152,7 +152,7 @@ def test_a_new_shared_actor_while_the_children_start_is_met_when_they_are_up(rig
 
 
 def test_the_state_goes_from_starting_to_ready(rig: Rig) -> None:
-    assert rig.status() == SymbolStatus(symbol=SYMBOL, state="STARTING", gates=())
+    assert rig.status() == SymbolStatus(symbol=SYMBOL, state="STARTING", entry_allowed=True, gates=())
     rig.ready(*CHILDREN)
     assert rig.status().state == "RECONCILING"
     rig.actor.receive(RECONCILED)

@@ -77,7 +77,15 @@ class Root(Supervisor):
 def replies(gates: Sequence[GateClosed] = ()) -> dict[str, dict[type, object]]:
     """By path, what a healthy system answers; `gates` are closed for every symbol."""
     exchange = ExchangeStatus(
-        reconciled=True, user_stream_ms=1, weight_used_1m=7, orders_1m=2, unknown_orders=0, unsettled=(), trades={}
+        reconciled=True,
+        user_stream_ms=1,
+        weight_used_1m=7,
+        orders_1m=2,
+        unknown_orders=0,
+        unsettled=(),
+        halted=(),
+        flattening=(),
+        trades={},
     )
     return {
         "hot_store": {GetMirror: {}},
@@ -86,7 +94,9 @@ def replies(gates: Sequence[GateClosed] = ()) -> dict[str, dict[type, object]]:
         "account": {GetAccount: AccountView(ts_ms=1, equity_usdt=Decimal("9999.5"))},
         "feed": {GetFeedAges: {}},
         **{
-            symbol: {GetSymbolStatus: SymbolStatus(symbol=symbol, state="READY", gates=tuple(gates))}
+            symbol: {
+                GetSymbolStatus: SymbolStatus(symbol=symbol, state="READY", entry_allowed=not gates, gates=tuple(gates))
+            }
             for symbol in SYMBOLS
         },
     }

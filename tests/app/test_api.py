@@ -213,7 +213,9 @@ def test_reads_that_come_too_fast_are_refused(fresh: Client) -> None:
 
 def test_a_symbol_that_reconciles_is_not_ready(tmp_path: Path) -> None:
     actors = replies()
-    actors["ETHUSDT"] = {GetSymbolStatus: SymbolStatus(symbol="ETHUSDT", state="RECONCILING", gates=())}
+    actors["ETHUSDT"] = {
+        GetSymbolStatus: SymbolStatus(symbol="ETHUSDT", state="RECONCILING", entry_allowed=True, gates=())
+    }
     with running(actors) as (system, reader), served(tmp_path, reader, system) as client:
         reply = client.get("/readyz")
         assert (reply.status, reply.body) == (503, {"ready": False, "reasons": ["ETHUSDT is RECONCILING"]})

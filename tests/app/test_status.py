@@ -16,8 +16,9 @@ from tests.app.kit import LABELS, SYMBOLS, replies, running
 from tests.kit.virtual import virtual_run
 from vortex.app.status import ASK_S, StatusReader
 from vortex.config import load
+from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
-from vortex.messages import Gate, GateClosed, GetAccount, GetExchange, GetMirror, GetSymbolStatus
+from vortex.messages import GateClosed, GetAccount, GetExchange, GetMirror, GetSymbolStatus
 
 PAPER = Path(__file__).parents[2] / "config" / "paper.toml"
 TOP = {

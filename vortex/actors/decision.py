@@ -14,6 +14,7 @@ from msgspec import Struct
 from vortex.actors.rejecting import Rejector
 from vortex.domain.decision import Action, Decision, SignalBoard
 from vortex.domain.market import Book, MarkPrice
+from vortex.domain.operation import Gate
 from vortex.domain.risk.gates import evaluate
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.situation import Situation
@@ -21,7 +22,6 @@ from vortex.domain.signal import EngineId
 from vortex.messages import (
     AccountChanged,
     EntryFailed,
-    Gate,
     GateClosed,
     GateOpened,
     Mirror,

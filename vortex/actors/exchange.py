@@ -21,6 +21,7 @@ from vortex.actors.seat import Seat
 from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import client_id
 from vortex.domain.desk import Desk, Lane
+from vortex.domain.operation import Gate
 from vortex.domain.order import (
     AccountState,
     AccountUpdate,
@@ -42,7 +43,6 @@ from vortex.messages import (
     EntryFailed,
     ExchangeReplied,
     ExchangeStatus,
-    Gate,
     GetExchange,
     OpenPosition,
     Recipient,
@@ -214,6 +214,8 @@ class ExchangeActor(Actor):
             orders_1m=len(self._order_times_ms),
             unknown_orders=sum(desk.unresolved for desk in desks),
             unsettled=tuple(desk.symbol for desk in desks if desk.unsettled),
+            halted=(),
+            flattening=(),
             trades={desk.symbol: trade for desk in desks if (trade := desk.trade) is not None},
         )
 

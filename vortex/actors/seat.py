@@ -9,11 +9,11 @@ from loguru import logger
 from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.domain.desk import Desk
 from vortex.domain.notices import Closed, Failed, Foreign, Notice, Opened, ProtectionChanged, Reconciled
+from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
 from vortex.domain.pnl import up_to
 from vortex.messages import (
     EntryFailed,
-    Gate,
     GateClosed,
     GateOpened,
     PositionClosed,

@@ -10,8 +10,8 @@ from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.market import Book, MarkPrice
+from vortex.domain.operation import Gate
 from vortex.messages import (
-    Gate,
     GateClosed,
     GateOpened,
     GetSymbolStatus,
@@ -160,7 +160,12 @@ class SymbolSupervisor(Supervisor):
         self._tell_decision(message)
 
     def _on_get(self, _message: GetSymbolStatus) -> SymbolStatus:
-        return SymbolStatus(symbol=self._symbol, state=self._state(), gates=tuple(self._gates.values()))
+        return SymbolStatus(
+            symbol=self._symbol,
+            state=self._state(),
+            entry_allowed=not self._gates,
+            gates=tuple(self._gates.values()),
+        )
 
     def _tell_decision(self, message: object) -> None:
         if DECISION in self._started:  # before that it will be told when it starts

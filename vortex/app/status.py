@@ -15,12 +15,12 @@ from loguru import logger
 from vortex.actors.feed import STREAMS
 from vortex.actors.root import SHARED
 from vortex.domain.decision import Decision
+from vortex.domain.operation import Gate
 from vortex.domain.pnl import RowLabels
 from vortex.domain.risk.view import AccountView
 from vortex.domain.signal import EngineId, Signal
 from vortex.messages import (
     ExchangeStatus,
-    Gate,
     GetAccount,
     GetExchange,
     GetFeedAges,
