@@ -267,6 +267,10 @@ class Operate(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ResetGovernor(Struct, frozen=True, kw_only=True):
+    """Exchange to account: a person lifted every halt, the account's own included."""
+
+
 class AddSymbol(Struct, frozen=True, kw_only=True):
     """Outside to root: trade this symbol too; one that is leaving stays."""
 

@@ -11,7 +11,8 @@ import pytest
 from tests.actors.exchange_rig import Rig
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import SELL, algo_report, fill, order_report, symbol_state
-from vortex.actors.exchange import ACCOUNT_EVERY_MS, MAX_IN_FLIGHT
+from vortex.actors.exchange import ACCOUNT_EVERY_MS
+from vortex.actors.sender import MAX_IN_FLIGHT
 from vortex.domain.operation import Gate
 from vortex.domain.order import (
     ZERO,
@@ -39,6 +40,8 @@ from vortex.messages import (
     PositionOpened,
     PositionProtected,
     SymbolReconciled,
+    SymbolReleased,
+    TradeRecorded,
     UserStreamChanged,
 )
 
@@ -65,7 +68,7 @@ def test_it_starts_its_port_and_takes_a_new_epoch_each_time(rig: Rig) -> None:
 
 def test_a_symbol_is_prepared_read_and_then_introduced(rig: Rig) -> None:
     rig.actor.receive(rig.registration())
-    assert rig.supervisor.expect(GateClosed).gate is Gate.USER_STREAM
+    assert [closed.gate for closed in rig.supervisor.told(GateClosed)] == [Gate.USER_STREAM]
     assert not rig.status().reconciled
     rig.ready(SYMBOL)
     for probe in (rig.account, rig.decision, rig.monitor, rig.supervisor):
@@ -296,24 +299,16 @@ def test_what_belongs_to_no_symbol_of_ours_is_ignored(rig: Rig) -> None:
     assert rig.log == [("journal epoch", str(NOW // 1_000).encode())]
 
 
-def test_a_symbol_that_leaves_is_forgotten_once_it_has_no_trade(rig: Rig) -> None:
-    trade = rig.opened()
-    rig.actor.receive(DeregisterSymbol(symbol=SYMBOL))
-    assert SYMBOL in rig.status().trades
-    rig.actor.receive(ClosePosition(symbol=SYMBOL, trade_id=trade.trade_id, reason=CloseReason.MANUAL))
-    rig.plays(1_000)
-    rig.actor.receive(DeregisterSymbol(symbol=SYMBOL))
-    rig.context.advance(60_000)
-    assert rig.waiting(QuerySymbol) == []
-
-
 def test_a_symbol_that_comes_back_uses_no_id_again(rig: Rig) -> None:
     rig.ready(SYMBOL)
     rig.opens()
     rig.plays(1_000)
     rig.actor.receive(CloseAll(reason=CloseReason.MANUAL))
     rig.plays(1_000)
+    (closed,) = rig.monitor.told(PositionClosed)
+    rig.actor.receive(TradeRecorded(trade_id=closed.trade.trade_id))
     rig.actor.receive(DeregisterSymbol(symbol=SYMBOL))
+    assert rig.supervisor.told(SymbolReleased)
     rig.ready(SYMBOL)
     rig.opens()
     rig.plays(1_000)

@@ -26,28 +26,32 @@ def disk(tmp_path: Path) -> Iterator[SqliteJournal]:
     journal.close()
 
 
+def writer(disk: SqliteJournal, account: str = "main") -> OrderJournal:
+    return OrderJournal(disk, account, lambda: False)
+
+
 def again(disk: SqliteJournal) -> OrderJournal:
     """What the next process finds."""
-    journal = OrderJournal(disk, "main")
+    journal = writer(disk)
     journal.load()
     return journal
 
 
 def test_a_trade_is_found_again_as_it_was(disk: SqliteJournal) -> None:
-    OrderJournal(disk, "main").keep("BTCUSDT", FILLED)
-    assert OrderJournal(disk, "main").load() == {"BTCUSDT": FILLED}
+    writer(disk).keep("BTCUSDT", FILLED)
+    assert writer(disk).load() == {"BTCUSDT": FILLED}
 
 
 def test_a_trade_that_is_forgotten_is_not_found(disk: SqliteJournal) -> None:
-    journal = OrderJournal(disk, "main")
+    journal = writer(disk)
     journal.keep("BTCUSDT", SENT)
     journal.keep("ETHUSDT", SENT)
     journal.keep("BTCUSDT", None)
-    assert set(OrderJournal(disk, "main").load()) == {"ETHUSDT"}
+    assert set(writer(disk).load()) == {"ETHUSDT"}
 
 
 def test_only_what_changed_is_written(disk: SqliteJournal) -> None:
-    journal = OrderJournal(disk, "main")
+    journal = writer(disk)
     for kept in (None, SENT, SENT, FILLED, FILLED, None, None):
         journal.keep("BTCUSDT", kept)
     assert len(disk.recent(100)) == 3
@@ -57,13 +61,13 @@ def test_only_what_changed_is_written(disk: SqliteJournal) -> None:
 
 
 def test_what_was_loaded_counts_as_written(disk: SqliteJournal) -> None:
-    OrderJournal(disk, "main").keep("BTCUSDT", SENT)
+    writer(disk).keep("BTCUSDT", SENT)
     again(disk).keep("BTCUSDT", SENT)
     assert len(disk.recent(100)) == 1
 
 
 def test_an_ended_trade_stays_until_its_row_is_safe(disk: SqliteJournal) -> None:
-    OrderJournal(disk, "main").keep_ended(ENDED)
+    writer(disk).keep_ended(ENDED)
     found = again(disk)
     assert found.ended == {"trade-1": ENDED}
     found.recorded("trade-1")
@@ -71,7 +75,7 @@ def test_an_ended_trade_stays_until_its_row_is_safe(disk: SqliteJournal) -> None
 
 
 def test_a_row_that_is_safe_twice_is_written_once(disk: SqliteJournal) -> None:
-    journal = OrderJournal(disk, "main")
+    journal = writer(disk)
     journal.keep_ended(ENDED)
     for _ in range(3):
         journal.recorded("trade-1")
@@ -80,11 +84,11 @@ def test_a_row_that_is_safe_twice_is_written_once(disk: SqliteJournal) -> None:
 
 
 def test_an_epoch_is_later_than_any_before_whatever_the_clock_says(disk: SqliteJournal) -> None:
-    epochs = [OrderJournal(disk, "main").next_epoch(now_ms) for now_ms in (NOW, NOW, NOW - 10**9, NOW + 5_000)]
+    epochs = [writer(disk).next_epoch(now_ms) for now_ms in (NOW, NOW, NOW - 10**9, NOW + 5_000)]
     first = NOW // 1_000
     assert epochs == [first, first + 1, first + 2, first + 5]
 
 
 def test_accounts_have_their_own_epochs(disk: SqliteJournal) -> None:
-    OrderJournal(disk, "main").next_epoch(NOW)
-    assert OrderJournal(disk, "other").next_epoch(5_000) == 5
+    writer(disk).next_epoch(NOW)
+    assert writer(disk, "other").next_epoch(5_000) == 5

@@ -35,7 +35,7 @@ class Rig:
         self.desk = DeskRig()
         self.account, self.supervisor = Probe("account"), Probe("supervisor")
         self.decision, self.monitor = Probe("decision"), Probe("monitor")
-        self.journal = OrderJournal(journal, "main")
+        self.journal = OrderJournal(journal, "main", lambda: False)
         self.seat = Seat(self.desk.desk, self.journal, self.account, lambda: NOW)
 
     def joins(self) -> None:
@@ -57,7 +57,7 @@ def test_without_listeners_only_the_account_hears(rig: Rig) -> None:
     rig.desk.desk.rejoin()
     rig.seat.settle()
     rig.account.expect(PositionOpened)
-    rig.seat.gate(Gate.USER_STREAM, "lost")
+    rig.seat.close_gate(Gate.USER_STREAM, "lost")
     assert rig.supervisor.messages == []
 
 
@@ -129,8 +129,8 @@ def test_a_refusal_beside_an_open_trade_has_no_row(rig: Rig) -> None:
 
 def test_gates_go_to_the_supervisor(rig: Rig) -> None:
     rig.joins()
-    rig.seat.gate(Gate.USER_STREAM, "lost")
-    rig.seat.gate(Gate.USER_STREAM, None)
+    rig.seat.close_gate(Gate.USER_STREAM, "lost")
+    rig.seat.open_gate(Gate.USER_STREAM)
     assert rig.supervisor.messages == [
         GateClosed(gate=Gate.USER_STREAM, since_ms=NOW, detail="lost"), GateOpened(gate=Gate.USER_STREAM),
     ]  # fmt: skip

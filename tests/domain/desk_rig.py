@@ -8,7 +8,7 @@ from typing import TypeVar
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import SELL, SETUP, algo_report, fill, ids, order_report, symbol_state
 from vortex.domain.bracket import Bracket
-from vortex.domain.desk import Desk, Lane
+from vortex.domain.desk import Desk
 from vortex.domain.notices import Notice
 from vortex.domain.order import (
     AlgoReport,
@@ -23,6 +23,7 @@ from vortex.domain.order import (
     SymbolState,
     Unknown,
 )
+from vortex.domain.planning import Lane
 from vortex.domain.trade import EntryPlan
 
 TIMEOUT = Unknown(text="timeout")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.domain.money_builders import NOW, plan
 from tests.kit.builders import SELL, algo_report, bracket, fill, ids, order_report
 from vortex.domain import bracket as life
-from vortex.domain.bracket import Bracket, Leg, LegState
+from vortex.domain.bracket import Bracket
+from vortex.domain.leg import Leg, LegState, advance
 from vortex.domain.order import ZERO, AlgoStatus, Done, OrderRole, OrderStatus, Outcome, Refused, Unknown
 from vortex.domain.trade import CloseReason
 
@@ -89,9 +90,9 @@ def test_an_answer_about_a_foreign_order_changes_nothing() -> None:
 @given(st.permutations(list(LegState)), st.sampled_from(LegState))
 def test_a_final_leg_stays_final(states: list[LegState], other: LegState) -> None:
     leg = Leg(role=OrderRole.STOP, client_id=S, state=LegState.SENT)
-    leg = life.advance(leg, LegState.FINAL, now_ms=NOW, detail="FINISHED")
+    leg = advance(leg, LegState.FINAL, now_ms=NOW, detail="FINISHED")
     for state in (*states, other):
-        leg = life.advance(leg, state, now_ms=NOW + 1, detail="later", refused=True)
+        leg = advance(leg, state, now_ms=NOW + 1, detail="later", refused=True)
     assert (leg.state, leg.detail, leg.refused) == (LegState.FINAL, "FINISHED", False)
 
 

@@ -9,8 +9,7 @@ import pytest
 from tests.domain.desk_rig import NO_SUCH_ORDER, TIMEOUT, Rig
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import BUY, SELL, SETUP, algo_report, fill, order_report, symbol_state
-from vortex.domain.bracket import LegState
-from vortex.domain.desk import Lane
+from vortex.domain.leg import LegState
 from vortex.domain.notices import Failed, Foreign, Opened, ProtectionChanged, Reconciled
 from vortex.domain.order import (
     Done,
@@ -23,6 +22,7 @@ from vortex.domain.order import (
     Refused,
     SetLeverage,
 )
+from vortex.domain.planning import Lane
 from vortex.domain.trade import CloseReason
 
 # ------------------------------------------------------------------------------------------------------- the beginning

@@ -9,7 +9,8 @@ import pytest
 from tests.domain.money_builders import NOW
 from tests.kit.builders import SELL, algo_report, bracket, fill, ids, order_report, symbol_state
 from vortex.domain import bracket as life
-from vortex.domain.bracket import Bracket, LegState
+from vortex.domain.bracket import Bracket
+from vortex.domain.leg import LegState
 from vortex.domain.order import AlgoReport, AlgoStatus, Done, OrderRole, OrderStatus, Unknown
 from vortex.domain.reconcile import with_state
 from vortex.domain.trade import CloseReason

@@ -20,10 +20,12 @@ from vortex.messages import (
     EntryFailed,
     GetAccount,
     JoinAccount,
+    LeaveAccount,
     PositionClosed,
     PositionOpened,
     Recipient,
     ReserveRisk,
+    ResetGovernor,
     RiskDenied,
     RiskGranted,
     SymbolReconciled,
@@ -61,12 +63,14 @@ class AccountActor(Actor):
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
             JoinAccount: self._on_join,
+            LeaveAccount: self._on_leave,
             AccountState: self._on_state,
             ReserveRisk: self._on_reserve,
             SymbolReconciled: self._on_reconciled,
             PositionOpened: self._on_opened,
             PositionClosed: self._on_closed,
             EntryFailed: self._on_failed,
+            ResetGovernor: self._on_reset,
             GetAccount: self._on_get,
             _Tick: self._on_tick,
         }
@@ -84,6 +88,13 @@ class AccountActor(Actor):
     def _on_join(self, message: JoinAccount) -> None:
         self._joined[message.symbol] = message.subscriber
         message.subscriber.tell(AccountChanged(view=self._ledger.view(self._now_ms())))
+
+    def _on_leave(self, message: LeaveAccount) -> None:
+        self._joined.pop(message.symbol, None)
+
+    def _on_reset(self, _message: ResetGovernor) -> None:
+        self._ledger.reset_governor()
+        self._changed()
 
     def _on_state(self, state: AccountState) -> None:
         equity_usdt = state.wallet_usdt + state.unrealized_usdt

@@ -1,27 +1,28 @@
 """The exchange actor: the only sender of orders. One desk per symbol decides, this shell journals, sends and tells.
 
-It never waits: requests are answered by messages. At most one request per symbol and 16 in all are under way; when not
-all may go, the lanes of `domain.desk` decide. Protection is part of the entry: a stop leaves at the first execution
-without asking anyone, also while the symbol's own actors are down.
+It never waits: requests are answered by messages. Protection is part of the entry: a stop leaves at the first execution
+without asking anyone. It is also the last gate: what people hold it refuses, and what they want flat it closes. All of
+this goes on while the symbol's own actors are down.
 """
 
 from __future__ import annotations
 
 import itertools
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from loguru import logger
 from msgspec import Struct
 
+from vortex.actors.holds import Holds
 from vortex.actors.order_journal import OrderJournal
 from vortex.actors.seat import Seat
+from vortex.actors.sender import Sender
 from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import client_id
-from vortex.domain.desk import Desk, Lane
-from vortex.domain.operation import Gate
+from vortex.domain.desk import Desk
+from vortex.domain.operation import Gate, OperatorAction
 from vortex.domain.order import (
     AccountState,
     AccountUpdate,
@@ -30,7 +31,6 @@ from vortex.domain.order import (
     Done,
     OrderReport,
     OrderRole,
-    PlaceOrder,
     QueryAccount,
     QueryOrder,
     Refused,
@@ -45,8 +45,10 @@ from vortex.messages import (
     ExchangeStatus,
     GetExchange,
     OpenPosition,
+    Operate,
     Recipient,
     RegisterSymbol,
+    ResetGovernor,
     TradeRecorded,
     UserStreamChanged,
 )
@@ -55,9 +57,6 @@ from vortex.runtime import Actor
 
 TICK_MS = 100
 ACCOUNT_EVERY_MS = 5_000
-MINUTE_MS = 60_000
-MAX_IN_FLIGHT = 16
-TIMEOUT_MS = {Lane.CLOSE: 2_000, Lane.STOP: 2_000, Lane.RECONCILE: 4_000, Lane.ENTRY: 2_000, Lane.STATISTICS: 5_000}
 
 
 class _Tick(Struct, frozen=True):
@@ -76,7 +75,9 @@ class ExchangeActor(Actor):
 
     def __init__(self, *, port: Exchange, journal: Journal, account: Recipient, account_name: str) -> None:
         self._port = port
-        self._journal = OrderJournal(journal, account_name)
+        self._journal = OrderJournal(journal, account_name, self._is_over)
+        self._holds = Holds(self._journal, self._now_ms)
+        self._sender = Sender(port, self._now_ms, self._is_over)
         self._account = account
         self._account_name = account_name
         self._epoch = 0
@@ -84,8 +85,6 @@ class ExchangeActor(Actor):
         self._numbers: dict[str, itertools.count[int]] = {}
         self._user_stream_ms: int | None = None
         self._account_asked_ms = 0
-        self._order_times_ms: deque[int] = deque()
-        self._crowded = False
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
@@ -94,6 +93,7 @@ class ExchangeActor(Actor):
             OpenPosition: self._on_open,
             ClosePosition: self._on_close,
             CloseAll: self._on_close_all,
+            Operate: self._on_operate,
             ExchangeReplied: self._on_replied,
             OrderReport: self._on_report,
             AlgoReport: self._on_report,
@@ -107,6 +107,7 @@ class ExchangeActor(Actor):
     def started(self) -> None:
         """Find again what was under way, then listen: a trade is guarded before its symbol's actors ask for it."""
         self._epoch = self._journal.next_epoch(self._now_ms())
+        self._holds.load()
         for symbol, bracket in self._journal.load().items():
             logger.info("{}: trade {} found under way in the journal", symbol, bracket.trade_id)
             self._seats[symbol] = self._seat(symbol, bracket)
@@ -119,6 +120,9 @@ class ExchangeActor(Actor):
     def _now_ms(self) -> int:
         return self.context.clock.now_ms()
 
+    def _is_over(self) -> bool:
+        return self.context.over
+
     def _seat(self, symbol: str, bracket: Bracket | None = None) -> Seat:
         numbers = self._numbers.setdefault(symbol, itertools.count(1))  # a symbol that comes again counts on
 
@@ -126,7 +130,10 @@ class ExchangeActor(Actor):
             seq = next(numbers)
             return {role: client_id(self._account_name, symbol, self._epoch, seq, role) for role in OrderRole}
 
-        return Seat(Desk(symbol, new_ids, bracket), self._journal, self._account, self._now_ms)
+        desk = Desk(symbol, new_ids, bracket)
+        if self._holds.entries.halted(symbol):
+            desk.flatten(CloseReason.HALT, self._now_ms())
+        return Seat(desk, self._journal, self._account, self._now_ms)
 
     # --------------------------------------------------------------------------------------------------- handlers
 
@@ -135,12 +142,16 @@ class ExchangeActor(Actor):
             self._seats[message.symbol] = self._seat(message.symbol)
         seat = self._seats[message.symbol]
         seat.join(message)
-        seat.gate(Gate.USER_STREAM, None if self._user_stream_ms is not None else "not connected yet")
+        self._holds.tell_gates(seat)
+        self._tell_user_stream(seat, "not connected yet")
         self._settle(seat)
 
     def _on_deregister(self, message: DeregisterSymbol) -> None:
-        if message.symbol in self._seats and self._seats[message.symbol].desk.bracket is None:
-            del self._seats[message.symbol]
+        seat = self._seats.get(message.symbol)
+        if seat is not None:
+            seat.leave()
+            self._settle(seat)
+            self._release(seat)
 
     def _on_open(self, message: OpenPosition) -> None:
         plan, now_ms = message.plan, self._now_ms()
@@ -148,13 +159,26 @@ class ExchangeActor(Actor):
         ids = seat.desk.new_ids()
         name = f"vortex7:{self._account_name}:{plan.symbol}:{ids[OrderRole.ENTRY]}"
         trade_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
-        if not seat.desk.free:
-            logger.warning("{}: entry refused, the symbol is not free", plan.symbol)
+        why = self._holds.refusal(plan.symbol) or seat.hindrance
+        if why is not None:
+            logger.warning("{}: entry refused, {}", plan.symbol, why)
             reason = CloseReason.ORDER_REJECTED
-            seat.refuse(EntryFailed(trade_id=trade_id, plan=plan, reason=reason, detail="not free", ts_ms=now_ms))
+            seat.refuse(EntryFailed(trade_id=trade_id, plan=plan, reason=reason, detail=why, ts_ms=now_ms))
             return
         seat.desk.open(plan, trade_id, ids, now_ms)
         self._settle(seat)
+
+    def _on_operate(self, message: Operate) -> tuple[str, ...]:
+        """Tell nobody before it is on disk; a flatten is there as the trade that is to be closed."""
+        self._holds.operate(message)
+        concerned = tuple(sorted(self._seats)) if message.symbol is None else (message.symbol,)
+        for symbol in concerned:
+            if (seat := self._seats.get(symbol)) is not None:
+                self._holds.enforce(message.action, seat)
+                self._settle(seat)
+        if message.action is OperatorAction.UNHALT and message.symbol is None:
+            self._account.tell(ResetGovernor())
+        return concerned
 
     def _on_close(self, message: ClosePosition) -> None:
         logger.info("{}: close {}, {}", message.symbol, message.trade_id, message.reason)
@@ -166,8 +190,8 @@ class ExchangeActor(Actor):
     def _on_close_all(self, message: CloseAll) -> None:
         logger.warning("close every position: {}", message.reason)
         for seat in self._seats.values():
-            if (trade := seat.desk.trade) is not None:
-                seat.desk.close(trade.trade_id, message.reason)
+            if seat.desk.bracket is not None:
+                seat.desk.flatten(message.reason, self._now_ms())
                 self._settle(seat)
 
     def _on_replied(self, message: ExchangeReplied) -> None:
@@ -186,21 +210,33 @@ class ExchangeActor(Actor):
 
     def _on_report(self, report: OrderReport | AlgoReport) -> None:
         logger.info("{}: order {} is {}", report.symbol, report.client_id, report.status)
+        self._heard()
         seat = self._seats.get(report.symbol)
         if seat is not None:
             seat.desk.on_report(report, self._now_ms())
             self._settle(seat)
 
     def _on_account_update(self, _update: AccountUpdate) -> None:
+        self._heard()
         self._account_asked_ms = 0  # money moved: ask at the next tick
+
+    def _heard(self) -> None:
+        if self._user_stream_ms is not None:
+            self._user_stream_ms = self._now_ms()
 
     def _on_user_stream(self, message: UserStreamChanged) -> None:
         logger.info("user stream {} {}", "up" if message.up else "down", message.detail)
         self._user_stream_ms = message.ts_ms if message.up else None
         for seat in self._seats.values():
             seat.desk.distrust()
-            seat.gate(Gate.USER_STREAM, None if message.up else message.detail or "lost")
+            self._tell_user_stream(seat, message.detail or "lost")
             self._settle(seat)
+
+    def _tell_user_stream(self, seat: Seat, why: str) -> None:
+        if self._user_stream_ms is None:
+            seat.close_gate(Gate.USER_STREAM, why)
+        else:
+            seat.open_gate(Gate.USER_STREAM)
 
     def _on_recorded(self, message: TradeRecorded) -> None:
         self._journal.recorded(message.trade_id)
@@ -211,46 +247,32 @@ class ExchangeActor(Actor):
             reconciled=all(desk.reconciled for desk in desks),
             user_stream_ms=self._user_stream_ms,
             weight_used_1m=self._port.weight_used_1m(),
-            orders_1m=len(self._order_times_ms),
+            orders_1m=self._sender.orders_1m,
             unknown_orders=sum(desk.unresolved for desk in desks),
             unsettled=tuple(desk.symbol for desk in desks if desk.unsettled),
-            halted=(),
-            flattening=(),
+            halted=tuple(filter(self._holds.entries.halted, sorted({*self._seats, *self._holds.entries.symbols}))),
+            flattening=tuple(desk.symbol for desk in desks if desk.flattening),
             trades={desk.symbol: trade for desk in desks if (trade := desk.trade) is not None},
         )
 
     def _on_tick(self, tick: _Tick) -> None:
         self.context.after(TICK_MS, tick)
         now_ms = self._now_ms()
-        for seat in self._seats.values():
+        for seat in tuple(self._seats.values()):
             seat.desk.on_time(now_ms)
-        self._send(self._seats.values())
-        while self._order_times_ms and self._order_times_ms[0] < now_ms - MINUTE_MS:
-            self._order_times_ms.popleft()
+            self._release(seat)
+        self._sender.send(self._seats.values(), self._seats.values())
         if now_ms - self._account_asked_ms >= ACCOUNT_EVERY_MS:
             self._account_asked_ms = now_ms
-            self._port.send(QueryAccount(), TIMEOUT_MS[Lane.STATISTICS])
-
-    # ------------------------------------------------------------------------------- tell, journal, send: in this order
+            self._sender.ask_account()
 
     def _settle(self, seat: Seat) -> None:
+        """Tell, journal, send: in this order."""
         seat.settle()
-        self._send(self._seats.values() if self._crowded else (seat,))
+        self._sender.send((seat,), self._seats.values())
 
-    def _send(self, seats: Iterable[Seat]) -> None:
-        now_ms = self._now_ms()
-        planned = []
-        for seat in seats:
-            if (next_one := seat.desk.plan(now_ms)) is not None:
-                planned.append((seat, next_one))
-            else:
-                seat.settle()  # an entry may have been given up
-        room = MAX_IN_FLIGHT - sum(seat.desk.in_flight is not None for seat in self._seats.values())
-        self._crowded = len(planned) > room
-        for seat, (lane, request) in sorted(planned, key=lambda item: item[1][0])[:room]:
-            seat.desk.sent(request, now_ms)
-            seat.settle()
-            if isinstance(request, PlaceOrder):
-                self._order_times_ms.append(now_ms)
-                logger.info("{}: send {} {} {}", request.symbol, request.client_id, request.side, request.kind)
-            self._port.send(request, TIMEOUT_MS[lane])
+    def _release(self, seat: Seat) -> None:
+        """Let go of a symbol that leaves, once it is vacant."""
+        if seat.vacant:
+            del self._seats[seat.desk.symbol]
+            seat.release()

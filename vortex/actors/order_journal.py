@@ -1,16 +1,23 @@
-"""What the exchange actor must find again after a crash: trades under way, ended ones without a safe row, the epoch."""
+"""What the exchange actor must find again after a crash: trades under way and ended ones, held entries, the epoch."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
 
 from vortex.domain.bracket import Bracket
+from vortex.domain.entries import Entries
 from vortex.domain.trade import CloseReason
 from vortex.ports import Journal
 
-_BRACKET, _ENDED, _EPOCH = "bracket", "ended", "epoch"
+_BRACKET, _ENDED, _ENTRIES, _EPOCH = "bracket", "ended", "entries", "epoch"
 _GONE = b""
+
+
+class IncarnationOverError(Exception):
+    """What runs here was replaced while it hung: another one writes this journal and sends the orders now."""
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -22,12 +29,20 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class OrderJournal:
-    """Writes through to the journal and skips what is already there. Every write is durable when it returns."""
+    """Writes through to the journal and skips what is already there. Every write is durable when it returns.
 
-    def __init__(self, journal: Journal, account: str) -> None:
+    Args:
+        journal: The file.
+        account: The account's short name.
+        over: True once the writer has been replaced by another; every write then raises IncarnationOverError.
+    """
+
+    def __init__(self, journal: Journal, account: str, over: Callable[[], bool]) -> None:
         self._journal = journal
         self._account = account
+        self._over = over
         self._brackets: dict[str, Bracket] = {}
+        self._entries = Entries()
         self.ended: dict[str, Ended] = {}
 
     def load(self) -> dict[str, Bracket]:
@@ -38,18 +53,30 @@ class OrderJournal:
         self.ended = {key: decode_ended(body) for key, body in self._journal.latest(_ENDED).items() if body}
         return dict(self._brackets)
 
+    def load_entries(self) -> Entries:
+        """Read what holds entries."""
+        body = self._journal.latest(_ENTRIES).get(self._account)
+        self._entries = msgspec.json.decode(body, type=Entries) if body else Entries()
+        return self._entries
+
+    def keep_entries(self, entries: Entries) -> None:
+        """Keep what holds entries as it is now."""
+        if entries != self._entries:
+            self._append(_ENTRIES, self._account, msgspec.json.encode(entries))
+            self._entries = entries
+
     def next_epoch(self, now_ms: int) -> int:
         """Return this process's epoch: larger than any before, even when the clock went back."""
         last = int(self._journal.latest(_EPOCH).get(self._account, b"0"))
         epoch = max(last + 1, now_ms // 1000)
-        self._journal.append(_EPOCH, self._account, str(epoch).encode())
+        self._append(_EPOCH, self._account, str(epoch).encode())
         return epoch
 
     def keep(self, symbol: str, bracket: Bracket | None) -> None:
         """Keep the trade of a symbol as it is now; None forgets it."""
         if self._brackets.get(symbol) == bracket:
             return
-        self._journal.append(_BRACKET, symbol, _GONE if bracket is None else msgspec.json.encode(bracket))
+        self._append(_BRACKET, symbol, _GONE if bracket is None else msgspec.json.encode(bracket))
         if bracket is None:
             del self._brackets[symbol]
         else:
@@ -58,9 +85,18 @@ class OrderJournal:
     def keep_ended(self, ended: Ended) -> None:
         """Keep a trade that is over until `recorded`."""
         self.ended[ended.bracket.trade_id] = ended
-        self._journal.append(_ENDED, ended.bracket.trade_id, msgspec.json.encode(ended))
+        self._append(_ENDED, ended.bracket.trade_id, msgspec.json.encode(ended))
 
     def recorded(self, trade_id: str) -> None:
         """Forget a trade whose final row is safe."""
         if self.ended.pop(trade_id, None) is not None:
-            self._journal.append(_ENDED, trade_id, _GONE)
+            self._append(_ENDED, trade_id, _GONE)
+
+    def waits_for_row(self, symbol: str) -> bool:
+        """True while a trade of this symbol is over and its row is not safe."""
+        return any(ended.bracket.plan.symbol == symbol for ended in self.ended.values())
+
+    def _append(self, kind: str, key: str, body: bytes) -> None:
+        if self._over():
+            raise IncarnationOverError(f"{kind} {key} is not written")
+        self._journal.append(kind, key, body)

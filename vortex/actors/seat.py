@@ -8,7 +8,7 @@ from loguru import logger
 
 from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.domain.desk import Desk
-from vortex.domain.notices import Closed, Failed, Foreign, Notice, Opened, ProtectionChanged, Reconciled
+from vortex.domain.notices import Closed, ExitFailing, Failed, Foreign, Notice, Opened, ProtectionChanged, Reconciled
 from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
 from vortex.domain.pnl import up_to
@@ -22,6 +22,7 @@ from vortex.messages import (
     Recipient,
     RegisterSymbol,
     SymbolReconciled,
+    SymbolReleased,
 )
 
 
@@ -41,14 +42,38 @@ class Seat:
         self._account = account
         self._now_ms = now_ms
         self._listeners: RegisterSymbol | None = None
+        self._leaving = False
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why no trade may begin here, or None."""
+        if self._leaving:
+            return "leaving"
+        if self.desk.flattening:
+            return "flattening"
+        return None if self.desk.free else "not free"
+
+    @property
+    def vacant(self) -> bool:
+        """True when the symbol leaves and has nothing left to do here."""
+        return self._leaving and self.desk.bracket is None and not self._journal.waits_for_row(self.desk.symbol)
 
     def join(self, listeners: RegisterSymbol) -> None:
         """Take (new) listeners and tell them what is true, ended trades without a safe row included."""
-        self._listeners = listeners
+        self._listeners, self._leaving = listeners, False
         for ended in self._journal.ended.values():
             if ended.bracket.plan.symbol == self.desk.symbol:
                 listeners.monitor.tell(_ending(ended))
         self.desk.rejoin()
+
+    def leave(self) -> None:
+        """Begin no trade any more; what is under way goes to its end."""
+        self._leaving = True
+        self.desk.give_up_entry("leaving", self._now_ms())
+
+    def release(self) -> None:
+        """Tell the supervisor that its symbol is vacant."""
+        self._tell_supervisor(SymbolReleased(symbol=self.desk.symbol))
 
     def settle(self) -> None:
         """Tell what is new, then keep the trade as it now is: an ended one is safe before it is forgotten."""
@@ -56,12 +81,14 @@ class Seat:
             self._tell_notice(notice)
         self._journal.keep(self.desk.symbol, self.desk.bracket)
 
-    def gate(self, gate: Gate, closed_by: str | None) -> None:
-        """Close a gate of the symbol, or open it again with None."""
-        if self._listeners is None:
-            return
-        closed = GateClosed(gate=gate, since_ms=self._now_ms(), detail=closed_by or "")
-        self._listeners.supervisor.tell(closed if closed_by is not None else GateOpened(gate=gate))
+    def close_gate(self, gate: Gate, why: str, since_ms: int | None = None) -> None:
+        """Close a gate of the symbol: since now, if nothing else is said."""
+        since_ms = self._now_ms() if since_ms is None else since_ms
+        self._tell_supervisor(GateClosed(gate=gate, since_ms=since_ms, detail=why))
+
+    def open_gate(self, gate: Gate) -> None:
+        """Open a gate of the symbol; harmless when it is open."""
+        self._tell_supervisor(GateOpened(gate=gate))
 
     def tell(self, message: PositionOpened | PositionClosed | EntryFailed) -> None:
         """Tell everyone who follows trades."""
@@ -90,15 +117,28 @@ class Seat:
                 self.tell(_ending(ended))
             case Reconciled():
                 self._tell_reconciled()
+            case ExitFailing():
+                text = "{} {}: {} exits did not close it, the next one leaves now: {}"
+                logger.error(text, self.desk.symbol, notice.trade_id, notice.tries, notice.detail)
             case Foreign():
-                logger.warning("{}: a position of {} is not ours", self.desk.symbol, notice.amount)
-                self.gate(Gate.EXCHANGE, f"a position of {notice.amount} is not ours" if notice.amount else None)
+                self._tell_foreign(notice)
 
     def _tell_protection(self, notice: ProtectionChanged) -> None:
         logger.info("{} {}: protected {}", self.desk.symbol, notice.trade_id, notice.protected)
         message = PositionProtected(symbol=self.desk.symbol, trade_id=notice.trade_id, protected=notice.protected)
         if self._listeners is not None:
             self._listeners.monitor.tell(message)
+
+    def _tell_foreign(self, notice: Foreign) -> None:
+        logger.warning("{}: a position of {} is not ours", self.desk.symbol, notice.amount)
+        if notice.amount:
+            self.close_gate(Gate.EXCHANGE, f"a position of {notice.amount} is not ours")
+        else:
+            self.open_gate(Gate.EXCHANGE)
+
+    def _tell_supervisor(self, message: GateClosed | GateOpened | SymbolReleased) -> None:
+        if self._listeners is not None:
+            self._listeners.supervisor.tell(message)
 
     def _tell_reconciled(self) -> None:
         setup = self.desk.setup

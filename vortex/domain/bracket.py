@@ -3,31 +3,18 @@
 Every function takes a bracket and something that happened and returns the next bracket; nothing here sends, waits or
 reads a clock. Facts may arrive in any order, twice, or late: an execution counts once (by its fill id), a leg that is
 final stays final, and quantities come from executions alone, never from what we hoped for.
-
-    IDLE ──sent──► SENT ──confirmed──► WORKING ──triggered──► FIRING ──► FINAL
-                     └──no answer──► UNKNOWN ──found / never arrived──► WORKING / FINAL
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
 
-from vortex.domain.order import (
-    ZERO,
-    AlgoReport,
-    AlgoStatus,
-    Done,
-    Fill,
-    OrderReport,
-    OrderRole,
-    Outcome,
-    Refused,
-)
+from vortex.domain.leg import ALGO_STATES, Leg, LegState, advance, successor, with_ids
+from vortex.domain.order import ZERO, AlgoReport, Done, Fill, OrderReport, OrderRole, Outcome, Refused
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 
 NOT_FOUND_CODES = frozenset({-2011, -2013})
@@ -40,64 +27,6 @@ MISSES_SPAN_MS = 10_000
 
 An exit is given up at its first miss: it can only reduce, so a second one beside it does no harm, while waiting may.
 """
-
-
-class LegState(StrEnum):
-    """Life of one order of a bracket."""
-
-    IDLE = "IDLE"
-    SENT = "SENT"
-    UNKNOWN = "UNKNOWN"
-    WORKING = "WORKING"
-    FIRING = "FIRING"
-    FINAL = "FINAL"
-
-
-_ALGO_STATES = {
-    AlgoStatus.NEW: LegState.WORKING,
-    AlgoStatus.TRIGGERING: LegState.FIRING,
-    AlgoStatus.TRIGGERED: LegState.FIRING,
-    AlgoStatus.FINISHED: LegState.FINAL,
-    AlgoStatus.CANCELED: LegState.FINAL,
-    AlgoStatus.REJECTED: LegState.FINAL,
-    AlgoStatus.EXPIRED: LegState.FINAL,
-}
-_RANK = {state: rank for rank, state in enumerate(LegState)}
-
-
-class Leg(Struct, frozen=True, kw_only=True):
-    """One order of a bracket.
-
-    Attributes:
-        executed: The largest executed quantity the exchange has reported for it.
-        order_ids: The exchange's ids of the order, and of what a conditional one became.
-        former: Client ids of the exits that this one replaced.
-        touched_ms: When it was last sent or asked for.
-        misses: Consecutive "no such order" answers while its outcome is unknown, the first at `missed_ms`.
-        detail: Why it is final, in the exchange's own words.
-        refused: The exchange refused to accept it.
-    """
-
-    role: OrderRole
-    client_id: str
-    state: LegState = LegState.IDLE
-    order_ids: tuple[int, ...] = ()
-    former: tuple[str, ...] = ()
-    executed: Decimal = ZERO
-    touched_ms: int = 0
-    misses: int = 0
-    missed_ms: int = 0
-    detail: str = ""
-    refused: bool = False
-
-    @property
-    def resting(self) -> bool:
-        """True while the exchange may still hold it."""
-        return self.state not in (LegState.IDLE, LegState.FINAL)
-
-    def made(self, fill: Fill) -> bool:
-        """True when this execution is one of its orders', whichever of the ids is known."""
-        return fill.order_id in self.order_ids or fill.client_id in (self.client_id, *self.former)
 
 
 class Bracket(Struct, frozen=True, kw_only=True):
@@ -248,21 +177,6 @@ def leg_of(bracket: Bracket, client_id: str, order_id: int | None = None) -> Leg
     return None
 
 
-def advance(leg: Leg, state: LegState, *, now_ms: int, detail: str = "", refused: bool = False) -> Leg:
-    """Move a leg forward; it never goes back, except from UNKNOWN (nobody knew) to what turned out to be true."""
-    forward = leg.state in (LegState.SENT, LegState.UNKNOWN) or _RANK[state] > _RANK[leg.state]
-    if not forward or leg.state is LegState.FINAL:
-        return leg
-    return msgspec.structs.replace(
-        leg, state=state, touched_ms=now_ms, misses=0, detail=detail or leg.detail, refused=refused or leg.refused
-    )
-
-
-def _with_ids(leg: Leg, *order_ids: int | None) -> Leg:
-    new = tuple(number for number in order_ids if number is not None and number not in leg.order_ids)
-    return msgspec.structs.replace(leg, order_ids=leg.order_ids + new) if new else leg
-
-
 def on_order(bracket: Bracket, report: OrderReport, now_ms: int) -> Bracket:
     """Fold in the state of an ordinary order: the entry, an exit, or what a stop or take-profit became."""
     leg = leg_of(bracket, report.client_id, report.order_id)
@@ -270,7 +184,7 @@ def on_order(bracket: Bracket, report: OrderReport, now_ms: int) -> Bracket:
         conditional = leg.role in (OrderRole.STOP, OrderRole.TAKE_PROFIT)
         working = LegState.FIRING if conditional else LegState.WORKING
         state = LegState.FINAL if report.status.final else working
-        leg = advance(_with_ids(leg, report.order_id), state, now_ms=now_ms, detail=report.status)
+        leg = advance(with_ids(leg, report.order_id), state, now_ms=now_ms, detail=report.status)
         leg = msgspec.structs.replace(leg, executed=max(leg.executed, report.executed_quantity))
         bracket = put_leg(bracket, leg)
     return on_fills(bracket, (report.fill,), now_ms) if report.fill else watch(bracket, now_ms)
@@ -281,8 +195,8 @@ def on_algo(bracket: Bracket, report: AlgoReport, now_ms: int) -> Bracket:
     leg = leg_of(bracket, report.client_id)
     if leg is None:
         return bracket
-    leg = _with_ids(leg, report.child_order_id)
-    leg = advance(leg, _ALGO_STATES[report.status], now_ms=now_ms, detail=report.status)
+    leg = with_ids(leg, report.child_order_id)
+    leg = advance(leg, ALGO_STATES[report.status], now_ms=now_ms, detail=report.status)
     return watch(put_leg(bracket, leg), now_ms)
 
 
@@ -328,8 +242,9 @@ def on_query(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) ->
     since = leg.missed_ms if leg.misses else now_ms
     leg = msgspec.structs.replace(leg, misses=leg.misses + 1, missed_ms=since)
     enough = leg.misses >= MISSES_TO_GIVE_UP and now_ms - since >= MISSES_SPAN_MS
-    if enough or leg.role is OrderRole.EXIT:
-        leg = advance(leg, LegState.FINAL, now_ms=now_ms, detail="never arrived", refused=True)
+    closing = leg.role is OrderRole.EXIT
+    if enough or closing:  # an exit may still arrive, which is no refusal: what it then executes is ours
+        leg = advance(leg, LegState.FINAL, now_ms=now_ms, detail="never arrived", refused=not closing)
     return watch(put_leg(bracket, leg), now_ms)
 
 
@@ -343,12 +258,11 @@ def on_report(bracket: Bracket, report: object, now_ms: int) -> Bracket:
 
 
 def mark_sent(bracket: Bracket, client_id: str, now_ms: int) -> Bracket:
-    """Note that an order leaves now. An id that belongs to no leg yet is the next exit, which replaces the last one."""
+    """Note that an order leaves now. An id that belongs to no leg yet is the next order of its role."""
     leg = leg_of(bracket, client_id)
     if leg is None:
-        leg = Leg(role=OrderRole.EXIT, client_id=client_id)
-        if (last := bracket.exit) is not None:
-            leg = msgspec.structs.replace(leg, order_ids=last.order_ids, former=(*last.former, last.client_id))
+        role = OrderRole(client_id[-1])
+        leg = successor(next((leg for leg in bracket.legs if leg.role is role), None), role, client_id)
     return put_leg(bracket, msgspec.structs.replace(leg, state=LegState.SENT, touched_ms=now_ms))
 
 

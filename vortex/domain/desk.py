@@ -9,20 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from enum import IntEnum
-from typing import TypeAlias
-
-from msgspec import Struct
 
 from vortex.domain import bracket as life
-from vortex.domain.bracket import Bracket, Leg, LegState
-from vortex.domain.notices import Closed, Failed, Foreign, Notice, Opened, ProtectionChanged, Reconciled
+from vortex.domain.bracket import Bracket
+from vortex.domain.flatness import FlatCheck
+from vortex.domain.leg import LegState, advance
+from vortex.domain.notices import (
+    Closed,
+    ExitFailing,
+    Failed,
+    Foreign,
+    Notice,
+    Opened,
+    ProtectionChanged,
+    Reconciled,
+)
 from vortex.domain.order import (
     AlgoReport,
     CancelOrder,
     Done,
     ExchangeRequest,
-    OrderKind,
     OrderReport,
     OrderRole,
     Outcome,
@@ -35,33 +41,9 @@ from vortex.domain.order import (
     SymbolSetup,
     SymbolState,
 )
+from vortex.domain.planning import DeskLimits, Lane, NewIds, Planned, Planner
 from vortex.domain.reconcile import with_state
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
-
-
-class Lane(IntEnum):
-    """Which request goes first when not all may go."""
-
-    CLOSE = 0
-    STOP = 1
-    RECONCILE = 2
-    ENTRY = 3
-    STATISTICS = 4
-
-
-class DeskLimits(Struct, frozen=True, kw_only=True):
-    """Limits of docs/explanation/order-safety.md and the pace of repeated questions, milliseconds."""
-
-    stop_confirm_ms: int = 3_000
-    book_age_ms: int = 500
-    retry_ms: int = 300
-    exit_retry_ms: int = 1_000
-    reconcile_open_ms: int = 10_000
-    reconcile_flat_ms: int = 30_000
-
-
-NewIds: TypeAlias = Callable[[], Mapping[OrderRole, str]]
-Planned: TypeAlias = tuple[Lane, ExchangeRequest]
 
 
 class Desk:
@@ -85,6 +67,10 @@ class Desk:
         self.foreign = Decimal(0)
         self.new_ids = new_ids
         self._limits = limits or DeskLimits()
+        self._planner = Planner(new_ids, self._limits)
+        self._flat = FlatCheck()
+        self._amount = Decimal(0)
+        self._pause_ms = self._limits.retry_ms
         self._leverage: int | None = None
         self._stale = True
         self._state_ms = 0
@@ -99,7 +85,7 @@ class Desk:
     @property
     def free(self) -> bool:
         """True when a trade may begin."""
-        return self.bracket is None and self.reconciled and not self.foreign
+        return self.bracket is None and self.reconciled and not self.foreign and not self.flattening
 
     def open(self, plan: EntryPlan, trade_id: str, ids: Mapping[OrderRole, str], now_ms: int) -> None:
         """Begin a trade.
@@ -115,6 +101,27 @@ class Desk:
         """Ask for the exit of this trade; a trade that is gone or already closing needs nothing."""
         if self.bracket is not None and self.bracket.trade_id == trade_id:
             self.bracket = life.order_close(self.bracket, reason)
+
+    def give_up_entry(self, why: str, now_ms: int) -> None:
+        """Never send the entry, if it has not left yet."""
+        bracket = self.bracket
+        if bracket is not None and bracket.entry.state is LegState.IDLE:
+            self.bracket = life.put_leg(bracket, advance(bracket.entry, LegState.FINAL, now_ms=now_ms, detail=why))
+            self._announce()
+
+    def flatten(self, reason: CloseReason, now_ms: int) -> None:
+        """Give up the entry, or close what it opened or will open; what is not ours is left alone.
+
+        The symbol is `flattening` until two answers of the exchange, a second apart, say that nothing of ours is open.
+        """
+        self._flat.order()
+        self.give_up_entry(str(reason), now_ms)
+        self._update(lambda bracket: life.order_close(bracket, reason))
+
+    @property
+    def flattening(self) -> bool:
+        """True while the symbol is ordered flat and not yet seen to be."""
+        return self._flat.wanted
 
     def distrust(self) -> None:
         """Events may have been lost: read the whole truth before anything else."""
@@ -165,6 +172,8 @@ class Desk:
                 self._on_state(value, now_ms)
             case _ if isinstance(value, SymbolSetup):
                 self.setup = value
+            case PrepareSymbol() if isinstance(outcome, Refused):
+                self._pause_ms = min(2 * self._pause_ms, self._limits.refused_ms)
             case _:
                 self._stale = True
         self._announce()
@@ -207,38 +216,37 @@ class Desk:
         leg = life.leg_of(bracket, request.client_id) if bracket is not None else None
         gone = isinstance(outcome, Done) or (isinstance(outcome, Refused) and outcome.code in life.NOT_FOUND_CODES)
         if bracket is not None and leg is not None and gone:
-            self.bracket = life.put_leg(bracket, life.advance(leg, LegState.FINAL, now_ms=now_ms, detail="CANCELED"))
+            self.bracket = life.put_leg(bracket, advance(leg, LegState.FINAL, now_ms=now_ms, detail="CANCELED"))
 
     def _after_leverage(self, request: SetLeverage, outcome: Outcome, now_ms: int) -> None:
         if isinstance(outcome, Done):
             self._leverage = request.leverage
         elif isinstance(outcome, Refused):
-            self._give_up_entry(f"leverage {request.leverage}: {outcome.code} {outcome.text}", now_ms)
+            self.give_up_entry(f"leverage {request.leverage}: {outcome.code} {outcome.text}", now_ms)
         else:
             self._stale = True
-
-    def _give_up_entry(self, why: str, now_ms: int) -> None:
-        bracket = self.bracket
-        if bracket is not None:
-            leg = life.advance(bracket.entry, LegState.FINAL, now_ms=now_ms, detail=why)
-            self.bracket = life.put_leg(bracket, leg)
-        self._announce()
 
     def _on_state(self, state: SymbolState, now_ms: int) -> None:
         self._state_ms = now_ms
         self._leverage = state.position.leverage
+        self._amount = state.position.amount
         if self.bracket is not None:
             self.bracket = with_state(self.bracket, state, now_ms)
+            self._flat.interrupt()
         else:
-            self._last_fill_id = max((fill.fill_id for fill in state.fills), default=self._last_fill_id)
-            if state.position.amount != self.foreign:
-                self.foreign = state.position.amount
-                self._stale = self.foreign != 0  # it may be our own, from before its last execution: look again
-                if self.reconciled:
-                    self._notices.append(Foreign(amount=self.foreign))
+            self._on_free_state(state, now_ms)
         if not self.reconciled and self.setup is not None:  # an answer to our predecessor may come before the rules
             self.reconciled = True
             self._tell_reconciled()
+
+    def _on_free_state(self, state: SymbolState, now_ms: int) -> None:
+        self._last_fill_id = max((fill.fill_id for fill in state.fills), default=self._last_fill_id)
+        self._flat.see(self._amount, now_ms)
+        if self._amount != self.foreign:
+            self.foreign = self._amount
+            self._stale = self.foreign != 0  # it may be our own, from before its last execution: look again
+            if self.reconciled:
+                self._notices.append(Foreign(amount=self.foreign))
 
     def _tell_reconciled(self) -> None:
         """Say that the truth is known, then what of it speaks against a trade."""
@@ -285,23 +293,49 @@ class Desk:
         """Return the one request that should leave now, or None. `sent` must be called when it leaves."""
         if self.in_flight is not None:
             return None
-        if self.setup is None or not self.reconciled:
-            request = PrepareSymbol(symbol=self.symbol) if self.setup is None else self._state_query(now_ms)
-            return (Lane.RECONCILE, request) if self._may_ask(self._asked_ms, now_ms) else None
+        if self.setup is None:
+            return self._preparing(now_ms)
+        if not self.reconciled:
+            may_ask = self._planner.may_ask(self._asked_ms, now_ms)
+            return (Lane.RECONCILE, self._state_query(now_ms)) if may_ask else None
         bracket = self.bracket
-        planned = self._guarding(bracket, now_ms) if bracket is not None and bracket.open_quantity > 0 else None
+        naked = bracket is not None and bracket.naked_since_ms is not None
+        is_open = bracket is not None and bracket.open_quantity > 0
+        planned = self._planner.guard(bracket, now_ms) if bracket is not None and is_open else None
         if planned is None and self._wants_state(now_ms):
-            naked = bracket is not None and bracket.naked_since_ms is not None
             planned = Lane.STOP if naked else Lane.RECONCILE, self._state_query(now_ms)
         if planned is None and bracket is not None:
-            planned = self._cleaning(bracket, now_ms) if bracket.over else self._entering(bracket, now_ms)
+            planned = self._planned_for(bracket, now_ms)
         return planned
+
+    def _preparing(self, now_ms: int) -> Planned | None:
+        most_ms = self._limits.refused_ms if self.bracket is None else self._limits.refused_guarding_ms
+        due = now_ms - self._asked_ms >= min(self._pause_ms, most_ms)
+        return (Lane.RECONCILE, PrepareSymbol(symbol=self.symbol)) if due else None
+
+    def _planned_for(self, bracket: Bracket, now_ms: int) -> Planned | None:
+        """What a trade needs that is guarded or has nothing open."""
+        if bracket.over:
+            return self._planner.clean(bracket, now_ms)
+        if (why := self._planner.objection(bracket, now_ms)) is not None:
+            self.give_up_entry(why, now_ms)
+            return None
+        kept = self._planner.keep_stop(bracket, now_ms) if self._holds(bracket) else None
+        return kept or self._planner.enter(bracket, self._leverage, now_ms)
+
+    def _holds(self, bracket: Bracket) -> bool:
+        """True unless the exchange said since the last exit that nothing is open: a stop would be an orphan."""
+        leaving = bracket.exit
+        closed = self._amount == 0 and leaving is not None and self._state_ms >= leaving.touched_ms
+        return bracket.open_quantity > 0 and not closed and not self._stale
 
     def sent(self, request: ExchangeRequest, now_ms: int) -> None:
         """Note that this request leaves now; `bracket` is to be journaled after this and before it does."""
         self.in_flight = request
         match request:
             case PlaceOrder():
+                if request.reduce_only:
+                    self._alarm()
                 self._update(lambda bracket: life.mark_sent(bracket, request.client_id, now_ms))
             case QueryOrder() | CancelOrder():
                 self._update(lambda bracket: life.mark_asked(bracket, request.client_id, now_ms))
@@ -310,90 +344,20 @@ class Desk:
             case _:
                 self._asked_ms = now_ms
 
-    def _may_ask(self, last_ms: int, now_ms: int) -> bool:
-        return now_ms - last_ms >= self._limits.retry_ms
+    def _alarm(self) -> None:
+        """Another exit leaves: say so when too many went before it."""
+        bracket = self.bracket
+        failed = bracket.exit if bracket is not None else None
+        if bracket is not None and failed is not None and self._planner.alarming(failed):
+            self._notices.append(ExitFailing(trade_id=bracket.trade_id, tries=failed.tries + 1, detail=failed.detail))
 
     def _wants_state(self, now_ms: int) -> bool:
         bracket = self.bracket
-        wanted = self._stale or (bracket is not None and bracket.executions_missing)
-        if wanted and self._may_ask(self._asked_ms, now_ms):
+        wanted = self._stale or (bracket.executions_missing if bracket is not None else self._flat.due(now_ms))
+        if wanted and self._planner.may_ask(self._asked_ms, now_ms):
             return True
         pace = self._limits.reconcile_flat_ms if bracket is None else self._limits.reconcile_open_ms
         return now_ms - max(self._state_ms, self._asked_ms) >= pace
 
     def _state_query(self, now_ms: int) -> QuerySymbol:
         return QuerySymbol(symbol=self.symbol, fills_since_ms=self.bracket.started_ms if self.bracket else now_ms)
-
-    def _guarding(self, bracket: Bracket, now_ms: int) -> Planned | None:
-        """Close what is to be closed, else protect what is open."""
-        if bracket.close_reason is not None:
-            return self._closing(bracket, now_ms)
-        plan = bracket.plan
-        for leg, kind, price in (
-            (bracket.stop, OrderKind.STOP_MARKET, plan.sl_price),
-            (bracket.take_profit, OrderKind.TAKE_PROFIT_MARKET, plan.tp_price),
-        ):
-            if leg.state is LegState.UNKNOWN:
-                return self._asking(leg, Lane.STOP, now_ms)
-            if leg.state is LegState.IDLE:
-                request = PlaceOrder(
-                    symbol=self.symbol,
-                    client_id=leg.client_id,
-                    side=plan.side.closing,
-                    kind=kind,
-                    trigger_price=price,
-                    close_position=True,
-                )
-                return Lane.STOP, request
-        return None
-
-    def _closing(self, bracket: Bracket, now_ms: int) -> Planned | None:
-        leg = bracket.exit
-        if leg is not None and leg.state is LegState.UNKNOWN:
-            return self._asking(leg, Lane.CLOSE, now_ms)
-        if leg is not None and (leg.resting or now_ms - leg.touched_ms < self._limits.exit_retry_ms):
-            return None
-        request = PlaceOrder(
-            symbol=self.symbol,
-            client_id=self.new_ids()[OrderRole.EXIT],
-            side=bracket.plan.side.closing,
-            kind=OrderKind.MARKET,
-            quantity=bracket.open_quantity,
-            reduce_only=True,
-        )
-        return Lane.CLOSE, request
-
-    def _entering(self, bracket: Bracket, now_ms: int) -> Planned | None:
-        plan, leg = bracket.plan, bracket.entry
-        if leg.state is LegState.UNKNOWN:
-            return self._asking(leg, Lane.RECONCILE, now_ms)
-        if leg.state is not LegState.IDLE:
-            return None
-        age_ms = now_ms - plan.book_ms
-        if age_ms > self._limits.book_age_ms:
-            self._give_up_entry(f"the book that decided is {age_ms} ms old", now_ms)
-            return None
-        if self._leverage != plan.leverage:
-            return Lane.ENTRY, SetLeverage(symbol=self.symbol, leverage=plan.leverage)
-        request = PlaceOrder(
-            symbol=self.symbol,
-            client_id=leg.client_id,
-            side=plan.side.opening,
-            kind=OrderKind.MARKET,
-            quantity=plan.quantity,
-        )
-        return Lane.ENTRY, request
-
-    def _cleaning(self, bracket: Bracket, now_ms: int) -> Planned | None:
-        for leg in (bracket.stop, bracket.take_profit):
-            if leg.resting and self._may_ask(leg.touched_ms, now_ms):
-                return Lane.STOP, CancelOrder(symbol=self.symbol, client_id=leg.client_id, conditional=True)
-        leaving = bracket.exit
-        unknown = leaving is not None and leaving.state is LegState.UNKNOWN
-        return self._asking(leaving, Lane.RECONCILE, now_ms) if leaving is not None and unknown else None
-
-    def _asking(self, leg: Leg, lane: Lane, now_ms: int) -> Planned | None:
-        if not self._may_ask(leg.touched_ms, now_ms):
-            return None
-        conditional = leg.role in (OrderRole.STOP, OrderRole.TAKE_PROFIT)
-        return lane, QueryOrder(symbol=self.symbol, client_id=leg.client_id, conditional=conditional)

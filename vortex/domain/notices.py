@@ -39,6 +39,14 @@ class Closed(Struct, frozen=True, kw_only=True):
     reason: CloseReason
 
 
+class ExitFailing(Struct, frozen=True, kw_only=True):
+    """This many exits left the position open, the last one for the reason in `detail`; the next one leaves now."""
+
+    trade_id: str
+    tries: int
+    detail: str
+
+
 class Reconciled(Struct, frozen=True, kw_only=True):
     """The first full truth about the symbol since the desk was opened."""
 
@@ -49,4 +57,4 @@ class Foreign(Struct, frozen=True, kw_only=True):
     amount: Decimal
 
 
-Notice: TypeAlias = Opened | ProtectionChanged | Failed | Closed | Reconciled | Foreign
+Notice: TypeAlias = Opened | ProtectionChanged | Failed | Closed | ExitFailing | Reconciled | Foreign

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from vortex.domain import bracket as life
-from vortex.domain.bracket import Bracket, LegState
+from vortex.domain.bracket import Bracket
+from vortex.domain.leg import LegState, advance
 from vortex.domain.order import AlgoReport, OrderReport, SymbolState
 from vortex.domain.trade import CloseReason
 
@@ -28,7 +29,7 @@ def with_state(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
     # executions prove an entry complete only when they are all there: what we see may lag behind what was done
     if entry.state is LegState.UNKNOWN and bracket.filled >= bracket.plan.quantity:
         found = msgspec.structs.replace(entry, executed=bracket.filled)
-        bracket = life.put_leg(bracket, life.advance(found, LegState.FINAL, now_ms=now_ms, detail="found by fills"))
+        bracket = life.put_leg(bracket, advance(found, LegState.FINAL, now_ms=now_ms, detail="found by fills"))
     bracket = life.watch(bracket, now_ms)
     ended = bracket.stop.state is LegState.FINAL and bracket.open_quantity > 0
     if ended and state.position.amount != 0 and not bracket.executions_missing:

@@ -1,0 +1,70 @@
+"""The way out to the exchange: who goes first, how many at once, and how long an answer may take."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+
+from loguru import logger
+
+from vortex.actors.order_journal import IncarnationOverError
+from vortex.actors.seat import Seat
+from vortex.domain.order import ExchangeRequest, PlaceOrder, QueryAccount
+from vortex.domain.planning import Lane
+from vortex.ports import Exchange
+
+MINUTE_MS = 60_000
+MAX_IN_FLIGHT = 16
+TIMEOUT_MS = {Lane.CLOSE: 2_000, Lane.STOP: 2_000, Lane.RECONCILE: 4_000, Lane.ENTRY: 2_000, Lane.STATISTICS: 5_000}
+
+
+class Sender:
+    """Sends what desks plan: at most one request per symbol and 16 in all are under way, by lanes when not all may go.
+
+    Args:
+        port: The exchange.
+        now_ms: The injected clock.
+        over: True once this incarnation of the actor has been replaced: nothing may leave any more.
+    """
+
+    def __init__(self, port: Exchange, now_ms: Callable[[], int], over: Callable[[], bool]) -> None:
+        self._port = port
+        self._now_ms = now_ms
+        self._over = over
+        self._order_times_ms: deque[int] = deque()
+        self._crowded = False
+
+    @property
+    def orders_1m(self) -> int:
+        """Orders sent within the last minute."""
+        while self._order_times_ms and self._order_times_ms[0] < self._now_ms() - MINUTE_MS:
+            self._order_times_ms.popleft()
+        return len(self._order_times_ms)
+
+    def send(self, seats: Iterable[Seat], everyone: Collection[Seat]) -> None:
+        """Send what these seats plan; when some had to wait, whatever anyone plans."""
+        now_ms = self._now_ms()
+        planned = []
+        for seat in everyone if self._crowded else seats:
+            if (next_one := seat.desk.plan(now_ms)) is not None:
+                planned.append((seat, next_one))
+            else:
+                seat.settle()  # an entry may have been given up
+        room = MAX_IN_FLIGHT - sum(seat.desk.in_flight is not None for seat in everyone)
+        self._crowded = len(planned) > room
+        for seat, (lane, request) in sorted(planned, key=lambda item: item[1][0])[:room]:
+            seat.desk.sent(request, now_ms)
+            seat.settle()
+            if isinstance(request, PlaceOrder):
+                self._order_times_ms.append(now_ms)
+                logger.info("{}: send {} {} {}", request.symbol, request.client_id, request.side, request.kind)
+            self._leave(request, lane)
+
+    def ask_account(self) -> None:
+        """Ask for the account's money, beside everything else."""
+        self._leave(QueryAccount(), Lane.STATISTICS)
+
+    def _leave(self, request: ExchangeRequest, lane: Lane) -> None:
+        if self._over():
+            raise IncarnationOverError(f"{type(request).__name__} stays here")
+        self._port.send(request, TIMEOUT_MS[lane])
