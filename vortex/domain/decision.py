@@ -26,6 +26,10 @@ from vortex.domain.trade import Strategy
 
 UNIT_TOLERANCE = 1e-9
 TRENDS = (Regime.TRENDING_UP, Regime.TRENDING_DOWN)
+NAMES = tuple([(engine, engine.value) for engine in EngineId])
+MISSING, STALE, SILENT = (
+    {engine: f"{engine}_{fault}" for engine in EngineId} for fault in ("MISSING", "STALE", "SILENT")
+)
 
 
 class Action(StrEnum):
@@ -80,7 +84,7 @@ class DecisionParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     debounce_evaluations: Annotated[int, within(1, 100, "evaluations in a row on new books a trigger must hold")] = 2
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """One evaluation and why it came out so; HOLD always has a reason."""
 
     id: str
@@ -139,10 +143,10 @@ def weights_by_regime(params: DecisionParams, regime: Regime) -> dict[EngineId, 
 
 def combine(scores: Mapping[EngineId, float], weights: Mapping[EngineId, float]) -> tuple[float, float]:
     """Return the final score in [-1, 1] over the engines present, and their coverage (sum of weights); 0, 0 if none."""
-    coverage = sum(weights[engine] for engine in scores)
+    coverage = sum([weights[engine] for engine in scores])
     if coverage <= 0:
         return 0.0, 0.0
-    return sum(weights[engine] * score for engine, score in scores.items()) / coverage, coverage
+    return sum([weights[engine] * score for engine, score in scores.items()]) / coverage, coverage
 
 
 def alignment_of(s1: float, s2: float, least: float) -> int:
@@ -156,13 +160,23 @@ def confidence_of(
     scores: Mapping[EngineId, float], weights: Mapping[EngineId, float], alignment: int, params: DecisionParams
 ) -> float:
     """Return conviction, agreement and alignment in one score in [0, 1], times the coverage of present engines."""
-    final_score, coverage = combine(scores, weights)
+    return _confidence(combine(scores, weights), scores, weights, alignment, params)
+
+
+def _confidence(
+    combined: tuple[float, float],
+    scores: Mapping[EngineId, float],
+    weights: Mapping[EngineId, float],
+    alignment: int,
+    params: DecisionParams,
+) -> float:
+    final_score, coverage = combined
     if coverage <= 0:
         return 0.0
     base = min(1.0, abs(final_score) / params.score_full)
-    agreeing = (e for e, s in scores.items() if s * final_score > 0 and abs(s) >= params.agree_min)
-    agree = sum(weights[engine] for engine in agreeing) / coverage
-    bonus = {1: params.alignment_bonus, 0: 0.0, -1: -params.alignment_penalty}[alignment]
+    agreeing = [weights[e] for e, s in scores.items() if s * final_score > 0 and abs(s) >= params.agree_min]
+    agree = sum(agreeing) / coverage
+    bonus = params.alignment_bonus if alignment > 0 else -params.alignment_penalty if alignment < 0 else 0.0
     raw = params.score_share * base + params.agree_share * agree + bonus
     return min(1.0, max(0.0, raw)) * coverage
 
@@ -190,6 +204,10 @@ class SignalBoard:
     def __init__(self, params: DecisionParams) -> None:
         self._params = params
         self._weights = {regime: weights_by_regime(params, regime) for regime in Regime}
+        self._shown_weights = {
+            regime: {engine.value: weight for engine, weight in weights.items()}
+            for regime, weights in self._weights.items()
+        }  # by plain name, for every decision the same object
         ages = params.max_ages
         self._max_age_ms = {
             EngineId.ORDER_FLOW: ages.order_flow_ms,
@@ -231,11 +249,11 @@ class SignalBoard:
         reasons = blockers or (_reason(triggers, matched, settled=settled),)
         return Decision(
             id=decision_id, symbol=symbol, epoch=epoch, ts_ms=now_ms,
-            action=Action(entered.side.value) if entered else Action.HOLD,
+            action=Action(entered.side) if entered else Action.HOLD,
             strategy=entered.strategy if entered else None,
             confidence=reading.confidence, final_score=reading.final_score, reasons=(*reasons, *faults, *silent),
-            scores={engine.value: scores.get(engine) for engine in EngineId},
-            weights={engine.value: weight for engine, weight in self._weights[regime].items()},
+            scores={name: scores.get(engine) for engine, name in NAMES},
+            weights=self._shown_weights[regime],
             regime=regime, phase=phase, alignment=reading.alignment,
             atr15=technical.get("atr14_15m"), atr1=technical.get("atr14_1m"), triggers=triggers,
         )  # fmt: skip
@@ -250,9 +268,10 @@ class SignalBoard:
         params, weights = self._params, self._weights[regime]
         s1, s2 = scores.get(EngineId.ORDER_FLOW, 0.0), scores.get(EngineId.TICK, 0.0)
         alignment = alignment_of(s1, s2, params.alignment_min)
+        combined = combine(scores, weights)
         return Reading(
-            final_score=combine(scores, weights)[0],
-            confidence=confidence_of(scores, weights, alignment, params),
+            final_score=combined[0],
+            confidence=_confidence(combined, scores, weights, alignment, params),
             s1=s1, s2=s2, alignment=alignment, regime=regime, phase=phase, technical=technical,
         )  # fmt: skip
 
@@ -263,9 +282,9 @@ class SignalBoard:
         for engine, max_age_ms in self._max_age_ms.items():
             signal = self._newest.get(engine)
             if signal is None:
-                faults.append(f"{engine}_MISSING")
+                faults.append(MISSING[engine])
             elif abs(now_ms - signal.ts_ms) > max_age_ms:
-                faults.append(f"{engine}_STALE")
+                faults.append(STALE[engine])
             else:
                 fresh[engine] = signal
         return fresh, faults
@@ -295,7 +314,7 @@ def _scores(fresh: Mapping[EngineId, Signal], regime: Regime) -> tuple[dict[Engi
         technical = engine is EngineId.TECHNICAL
         score = technical_score(signal.components, regime) if technical else signal.score
         if score is None:
-            silent.append(f"{engine}_SILENT")
+            silent.append(SILENT[engine])
         else:
             scores[engine] = score
     return scores, silent

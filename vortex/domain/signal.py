@@ -36,7 +36,7 @@ class VolatilityPhase(StrEnum):
     EXTREME = "EXTREME"
 
 
-class Signal(Struct, frozen=True, kw_only=True):
+class Signal(Struct, frozen=True, kw_only=True, gc=False):
     """One engine's opinion at one event time.
 
     Attributes:

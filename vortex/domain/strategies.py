@@ -8,6 +8,7 @@ being the direction (+1, -1) of a squeeze that fired within its last three close
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Annotated
 
 from msgspec import Struct
@@ -19,6 +20,13 @@ from vortex.domain.trade import Strategy
 
 TIMEFRAMES = ("1m", "15m")
 TRENDING = {Side.LONG: Regime.TRENDING_UP, Side.SHORT: Regime.TRENDING_DOWN}
+TREND_OR_SQUEEZE = {side: f"{regime}|squeeze" for side, regime in TRENDING.items()}
+FIRED = tuple([f"squeeze_fired_{timeframe}" for timeframe in TIMEFRAMES])
+EDGES = {
+    side: tuple([(timeframe, f"{band}_{timeframe}", f"rsi_{timeframe}") for timeframe in TIMEFRAMES])
+    for side, band in ((Side.LONG, "lower"), (Side.SHORT, "upper"))
+}
+"""Per side: each timeframe with the names of the band to be beyond and of its RSI."""
 NORMAL_PHASES = (VolatilityPhase.LOW, VolatilityPhase.NORMAL)
 
 
@@ -47,7 +55,7 @@ class StrategyBParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ranging_required: Annotated[bool, switch("needs regime RANGING")] = True
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class Reading(Struct, frozen=True, kw_only=True, gc=False):
     """What the strategies look at: one evaluation's numbers."""
 
     final_score: float
@@ -69,7 +77,10 @@ class Check(Struct, frozen=True, gc=False):
     passed: bool
 
 
-class Trigger(Struct, frozen=True, kw_only=True):
+_PASSED = attrgetter("passed")
+
+
+class Trigger(Struct, frozen=True, kw_only=True, gc=False):
     """One strategy's inequalities in one direction."""
 
     strategy: Strategy
@@ -79,11 +90,11 @@ class Trigger(Struct, frozen=True, kw_only=True):
     @property
     def matched(self) -> bool:
         """True when every inequality holds."""
-        return all(check.passed for check in self.checks)
+        return all(map(_PASSED, self.checks))
 
     def passed(self, name: str) -> bool:
         """Whether the named inequality holds; an unknown name does not."""
-        return any(check.name == name and check.passed for check in self.checks)
+        return any(map(_PASSED, [check for check in self.checks if check.name == name]))
 
 
 def strategy_a(reading: Reading, side: Side, params: StrategyAParams) -> Trigger:
@@ -103,21 +114,21 @@ def strategy_a(reading: Reading, side: Side, params: StrategyAParams) -> Trigger
     if params.trend_required:
         trending = reading.regime is TRENDING[side]
         seen = "squeeze" if fired and not trending else reading.regime.value
-        checks.append(Check("trend", seen, f"{TRENDING[side]}|squeeze", trending or fired))
+        checks.append(Check("trend", seen, TREND_OR_SQUEEZE[side], trending or fired))
     return Trigger(strategy=Strategy.A, side=side, checks=tuple(checks))
 
 
 def strategy_b(reading: Reading, side: Side, params: StrategyBParams) -> Trigger:
     """Trade back to the mean from the edge of a quiet range."""
-    sign = side.sign
-    outside = tuple(tf for tf in TIMEFRAMES if not params.band_required or _beyond_band(reading.technical, side, tf))
-    rsis = [rsi for tf in outside if (rsi := _oversold(side, reading.technical.get(f"rsi_{tf}"))) is not None]
+    sign, technical = side.sign, reading.technical
+    outside = [edge for edge in EDGES[side] if not params.band_required or _beyond(technical, sign, edge[1])]
+    rsis = [rsi for edge in outside if (rsi := _oversold(side, technical.get(edge[2]))) is not None]
     lowest = min(rsis, default=None)
     checks = [
         _at_least("score", sign * reading.final_score, params.theta),
         _at_least("confidence", reading.confidence, params.confidence_min),
-        _at_least("mr", _towards(side, reading.technical.get("mr")), params.mr_min),
-        Check("band", "|".join(outside), "1m|15m", bool(outside)),
+        _at_least("mr", _towards(side, technical.get("mr")), params.mr_min),
+        Check("band", "|".join([edge[0] for edge in outside]), "1m|15m", bool(outside)),
         Check("rsi", lowest, params.rsi_low, lowest is not None and lowest <= params.rsi_low),
         _at_least("s1", sign * reading.s1, params.s1_floor),
         Check("phase", reading.phase, "LOW|NORMAL", reading.phase in NORMAL_PHASES),
@@ -148,10 +159,9 @@ def _oversold(side: Side, rsi: float | None) -> float | None:
 
 
 def _squeeze_fired(reading: Reading, side: Side) -> bool:
-    return any(_towards(side, reading.technical.get(f"squeeze_fired_{tf}")) == 1 for tf in TIMEFRAMES)
+    return side.sign in [reading.technical.get(name) for name in FIRED]
 
 
-def _beyond_band(technical: Mapping[str, float | None], side: Side, timeframe: str) -> bool:
-    last = technical.get("last")
-    band = technical.get(f"{'lower' if side is Side.LONG else 'upper'}_{timeframe}")
-    return last is not None and band is not None and side.sign * last <= side.sign * band
+def _beyond(technical: Mapping[str, float | None], sign: int, band_name: str) -> bool:
+    last, band = technical.get("last"), technical.get(band_name)
+    return last is not None and band is not None and sign * last <= sign * band

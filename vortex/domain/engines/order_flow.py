@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import mul
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
@@ -65,15 +66,18 @@ class OrderFlowEngine:
             self._weighted.clear()
             self._touch.clear()
         else:
-            signed = sum([w * e for w, e in zip(self._weights, step.ofi, strict=False)])
-            size = sum([w * e for w, e in zip(self._weights, step.ofi_abs, strict=False)])
+            signed = sum(map(mul, self._weights, step.ofi))
+            size = sum(map(mul, self._weights, step.ofi_abs))
             self._weighted.add(step.ts_ms, signed, size)
             self._touch.add(step.ts_ms, step.ofi[0], step.ofi_abs[0])
         if step.imbalance is not None:
             self._imbalance.add(step.ts_ms, step.imbalance)
 
     def _fault(self, book: Book) -> str | None:
-        fault = book_fault(book.bids, book.asks)
+        steps = book.steps
+        # The feed gives a faulty book no imbalance: one that has it need not be looked through again.
+        checked = bool(steps) and steps[-1].ts_ms == book.ts_ms and steps[-1].imbalance is not None
+        fault = None if checked else book_fault(book.bids, book.asks)
         if fault is None and book.recv_ms - book.ts_ms > self._params.max_age_ms:
             return BOOK_OLD
         return fault
@@ -96,7 +100,7 @@ class OrderFlowEngine:
         )  # fmt: skip
 
     def _ratio(self) -> tuple[float | None, tuple[str, ...]]:
-        if len(self._weighted) < self._params.min_events:
+        if self._weighted.count < self._params.min_events:
             return None, (WARMING,)
         size = self._weighted.second
         return (self._weighted.first / size, ()) if size > 0.0 else (None, (NO_FLOW,))

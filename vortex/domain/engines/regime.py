@@ -64,6 +64,7 @@ class RegimeEngine:
         self._spread_bps: float | None = None
         self._mark: float | None = None
         self._generated = False
+        self._fault: str | None = WARMING
         self._shocks = dict.fromkeys((RANGE_SHOCK, SPREAD_SHOCK, MARK_SHOCK), False)
 
     def update(self, value: MarketValue) -> Signal | None:
@@ -90,6 +91,7 @@ class RegimeEngine:
             self._trend.follow(changed, replay=isinstance(value, CandleHistory))
         if changed is not None:
             self._measure()
+        self._fault = self._find_fault()
         forming = candles.minute.forming
         wide = self._params.shock_range_atr * (self._atr14 or inf)
         self._shocks[RANGE_SHOCK] = forming is not None and forming.high - forming.low >= wide
@@ -122,7 +124,7 @@ class RegimeEngine:
 
     def _opinion(self, *, always: bool) -> Signal | None:
         shocks = tuple([reason for reason, holds in self._shocks.items() if holds])
-        fault = self._fault()
+        fault = self._fault
         phase = self._phase.step(self._now_ms, None if fault else self._rho, shocked=bool(shocks))
         said = (phase, shocks)
         if not always and said == self._said and self._now_ms - self._said_ms < QUIET_MS:
@@ -130,7 +132,7 @@ class RegimeEngine:
         self._said, self._said_ms = said, self._now_ms
         return self._signal(fault, phase, shocks)
 
-    def _fault(self) -> str | None:
+    def _find_fault(self) -> str | None:
         candles = self._candles
         if candles.fault is not None:
             return candles.fault

@@ -60,6 +60,24 @@ def read(window: CandleWindow) -> Reading | None:
     )
 
 
+def _named(reading: Reading | None, interval: str) -> dict[str, float | None]:
+    if reading is None:
+        return dict.fromkeys(
+            (f"rsi_{interval}", f"lower_{interval}", f"upper_{interval}", f"atr14_{interval}",
+             f"squeeze_fired_{interval}"),
+        )  # fmt: skip
+    return {
+        f"rsi_{interval}": reading.rsi,
+        f"lower_{interval}": reading.lower,
+        f"upper_{interval}": reading.upper,
+        f"atr14_{interval}": reading.atr14,
+        f"squeeze_fired_{interval}": float(reading.fired),
+    }
+
+
+UNKNOWN = _named(None, "1m") | _named(None, "15m")
+
+
 class TechnicalEngine:
     """Publishes mean reversion `mr` and trend `tr`; its score is their mean, the decision picks by regime.
 
@@ -74,6 +92,7 @@ class TechnicalEngine:
         self._candles = CandlePair()
         self._minute: Reading | None = None
         self._quarter: Reading | None = None
+        self._named = UNKNOWN
         self._generated = False
 
     def update(self, value: MarketValue) -> Signal | None:
@@ -90,6 +109,7 @@ class TechnicalEngine:
             self._minute = read(window)
         else:
             self._quarter = read(window)
+        self._named = _named(self._minute, "1m") | _named(self._quarter, "15m")
         self._generated = self._candles.generated
 
     def _opinion(self) -> Signal:
@@ -109,8 +129,7 @@ class TechnicalEngine:
             quality=quality,
             components={
                 "mr": mr, "tr": tr, "last": self._candles.minute.last,
-                **_named(minute if score is not None else None, "1m"),
-                **_named(quarter if score is not None else None, "15m"),
+                **(UNKNOWN if score is None else self._named),
             },
             reasons=self._reasons(reason),
         )  # fmt: skip
@@ -118,18 +137,3 @@ class TechnicalEngine:
     def _reasons(self, reason: str | None) -> tuple[str, ...]:
         generated = (GENERATED_HISTORY,) if self._generated else ()
         return generated if reason is None else (reason, *generated)
-
-
-def _named(reading: Reading | None, interval: str) -> dict[str, float | None]:
-    if reading is None:
-        return dict.fromkeys(
-            (f"rsi_{interval}", f"lower_{interval}", f"upper_{interval}", f"atr14_{interval}",
-             f"squeeze_fired_{interval}"),
-        )  # fmt: skip
-    return {
-        f"rsi_{interval}": reading.rsi,
-        f"lower_{interval}": reading.lower,
-        f"upper_{interval}": reading.upper,
-        f"atr14_{interval}": reading.atr14,
-        f"squeeze_fired_{interval}": float(reading.fired),
-    }

@@ -48,6 +48,7 @@ class TickEngine:
         self._windows = tuple(SlidingSums(length_ms, params.ring) for length_ms in WEIGHTS)
         self._rate = TradeRate(params.half_life_s, params.warm_s)
         self._now_ms = 0
+        self._expired_ms = 0
         self._last: Trade | None = None
         self._gap_until_ms = 0
         self._invalid = False
@@ -57,14 +58,17 @@ class TickEngine:
         match value:
             case Trades():
                 self._invalid = False
-                for trade in sorted(value.trades, key=_order):
+                trades = value.trades
+                for trade in trades if len(trades) == 1 else sorted(trades, key=_order):
                     self._take(trade)
             case MarkPrice():
                 self._pass_to(value.ts_ms)
             case _:
                 return None
-        for window in self._windows:
-            window.expire(self._now_ms)
+        if self._now_ms > self._expired_ms:
+            self._expired_ms = self._now_ms
+            for window in self._windows:
+                window.expire(self._now_ms)
         return self._opinion()
 
     def _take(self, trade: Trade) -> None:
@@ -81,6 +85,7 @@ class TickEngine:
         self._last = trade
         self._pass_to(ts_ms, trades=1)
         buy, sell = (0.0, trade.quantity) if trade.buyer_is_maker else (trade.quantity, 0.0)
+        self._expired_ms = ts_ms
         for window in self._windows:
             window.add(ts_ms, buy, sell)
 
@@ -89,11 +94,12 @@ class TickEngine:
         self._rate.tick(self._now_ms, trades)
 
     def _opinion(self) -> Signal:
-        ratios = [self._ratio(window) for window in self._windows]
+        shortest, _, longest = self._windows
+        least = self._params.min_trades
+        ratios = [aggressor_ratio(w.first, w.second) if w.count >= least else None for w in self._windows]
         scores = [None if ratio is None else aggressor_score(ratio) for ratio in ratios]
         lean, present = blend(zip(WEIGHTS.values(), scores, strict=True), REQUIRED)
-        shortest = self._windows[0]
-        velocity = len(shortest) * 1000 / shortest.window_ms
+        velocity = shortest.count * 1000 / shortest.window_ms
         z = self._rate.z(velocity)
         gapped = self._now_ms < self._gap_until_ms
         return Signal(
@@ -103,23 +109,15 @@ class TickEngine:
             quality=present * (0.5 if gapped else 1.0),
             components={
                 "aggressor_5s": ratios[0], "aggressor_30s": ratios[1], "aggressor_120s": ratios[2],
-                "velocity": velocity, "z": z, "expanding": float(z >= self._params.expanding_z),
+                "velocity": velocity, "z": z, "expanding": 1.0 if z >= self._params.expanding_z else 0.0,
             },
-            reasons=self._reasons(missing=lean is None, gapped=gapped),
+            reasons=self._reasons(missing=lean is None, truncated=longest.truncated(self._now_ms), gapped=gapped),
         )  # fmt: skip
 
-    def _ratio(self, window: SlidingSums) -> float | None:
-        if len(window) < self._params.min_trades:
-            return None
-        return aggressor_ratio(window.first, window.second)
-
-    def _reasons(self, *, missing: bool, gapped: bool) -> tuple[str, ...]:
-        found = (
-            (missing, FEW_TRADES),
-            (self._windows[-1].truncated(self._now_ms), TRUNCATED),  # the longest is cut first
-            (gapped, TRADE_GAP),
-            (self._invalid, TRADE_INVALID),
-        )
+    def _reasons(self, *, missing: bool, truncated: bool, gapped: bool) -> tuple[str, ...]:
+        if not (missing or truncated or gapped or self._invalid):
+            return ()
+        found = ((missing, FEW_TRADES), (truncated, TRUNCATED), (gapped, TRADE_GAP), (self._invalid, TRADE_INVALID))
         return tuple([reason for holds, reason in found if holds])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vortex.domain.indicators.basics import clip, sign
 from vortex.domain.indicators.ewma import EwmaMoments
 
 DEAD_BAND = 0.05
@@ -22,7 +21,8 @@ def aggressor_ratio(buy_volume: float, sell_volume: float) -> float | None:
 def aggressor_score(ratio: float) -> float:
     """Return a_w in [-1, 1] of an aggressor ratio: 0 inside [0.45, 0.55], +-1 from 0.25 and 0.75 outward."""
     lean = ratio - 0.5
-    return sign(lean) * clip((abs(lean) - DEAD_BAND) / FULL_SPAN, 0.0, 1.0)
+    size = min((abs(lean) - DEAD_BAND) / FULL_SPAN, 1.0)
+    return 0.0 if size <= 0.0 else size if lean > 0.0 else -size
 
 
 class TradeRate:

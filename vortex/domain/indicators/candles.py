@@ -18,19 +18,23 @@ LATE_MS = 15_000
 
 def is_valid(candle: Candle) -> bool:
     """Tell whether prices are positive, finite and ordered, and the volume is a finite number >= 0."""
-    body_low, body_high = sorted((candle.open, candle.close))
-    return 0.0 < candle.low <= body_low <= body_high <= candle.high < inf and 0.0 <= candle.volume < inf
+    low, high = candle.low, candle.high
+    return 0.0 < low <= candle.open <= high < inf and low <= candle.close <= high and 0.0 <= candle.volume < inf
 
 
 class CandleWindow:
     """At most 96 closed candles of one interval, contiguous in open time, and the forming one.
 
     A hole is never filled: `fault` says CANDLE_GAP until a CandleHistory closes it.
+
+    Attributes:
+        end_ms: First millisecond after the newest closed candle; 0 without one.
     """
 
     def __init__(self, interval: Interval) -> None:
         self.closed: deque[Candle] = deque(maxlen=CAPACITY)
         self.forming: Candle | None = None
+        self.end_ms = 0
         self._span_ms = INTERVAL_MS[interval]
         self._torn = False
         self._invalid = False
@@ -40,13 +44,8 @@ class CandleWindow:
         """Why the window cannot be used, or None."""
         if self._invalid:
             return CANDLE_INVALID
-        skipped = self.forming is not None and bool(self.closed) and self.forming.open_ms > self.end_ms
+        skipped = self.forming is not None and self.forming.open_ms > self.end_ms > 0
         return CANDLE_GAP if self._torn or skipped else None
-
-    @property
-    def end_ms(self) -> int:
-        """First millisecond after the newest closed candle; 0 without one."""
-        return self.closed[-1].open_ms + self._span_ms if self.closed else 0
 
     @property
     def ts_ms(self) -> int:
@@ -82,6 +81,7 @@ class CandleWindow:
         while start > 0 and candles[start].open_ms - candles[start - 1].open_ms == self._span_ms:
             start -= 1
         self.closed = deque(candles[start:], maxlen=CAPACITY)
+        self.end_ms = self.closed[-1].open_ms + self._span_ms
         self._torn = start >= len(past)
         self._invalid = False
         forming = history.candles[-1]
@@ -95,6 +95,7 @@ class CandleWindow:
             self._torn = True
             self.closed.clear()
         self.closed.append(candle)
+        self.end_ms = candle.open_ms + self._span_ms
         if self.forming is not None and self.forming.open_ms <= candle.open_ms:
             self.forming = None
         return True

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
+from math import inf
 from typing import TypeAlias
 
-Entry: TypeAlias = tuple[int, float, float]
+Entry: TypeAlias = tuple[float, float, float]
+_FLOOR: Entry = (inf, 0.0, 0.0)
+"""Lies below the old entries: sums nothing, and never leaves the window."""
 
 
 class SlidingSums:
@@ -14,6 +17,9 @@ class SlidingSums:
 
     Two stacks instead of a running sum: nothing is ever subtracted, so no rounding error outlives the entry that
     caused it, and equal windows reached by equal entries have bit-equal sums. Entries must not go back in time.
+
+    Attributes:
+        count: Entries in the window.
     """
 
     def __init__(self, window_ms: int, capacity: int = 1_000_000) -> None:
@@ -23,23 +29,24 @@ class SlidingSums:
 
     def clear(self) -> None:
         """Forget every entry."""
-        self._old: list[Entry] = []  # (time, sums from here to the newest old entry); the oldest entry is last
+        self.count = 0
+        self._old = [_FLOOR]  # (time, sums from here to the newest old entry); the oldest entry is last
         self._new: list[Entry] = []
         self._first = self._second = 0.0
-        self._since_ms: int | None = None
+        self._since_ms: float | None = None
 
     def __len__(self) -> int:
-        return len(self._old) + len(self._new)
+        return self.count
 
     @property
     def first(self) -> float:
         """Sum of the first values in the window."""
-        return self._old[-1][1] + self._first if self._old else self._first
+        return self._old[-1][1] + self._first
 
     @property
     def second(self) -> float:
         """Sum of the second values in the window."""
-        return self._old[-1][2] + self._second if self._old else self._second
+        return self._old[-1][2] + self._second
 
     def truncated(self, now_ms: int) -> bool:
         """Tell whether the oldest entry ever kept is newer than the window's edge."""
@@ -52,28 +59,28 @@ class SlidingSums:
         self._new.append((ts_ms, first, second))
         self._first += first
         self._second += second
+        self.count += 1
         self.expire(ts_ms)
-        if len(self._old) + len(self._new) > self._capacity:
+        if self.count > self._capacity:
             self._drop_for_room()
 
     def expire(self, now_ms: int) -> None:
         """Forget entries at or before now - window_ms."""
-        edge = now_ms - self.window_ms
-        old = self._old
+        edge, old = now_ms - self.window_ms, self._old
         while True:
-            if not old:
-                if not self._new or self._new[0][0] > edge:
-                    return
-                self._turn()
-            if old[-1][0] > edge:
+            while old[-1][0] <= edge:
+                old.pop()
+                self.count -= 1
+            if len(old) > 1 or not self._new or self._new[0][0] > edge:
                 return
-            old.pop()
+            self._turn()
 
     def _drop_for_room(self) -> None:
-        if not self._old:
+        if len(self._old) == 1:
             self._turn()
         self._old.pop()
-        self._since_ms = (self._old[-1] if self._old else self._new[0])[0]
+        self.count -= 1
+        self._since_ms = (self._old[-1] if len(self._old) > 1 else self._new[0])[0]
 
     def _turn(self) -> None:
         first = second = 0.0
