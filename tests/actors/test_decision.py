@@ -15,6 +15,7 @@ from vortex.domain.decision import Action, Decision, DecisionParams, SignalBoard
 from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
 from vortex.domain.risk.params import RiskParams
+from vortex.domain.risk.situation import BOOK_OLD_MS
 from vortex.domain.signal import EngineId
 from vortex.domain.trade import CloseReason, EntryPlan
 from vortex.messages import (
@@ -22,6 +23,7 @@ from vortex.messages import (
     EntryFailed,
     GateClosed,
     GateOpened,
+    Leave,
     Mirror,
     OpenPosition,
     PositionClosed,
@@ -39,7 +41,7 @@ from vortex.messages import (
 class Rig:
     """A decision that knows account, rules, book and mark price; signals come when a test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, briefed: bool = True) -> None:
         self.supervisor, self.account, self.exchange = Probe("supervisor"), Probe("account"), Probe("exchange")
         self.hot_store, self.storage = Probe("hot_store"), Probe("storage")
         ids = CountedIds()
@@ -51,8 +53,9 @@ class Rig:
         self.context = ManualContext(self.actor, path=f"{SYMBOL}/decision", now_ms=NOW)
         self.epoch = 0
         self.actor.started()
-        self.actor.receive(AccountChanged(view=account()))
-        self.actor.receive(SymbolReconciled(symbol=SYMBOL, setup=SETUP, trade=None))
+        if briefed:
+            self.actor.receive(AccountChanged(view=account()))
+            self.actor.receive(SymbolReconciled(symbol=SYMBOL, setup=SETUP, trade=None))
 
     @property
     def now_ms(self) -> int:
@@ -76,6 +79,11 @@ class Rig:
 
     def decisions(self) -> list[Decision]:
         return [message.value["decision"] for message in self.hot_store.told(Mirror)]
+
+    def gate_news(self, gate: Gate) -> list[GateClosed | GateOpened]:
+        """What the supervisor was told of a gate."""
+        told = self.supervisor.messages
+        return [news for news in told if isinstance(news, GateClosed | GateOpened) and news.gate is gate]
 
     def codes(self) -> list[str]:
         """Reasons of the rejections that were written."""
@@ -134,15 +142,6 @@ def test_a_signal_that_holds_is_reserved_granted_and_sent(rig: Rig) -> None:
     assert rig.exchange.messages == []
     rig.actor.receive(RiskGranted(plan=wanted))
     assert rig.exchange.expect(OpenPosition).plan == wanted
-
-
-def test_nothing_is_asked_before_account_and_rules_are_known() -> None:
-    rig = Rig()
-    rig.actor._situation.account = None
-    rig.ticks()
-    rig.ticks()
-    assert rig.account.messages == []
-    assert rig.codes() == []
 
 
 def test_the_same_signal_is_asked_for_once_while_it_is_under_way(rig: Rig) -> None:
@@ -276,15 +275,70 @@ def test_a_rejection_is_written_on_change_and_once_a_minute(rig: Rig) -> None:
     assert rig.codes() == ["PAUSED", "PAUSED", "HALTED", "HALTED"]
 
 
+def test_a_symbol_that_leaves_enters_no_more_unless_it_stays(rig: Rig) -> None:
+    rig.actor.receive(Leave(leaving=True))
+    rig.ticks()
+    rig.ticks()
+    assert rig.codes() == ["SHUTTING_DOWN"]
+    rig.actor.receive(Leave(leaving=False))
+    rig.ticks()
+    rig.account.expect(ReserveRisk)
+
+
+def test_to_stay_does_not_take_back_the_end_of_the_process(rig: Rig) -> None:
+    for message in (Leave(leaving=True), Shutdown(), Leave(leaving=False)):
+        rig.actor.receive(message)
+    rig.ticks()
+    rig.ticks()
+    assert rig.codes() == ["SHUTTING_DOWN"]
+
+
+def test_a_new_incarnation_asks_for_nothing_before_account_and_exchange_have_spoken() -> None:
+    truth, view = SymbolReconciled(symbol=SYMBOL, setup=SETUP, trade=None), AccountChanged(view=account())
+    for first, second in ((truth, view), (view, truth)):
+        rig = Rig(briefed=False)
+        rig.actor.receive(first)
+        rig.ticks()
+        rig.ticks()
+        assert rig.account.messages == []
+        assert rig.codes() == []
+        rig.actor.receive(second)
+        rig.ticks()
+        rig.account.expect(ReserveRisk)
+
+
+def test_the_account_gate_opens_when_the_account_has_spoken(rig: Rig) -> None:
+    assert rig.gate_news(Gate.ACCOUNT) == []
+    rig.actor.receive(GateClosed(gate=Gate.ACCOUNT, since_ms=NOW, detail="down"))
+    assert rig.gate_news(Gate.ACCOUNT) == []
+    rig.actor.receive(AccountChanged(view=account()))
+    assert rig.gate_news(Gate.ACCOUNT) == [GateOpened(gate=Gate.ACCOUNT)]
+
+
 def test_the_supervisor_hears_when_the_engines_become_complete_or_cease_to_be(rig: Rig) -> None:
     rig.context.advance(CADENCE_MS)
-    closed_gate = rig.supervisor.expect(GateClosed)
-    assert (closed_gate.gate, closed_gate.since_ms) == (Gate.ENGINES, NOW + CADENCE_MS)
-    assert "E1_MISSING" in closed_gate.detail
+    first = rig.gate_news(Gate.ENGINES)[-1]
+    assert isinstance(first, GateClosed)
+    assert first.since_ms == NOW + CADENCE_MS
+    assert "E1_MISSING" in first.detail
     rig.ticks()
-    assert rig.supervisor.expect(GateOpened).gate is Gate.ENGINES
     rig.ticks()
-    assert rig.supervisor.unread() == []
+    assert rig.gate_news(Gate.ENGINES)[1:] == [GateOpened(gate=Gate.ENGINES)]
     rig.context.advance(1_500)  # order flow is too old
-    assert "E1_STALE" in rig.supervisor.expect(GateClosed).detail
-    assert rig.supervisor.unread() == []
+    last = rig.gate_news(Gate.ENGINES)[2:]
+    assert [isinstance(news, GateClosed) and "E1_STALE" in news.detail for news in last] == [True]
+
+
+def test_the_supervisor_hears_when_the_book_is_old_or_unusable(rig: Rig) -> None:
+    rig.context.advance(CADENCE_MS)
+    rig.ticks()
+    rig.context.advance(BOOK_OLD_MS)
+    assert [type(news) for news in rig.gate_news(Gate.BOOK)] == [GateClosed, GateOpened]
+    rig.context.advance(CADENCE_MS)
+    rig.ticks()
+    crossed = book(at_ms=rig.now_ms)
+    rig.actor.receive(replace(crossed, bids=crossed.asks, asks=crossed.bids))
+    rig.context.advance(2 * CADENCE_MS)
+    assert [news.detail if isinstance(news, GateClosed) else "" for news in rig.gate_news(Gate.BOOK)] == [
+        "no book yet", "", "the last book is older than 1000 ms", "", "the book is crossed or empty",
+    ]  # fmt: skip

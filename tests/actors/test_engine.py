@@ -4,6 +4,7 @@ from tests.domain.builders import SYMBOL, T0, ladder, mark, stream, trade, trade
 from tests.kit.probe import Probe
 from tests.kit.runtime import ManualContext
 from vortex.actors.engine import EngineActor
+from vortex.actors.shelf import Shelf
 from vortex.domain.engines.base import Engine
 from vortex.domain.engines.order_flow import OrderFlowEngine, OrderFlowParams
 from vortex.domain.engines.tick import TickEngine, TickParams
@@ -13,8 +14,9 @@ from vortex.messages import SignalEmitted
 
 def shell(engine: Engine) -> tuple[EngineActor, Probe]:
     decision = Probe("decision")
-    actor = EngineActor(symbol=SYMBOL, engine=engine, decision=decision)
+    actor = EngineActor(symbol=SYMBOL, inputs=engine.inputs, shelf=Shelf(lambda: engine), decision=decision)
     ManualContext(actor, path=f"{SYMBOL}/{engine.id}")
+    actor.started()
     return actor, decision
 
 
@@ -40,3 +42,19 @@ def test_it_takes_exactly_what_its_engine_wants() -> None:
     actor.receive(mark(T0))
     assert actor.context.address.dead_by_type == {"MarkPrice": 1}
     assert decision.unread() == []
+
+
+def test_a_new_incarnation_answers_as_the_old_one_would_have() -> None:
+    books = stream([ladder(1_000 + step % 3, [1.0] * 5, [2.0] * 5) for step in range(30)])
+    shelf, decision, twin = (
+        Shelf(lambda: OrderFlowEngine(OrderFlowParams())),
+        Probe(),
+        OrderFlowEngine(OrderFlowParams()),
+    )
+    for book in books:
+        if book.epoch % 7 == 1:
+            actor = EngineActor(symbol=SYMBOL, inputs=twin.inputs, shelf=shelf, decision=decision)
+            ManualContext(actor, path=f"{SYMBOL}/E1", now_ms=book.ts_ms)
+            actor.started()
+        actor.receive(book)
+        assert decision.expect(SignalEmitted).signal == twin.update(book)

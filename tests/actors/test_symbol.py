@@ -13,16 +13,23 @@ from vortex.actors.symbol import DECISION, MONITOR, Peers, SymbolSupervisor
 from vortex.domain.market import Book, Candle, MarkPrice
 from vortex.domain.operation import Gate
 from vortex.messages import (
+    DeregisterSymbol,
     GateClosed,
     GateOpened,
     GetSymbolStatus,
     JoinAccount,
+    Leave,
+    LeaveAccount,
+    Mirror,
+    PeerFailed,
     PeerStarted,
     RegisterSymbol,
     Shutdown,
     Subscribe,
     SymbolReconciled,
+    SymbolReleased,
     SymbolStatus,
+    Unsubscribe,
 )
 from vortex.runtime import Actor, Address, ChildSpec, RestartLimits
 from vortex.runtime.control import ChildExited, ChildReady
@@ -43,11 +50,15 @@ class Rig:
 
     def __init__(self) -> None:
         self.exchange, self.account, self.feed = Probe("exchange"), Probe("account"), Probe("feed")
-        peers = Peers(exchange=self.exchange, storage=Probe(), hot_store=Probe(), account=self.account, feed=self.feed)
+        self.hot_store, self.root = Probe("hot_store"), Address("root")
+        peers = Peers(
+            exchange=self.exchange, storage=Probe(), hot_store=self.hot_store, account=self.account, feed=self.feed
+        )
         self.actor = SymbolSupervisor(
             symbol=SYMBOL, peers=peers, parts=parts, inputs=INPUTS, limits=RestartLimits(5, 60.0), random=Random(1)
         )
         self.context = ManualContext(self.actor, path=SYMBOL, now_ms=NOW)
+        self.context.parent = self.root
         self.actor.started()
 
     def ready(self, *names: str) -> None:
@@ -55,13 +66,25 @@ class Rig:
             self.actor.receive(ChildReady(name, self.context.child_address(name).generation))
 
     def crashes(self, name: str) -> None:
-        self.actor.receive(ChildExited(name, self.context.child_address(name).generation, RuntimeError("broken")))
+        generation = self.context.child_address(name).generation
+        self.actor.receive(ChildExited(name, generation, RuntimeError("broken"), None))
         self.context.advance(0)
 
+    def says(self, *messages: object) -> None:
+        for message in messages:
+            self.actor.receive(message)
+
     def running(self) -> Rig:
+        """Every actor is there, and has said what it has to."""
         self.ready(*CHILDREN)
+        self.says(RECONCILED, *(GateOpened(gate=gate) for gate in (Gate.USER_STREAM, Gate.ACCOUNT, Gate.ENGINES)))
         for probe in (self.exchange, self.account, self.feed):
             probe.unread()
+        return self
+
+    def leaving(self) -> Rig:
+        self.running().says(Leave(leaving=True))
+        self.exchange.expect(DeregisterSymbol)
         return self
 
     def told(self, name: str) -> dict[str, int]:
@@ -142,22 +165,22 @@ def test_a_new_shared_actor_is_introduced_to_what_it_lost(
 
 def test_a_new_shared_actor_while_the_children_start_is_met_when_they_are_up(rig: Rig) -> None:
     for name in ("exchange", "account", "storage", "feed"):
-        rig.actor.receive(PeerStarted(name=name))
+        rig.says(PeerStarted(name=name))
     assert rig.exchange.messages + rig.account.messages + rig.feed.messages == []
     rig.ready(*CHILDREN)
     assert len(rig.exchange.messages) == 1
 
 
-# ----------------------------------------------------------------------------------------------------- gates and state
+# -------------------------------------------------------------------------------------------------------------- states
 
 
 def test_the_state_goes_from_starting_to_ready(rig: Rig) -> None:
-    assert rig.status() == SymbolStatus(symbol=SYMBOL, state="STARTING", entry_allowed=True, gates=())
+    assert (rig.status().state, rig.status().entry_allowed) == ("STARTING", False)
     rig.ready(*CHILDREN)
     assert rig.status().state == "RECONCILING"
-    rig.actor.receive(RECONCILED)
+    rig.says(RECONCILED)
     assert rig.status().state == "WARMING"
-    rig.actor.receive(GateOpened(gate=Gate.ENGINES))
+    rig.says(GateOpened(gate=Gate.ENGINES))
     assert rig.status().state == "READY"
     rig.crashes("E1")
     assert rig.status().state == "STARTING"
@@ -165,45 +188,214 @@ def test_the_state_goes_from_starting_to_ready(rig: Rig) -> None:
     assert rig.status().state == "READY"
 
 
-def test_a_new_exchange_must_reconcile_first(rig: Rig) -> None:
-    rig.running().actor.receive(RECONCILED)
-    rig.actor.receive(PeerStarted(name="exchange"))
-    assert (rig.status().state, rig.gates()) == ("RECONCILING", {Gate.EXCHANGE: "reconciling"})
-    assert rig.told(DECISION)["GateClosed"] == 1
-    rig.actor.receive(RECONCILED)
-    assert (rig.status().state, rig.gates()) == ("WARMING", {})
+def test_of_several_states_the_gravest_is_shown(rig: Rig) -> None:
+    rig.ready(*CHILDREN)
+    rig.says(RECONCILED)
+    for gate, state in ((Gate.PAUSED, "PAUSED"), (Gate.HALTED, "HALTED")):
+        rig.says(GateClosed(gate=gate, since_ms=1, detail=""))
+        assert rig.status().state == state
+    rig.says(Leave(leaving=True))
+    assert rig.status().state == "LEAVING"
+    rig.says(PeerStarted(name="storage"))
+    assert rig.status().state == "RECONCILING"
+    rig.crashes("E5")
+    assert rig.status().state == "STARTING"
 
 
-def test_without_its_monitor_a_symbol_does_not_enter(rig: Rig) -> None:
-    rig.running().crashes(MONITOR)
-    assert rig.gates() == {Gate.MONITOR: "restarting after RuntimeError"}
-    assert rig.told(DECISION)["GateClosed"] == 1
-    rig.ready(MONITOR)
+@pytest.mark.parametrize("gate", [Gate.HALTED, Gate.KILL_SWITCH])
+def test_a_halt_is_a_state_until_it_ends(rig: Rig, gate: Gate) -> None:
+    rig.running().says(GateClosed(gate=gate, since_ms=1, detail="ordered"))
+    assert (rig.status().state, rig.status().entry_allowed) == ("HALTED", False)
+    rig.says(GateOpened(gate=gate))
+    assert (rig.status().state, rig.status().entry_allowed) == ("READY", True)
+
+
+# --------------------------------------------------------------------------------------------------------------- gates
+
+
+def test_every_gate_that_somebody_stands_behind_is_closed_until_he_has_spoken(rig: Rig) -> None:
+    behind = {Gate.EXCHANGE, Gate.USER_STREAM, Gate.ACCOUNT, Gate.MONITOR, Gate.ENGINES}
+    assert set(rig.gates()) == behind
+    rig.ready(*CHILDREN)
+    assert set(rig.gates()) == behind
+    rig.says(RECONCILED)
+    assert set(rig.gates()) == behind - {Gate.EXCHANGE, Gate.MONITOR}
+    for gate in (Gate.USER_STREAM, Gate.ACCOUNT, Gate.ENGINES):
+        assert not rig.status().entry_allowed
+        rig.says(GateOpened(gate=gate))
     assert rig.gates() == {}
+    assert rig.status().entry_allowed
+
+
+@pytest.mark.parametrize("gate", list(Gate))
+def test_an_entry_is_allowed_when_every_gate_is_open(rig: Rig, gate: Gate) -> None:
+    assert rig.running().status().entry_allowed
+    rig.says(GateClosed(gate=gate, since_ms=1, detail="so"))
+    assert (rig.status().entry_allowed, rig.gates()) == (False, {gate: "so"})
+    rig.says(GateOpened(gate=gate))
+    assert (rig.status().entry_allowed, rig.gates()) == (True, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "gates"),
+    [("exchange", {Gate.EXCHANGE, Gate.USER_STREAM}), ("account", {Gate.ACCOUNT}), ("storage", set()), ("feed", set())],
+)
+def test_a_shared_actor_that_is_down_closes_its_gates_whatever_it_said_before(
+    rig: Rig, name: str, gates: set[Gate]
+) -> None:
+    rig.running().says(PeerFailed(name=name, detail="down"))
+    assert rig.gates() == dict.fromkeys(gates, "down")
+    rig.says(*(GateOpened(gate=gate) for gate in gates))  # its last words, late
+    assert set(rig.gates()) == gates
+    rig.says(PeerStarted(name=name))
+    assert set(rig.gates()) == gates
+    rig.says(RECONCILED, *(GateOpened(gate=gate) for gate in gates - {Gate.EXCHANGE}))
+    assert rig.gates() == {}
+
+
+def test_a_new_exchange_says_anew_what_people_ordered(rig: Rig) -> None:
+    rig.running().says(GateClosed(gate=Gate.PAUSED, since_ms=1, detail="lunch"), PeerFailed(name="exchange", detail=""))
+    assert Gate.PAUSED in rig.gates()
+    rig.says(PeerStarted(name="exchange"))
+    assert Gate.PAUSED not in rig.gates()
+    assert not rig.status().entry_allowed
+    rig.says(GateClosed(gate=Gate.PAUSED, since_ms=1, detail="lunch"), RECONCILED)
+    assert rig.gates()[Gate.PAUSED] == "lunch"
+
+
+def test_a_position_that_is_not_ours_stays_told_when_the_symbol_is_reconciled(rig: Rig) -> None:
+    rig.running().says(RECONCILED, GateClosed(gate=Gate.EXCHANGE, since_ms=1, detail="not ours"))
+    assert rig.gates() == {Gate.EXCHANGE: "not ours"}
+    rig.says(RECONCILED)  # told first, then what speaks against a trade
+    assert rig.gates() == {}
+
+
+def test_without_its_monitor_a_symbol_does_not_enter_until_that_knows_the_truth(rig: Rig) -> None:
+    rig.running().crashes(MONITOR)
+    assert rig.gates() == {Gate.MONITOR: "monitor restarts after RuntimeError"}
+    rig.ready(MONITOR)
+    assert rig.gates() == {Gate.MONITOR: "monitor has just started"}
+    rig.says(RECONCILED)
+    assert rig.gates() == {}
+
+
+def test_a_new_decision_must_be_told_of_the_account_and_have_heard_the_engines(rig: Rig) -> None:
+    rig.running().crashes(DECISION)
+    assert rig.gates() == {Gate.ENGINES: "decision restarts after RuntimeError"}
+    rig.ready(DECISION)
+    assert rig.gates() == {Gate.ENGINES: "decision has just started", Gate.ACCOUNT: "has not answered yet"}
+    rig.says(GateOpened(gate=Gate.ACCOUNT), GateOpened(gate=Gate.ENGINES))
+    assert rig.gates() == {}
+
+
+@pytest.mark.parametrize(("name", "gate"), [(MONITOR, Gate.MONITOR), (DECISION, Gate.ENGINES)])
+def test_one_who_is_quarantined_from_a_message_keeps_its_gate_closed(rig: Rig, name: str, gate: Gate) -> None:
+    rig.running()
+    rig.context.child_address(name).quarantined = frozenset({Book})
+    rig.crashes(name)
+    rig.ready(name)
+    rig.says(RECONCILED, GateOpened(gate=Gate.ACCOUNT), GateOpened(gate=Gate.ENGINES))
+    assert rig.gates() == {gate: f"{name} is quarantined from Book"}
 
 
 def test_gates_are_handed_on_and_the_first_reason_stays(rig: Rig) -> None:
-    rig.running()
-    opened = rig.told(DECISION).get("GateOpened", 0)
-    rig.actor.receive(GateClosed(gate=Gate.USER_STREAM, since_ms=1, detail="lost"))
-    rig.actor.receive(GateClosed(gate=Gate.USER_STREAM, since_ms=2, detail="still lost"))
+    before = rig.running().told(DECISION)
+    for since_ms, detail in ((1, "lost"), (2, "still lost")):
+        rig.says(GateClosed(gate=Gate.USER_STREAM, since_ms=since_ms, detail=detail))
     assert rig.status().gates == (GateClosed(gate=Gate.USER_STREAM, since_ms=1, detail="lost"),)
-    rig.actor.receive(GateOpened(gate=Gate.USER_STREAM))
-    assert rig.gates() == {}
-    assert rig.told(DECISION) == {"GateClosed": 2, "GateOpened": opened + 1}
+    rig.says(GateOpened(gate=Gate.USER_STREAM))
+    after = rig.told(DECISION)
+    assert [after[kind] - before[kind] for kind in ("GateClosed", "GateOpened")] == [1, 1]
 
 
-def test_a_new_decision_is_told_every_closed_gate(rig: Rig) -> None:
-    rig.running()
-    for gate in (Gate.USER_STREAM, Gate.ENGINES):
-        rig.actor.receive(GateClosed(gate=gate, since_ms=1, detail=""))
-    rig.crashes(DECISION)
-    rig.actor.receive(GateClosed(gate=Gate.PAUSED, since_ms=1, detail=""))
-    assert rig.told(DECISION)["GateClosed"] == 2  # a dead one is not told
+def test_a_new_decision_is_told_everything_that_speaks_against_an_entry(rig: Rig) -> None:
+    rig.leaving().crashes(DECISION)
+    rig.says(GateClosed(gate=Gate.PAUSED, since_ms=1, detail=""), Shutdown())
+    before = rig.told(DECISION)
+    assert before["Leave"] == 1  # a dead one is not told
     rig.ready(DECISION)
-    assert rig.told(DECISION)["GateClosed"] == 2 + 3
+    after = rig.told(DECISION)
+    assert after["GateClosed"] - before["GateClosed"] == len({Gate.PAUSED, Gate.ENGINES, Gate.ACCOUNT})
+    assert (after["Leave"], after["Shutdown"]) == (2, 1)
 
 
-def test_a_shutdown_reaches_the_decision(rig: Rig) -> None:
-    rig.running().actor.receive(Shutdown())
+def test_a_shutdown_reaches_the_decision_and_ends_entries(rig: Rig) -> None:
+    rig.running().says(Shutdown())
     assert rig.told(DECISION)["Shutdown"] == 1
+    assert not rig.status().entry_allowed
+
+
+# ------------------------------------------------------------------------------------------------------------- leaving
+
+
+def test_a_symbol_without_a_trade_leaves_everyone_and_then_tells_root(rig: Rig) -> None:
+    rig.leaving()
+    assert (rig.status().state, rig.status().entry_allowed) == ("LEAVING", False)
+    assert rig.told(DECISION)["Leave"] == 1
+    rig.says(SymbolReleased(symbol=SYMBOL))
+    assert rig.feed.expect(Unsubscribe).symbol == SYMBOL
+    assert rig.account.expect(LeaveAccount).symbol == SYMBOL
+    assert dict(rig.root.dead_by_type) == {"SymbolLeft": 1}
+    assert rig.hot_store.messages == []  # its children still write there
+    rig.actor.stopping()
+    assert [(told.key, told.value) for told in rig.hot_store.told(Mirror)] == [
+        (f"position:{SYMBOL}", None), (f"engine_signals:{SYMBOL}", None),
+    ]  # fmt: skip
+
+
+def test_a_process_that_stops_leaves_what_it_mirrored(rig: Rig) -> None:
+    rig.running().actor.stopping()
+    assert rig.hot_store.messages == []
+
+
+def test_it_leaves_only_when_the_truth_is_known(rig: Rig) -> None:
+    rig.ready(*CHILDREN)
+    rig.says(Leave(leaving=True))
+    rig.exchange.expect(RegisterSymbol)
+    assert rig.exchange.unread() == []
+    rig.says(RECONCILED)
+    rig.exchange.expect(DeregisterSymbol)
+
+
+@pytest.mark.parametrize("name", [DECISION, MONITOR])
+def test_a_crash_while_leaving_is_no_way_to_stay(rig: Rig, name: str) -> None:
+    rig.leaving().crashes(name)
+    rig.ready(name)
+    rig.exchange.expect(RegisterSymbol)  # which takes the symbol back
+    rig.says(SymbolReleased(symbol=SYMBOL))  # said before that
+    assert dict(rig.root.dead_by_type) == {}
+    rig.says(RECONCILED)
+    rig.exchange.expect(DeregisterSymbol)
+    rig.says(SymbolReleased(symbol=SYMBOL))
+    assert dict(rig.root.dead_by_type) == {"SymbolLeft": 1}
+
+
+def test_a_symbol_that_stays_after_all_is_taken_back(rig: Rig) -> None:
+    rig.leaving().says(Leave(leaving=False), SymbolReleased(symbol=SYMBOL))
+    rig.exchange.expect(RegisterSymbol)
+    rig.says(RECONCILED, GateOpened(gate=Gate.ACCOUNT))
+    assert (rig.status().state, rig.status().entry_allowed) == ("READY", True)
+    assert rig.feed.told(Unsubscribe) == []
+    assert rig.told(DECISION)["Leave"] == 2
+
+
+def test_a_symbol_that_stays_after_it_was_released_is_introduced_again(rig: Rig) -> None:
+    rig.leaving().says(SymbolReleased(symbol=SYMBOL))
+    rig.crashes("E1")
+    rig.ready("E1")
+    assert [type(message) for message in rig.feed.unread()] == [Unsubscribe]  # nobody subscribes behind that
+    rig.says(Leave(leaving=False))
+    assert len(rig.feed.told(Subscribe)) == 2 * len(CHILDREN)
+    assert rig.account.told(JoinAccount)[-1].subscriber is rig.context.child_address(DECISION)
+    rig.exchange.expect(RegisterSymbol)
+    rig.actor.stopping()
+    assert rig.hot_store.messages == []
+
+
+def test_a_released_symbol_meets_no_new_shared_actor(rig: Rig) -> None:
+    rig.leaving().says(SymbolReleased(symbol=SYMBOL))
+    for probe in (rig.exchange, rig.account, rig.feed):
+        probe.unread()
+    for name in ("exchange", "account", "storage", "feed"):
+        rig.says(PeerStarted(name=name))
+    assert rig.exchange.unread() + rig.account.unread() + rig.feed.unread() == []

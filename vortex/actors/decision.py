@@ -24,6 +24,7 @@ from vortex.messages import (
     EntryFailed,
     GateClosed,
     GateOpened,
+    Leave,
     Mirror,
     OpenPosition,
     PositionClosed,
@@ -85,7 +86,7 @@ class DecisionActor(Actor):
         self._epoch = 0
         self._evaluated_ms = 0
         self._asked_ms = 0
-        self._engines_complete: bool | None = None
+        self._gates_told: dict[Gate, bool] = {}
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
@@ -101,6 +102,7 @@ class DecisionActor(Actor):
             EntryFailed: self._on_failed,
             GateClosed: self._on_gate_closed,
             GateOpened: self._on_gate_opened,
+            Leave: self._on_leave,
             Shutdown: self._on_shutdown,
             _Cadence: self._on_cadence,
         }
@@ -112,6 +114,8 @@ class DecisionActor(Actor):
 
     def _on_account(self, message: AccountChanged) -> None:
         self._situation.account = message.view
+        if Gate.ACCOUNT in self._situation.closed_gates:
+            self._supervisor.tell(GateOpened(gate=Gate.ACCOUNT))
 
     def _on_reconciled(self, message: SymbolReconciled) -> None:
         self._situation.setup = message.setup
@@ -131,6 +135,9 @@ class DecisionActor(Actor):
 
     def _on_gate_opened(self, message: GateOpened) -> None:
         self._situation.closed_gates.discard(message.gate)
+
+    def _on_leave(self, message: Leave) -> None:
+        self._situation.leaving = message.leaving
 
     def _on_shutdown(self, _message: Shutdown) -> None:
         self._situation.shutting_down = True
@@ -160,7 +167,8 @@ class DecisionActor(Actor):
             now_ms=now_ms, epoch=self._epoch, symbol=self._symbol, decision_id=self._ids.uuid()
         )
         self._mirror(decision)
-        self._gate_engines(decision, now_ms)
+        self._gate(Gate.ENGINES, engines_fault(decision), now_ms)
+        self._gate(Gate.BOOK, self._situation.book_fault(now_ms), now_ms)
         if decision.action is not Action.HOLD:
             self._enter(decision, now_ms)
 
@@ -169,16 +177,14 @@ class DecisionActor(Actor):
         value = {"decision": decision, "signals": signals}
         self._hot_store.tell(Mirror(key=f"engine_signals:{self._symbol}", value=value))
 
-    def _gate_engines(self, decision: Decision, now_ms: int) -> None:
-        """Tell the supervisor when the required engines become complete, or cease to be."""
-        complete = "ENGINE_STALE" not in decision.reasons and "REGIME_UNKNOWN" not in decision.reasons
-        if complete == self._engines_complete:
+    def _gate(self, gate: Gate, fault: str | None, now_ms: int) -> None:
+        """Tell the supervisor when a gate closes or opens, and once which of both it is."""
+        closed = fault is not None
+        if self._gates_told.get(gate) is closed:
             return
-        self._engines_complete = complete
-        if complete:
-            self._supervisor.tell(GateOpened(gate=Gate.ENGINES))
-        else:
-            self._supervisor.tell(GateClosed(gate=Gate.ENGINES, since_ms=now_ms, detail=" ".join(decision.reasons)))
+        self._gates_told[gate] = closed
+        news = GateOpened(gate=gate) if fault is None else GateClosed(gate=gate, since_ms=now_ms, detail=fault)
+        self._supervisor.tell(news)
 
     # ---------------------------------------------------------------------------------------------- the way to an order
 
@@ -206,3 +212,9 @@ class DecisionActor(Actor):
         if self._situation.pending == message.plan:
             self._situation.pending = None
             self._rejector.denied(message, self.context.clock.now_ms())
+
+
+def engines_fault(decision: Decision) -> str | None:
+    """Return why the required engines do not speak, None when all of them do."""
+    complete = "ENGINE_STALE" not in decision.reasons and "REGIME_UNKNOWN" not in decision.reasons
+    return None if complete else " ".join(decision.reasons)

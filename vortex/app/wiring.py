@@ -6,9 +6,11 @@ feed ─► E1..E5 and monitor ─► decision ─► account ─► decision �
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+
+from msgspec import Struct
 
 from vortex.actors.account import AccountActor
 from vortex.actors.decision import DecisionActor
@@ -17,8 +19,10 @@ from vortex.actors.exchange import ExchangeActor
 from vortex.actors.feed import FeedActor, SubscriptionTable
 from vortex.actors.hot_store import HotStoreActor
 from vortex.actors.monitor import MonitorActor
+from vortex.actors.order_journal import OrderJournal
 from vortex.actors.rejecting import Rejector
-from vortex.actors.root import RootSupervisor
+from vortex.actors.root import AddressOf, RootSupervisor
+from vortex.actors.shelf import Shelf
 from vortex.actors.storage import StorageActor
 from vortex.actors.symbol import DECISION, MONITOR, Peers, SymbolSupervisor
 from vortex.config import Config
@@ -33,7 +37,8 @@ PART_STOP_S = 1.0
 TREE_STOP_S = 1.5
 """A symbol's tree has this long: a hung one must leave the rest time to stop in order (live.STOP_S)."""
 
-AddressOf = Callable[[str], Address]
+EXCHANGE_BUDGET_S, STORAGE_BUDGET_S, ACCOUNT_BUDGET_S = 15.0, 37.5, 5.0
+"""A handler of an actor that waits for disk or network hangs when it takes longer than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +55,12 @@ class Ports:
     outbox: Outbox
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Wiring:
-    """Knows how to build every actor.
+    """Knows how to build every actor: the plan of the root supervisor.
 
     Attributes:
-        config: The effective configuration.
+        config: The effective configuration; a symbol keeps the one it was added with.
         ports: The world outside.
         labels: What every row and every output of this run is marked with.
         random: Jitter of restart delays.
@@ -69,46 +74,61 @@ class Wiring:
     table: SubscriptionTable
 
     def root(self) -> ChildSpec:
-        """The root supervisor: shared actors, then a tree for each trading pair."""
+        """The root supervisor: shared actors, then a tree for each symbol."""
         runtime = self.config.runtime
         limits = RestartLimits(runtime.root_restarts, runtime.root_period_s)
-        return ChildSpec("root", lambda: RootSupervisor(plan=self._plan, limits=limits, random=self.random))
+        return ChildSpec("root", lambda: RootSupervisor(plan=self, limits=limits, random=self.random), run="first")
 
-    def _plan(self, address: AddressOf) -> Sequence[ChildSpec]:
+    def reconfigure(self, config: Config) -> None:
+        """Build symbols that are added from now on by this configuration. Safe from any thread."""
+        self.config = config
+
+    def shared(self, address: AddressOf) -> Sequence[ChildSpec]:
+        """The actors that all symbols share, in order of start; what may block has a thread of its own."""
         config, ports, name = self.config, self.ports, self.config.account.name
-        exchange, account, hot_store = address("exchange"), address("account"), address("hot_store")
-        shared = (
+        exchange, account = address("exchange"), address("account")
+        return (
             ChildSpec("hot_store", lambda: HotStoreActor(store=ports.hot_store)),
-            ChildSpec("storage", lambda: StorageActor(outbox=ports.outbox, store=ports.cold_store, exchange=exchange)),
+            ChildSpec(
+                "storage",
+                lambda: StorageActor(outbox=ports.outbox, store=ports.cold_store, exchange=exchange),
+                run="thread",
+                budget_s=STORAGE_BUDGET_S,
+            ),
             ChildSpec(
                 "exchange",
                 lambda: ExchangeActor(port=ports.exchange(), journal=ports.journal, account=account, account_name=name),
+                run="thread",
+                budget_s=EXCHANGE_BUDGET_S,
             ),
             ChildSpec(
                 "account",
                 lambda: AccountActor(params=config.risk, journal=ports.journal, account_name=name, exchange=exchange),
+                run="thread",
+                budget_s=ACCOUNT_BUDGET_S,
             ),
             ChildSpec("feed", lambda: FeedActor(feed=ports.feed(), table=self.table)),
         )
-        peers = Peers(
-            exchange=exchange,
-            storage=address("storage"),
-            hot_store=hot_store,
-            account=account,
-            feed=address("feed"),
-        )
-        return (*shared, *(self._symbol(symbol, peers) for symbol in config.trading_pairs))
 
-    def _symbol(self, symbol: str, peers: Peers) -> ChildSpec:
-        runtime = self.config.runtime
-        limits = RestartLimits(runtime.child_restarts, runtime.child_period_s)
+    def symbols(self) -> Mapping[str, bool]:
+        """The trading pairs; and, to leave, those with a trade to end or a row to write from before the last stop."""
+        journal = OrderJournal(self.ports.journal, self.config.account.name, over=lambda: True)  # a look, no writer
+        unfinished = {*journal.load(), *(ended.bracket.plan.symbol for ended in journal.ended.values())}
+        return {**dict.fromkeys(sorted(unfinished), True), **dict.fromkeys(self.config.trading_pairs, False)}
+
+    def symbol(self, symbol: str, address: AddressOf) -> ChildSpec:
+        """The tree of one symbol: monitor, decision, engines. Engines outlive crashes of the tree on their shelves."""
+        config = self.config  # as it is now, also for what is started again later
+        runtime, engines = config.runtime, config.of(symbol).engines
+        peers = Peers(**{name: address(name) for name in Peers.__struct_fields__})
+        shelves = {spec.id: _shelf(spec, getattr(engines, spec.section)) for spec in REGISTRY}
 
         def parts(address: AddressOf, supervisor: Address) -> Sequence[ChildSpec]:
             decision = address(DECISION)
             return (
-                ChildSpec(MONITOR, lambda: self._monitor(symbol, peers), stop_s=PART_STOP_S),
-                ChildSpec(DECISION, lambda: self._decision(symbol, peers, supervisor), stop_s=PART_STOP_S),
-                *(self._engine(symbol, spec, decision) for spec in reversed(REGISTRY)),
+                ChildSpec(MONITOR, lambda: self._monitor(config, symbol, peers), stop_s=PART_STOP_S, run="first"),
+                ChildSpec(DECISION, lambda: self._decision(config, symbol, peers, supervisor), stop_s=PART_STOP_S),
+                *(_engine(symbol, spec, shelves[spec.id], decision) for spec in reversed(REGISTRY)),
             )
 
         def tree() -> SymbolSupervisor:
@@ -117,22 +137,15 @@ class Wiring:
                 peers=peers,
                 parts=parts,
                 inputs={spec.id.value: spec.engine.inputs for spec in REGISTRY},
-                limits=limits,
+                limits=RestartLimits(runtime.child_restarts, runtime.child_period_s),
                 random=self.random,
             )
 
-        return ChildSpec(symbol, tree, stop_s=TREE_STOP_S)
+        limits = RestartLimits(runtime.tree_restarts, runtime.tree_period_s)
+        return ChildSpec(symbol, tree, stop_s=TREE_STOP_S, run="first", limits=limits)
 
-    def _engine(self, symbol: str, spec: EngineSpec, decision: Address) -> ChildSpec:
-        params = getattr(self.config.of(symbol).engines, spec.section)
-        return ChildSpec(
-            spec.id.value,
-            lambda: EngineActor(symbol=symbol, engine=spec.build(params), decision=decision),
-            stop_s=PART_STOP_S,
-        )
-
-    def _decision(self, symbol: str, peers: Peers, supervisor: Address) -> DecisionActor:
-        settings, ids = self.config.of(symbol), self.ports.ids
+    def _decision(self, config: Config, symbol: str, peers: Peers, supervisor: Address) -> DecisionActor:
+        settings, ids = config.of(symbol), self.ports.ids
         return DecisionActor(
             symbol=symbol,
             board=SignalBoard(settings.decision),
@@ -145,12 +158,24 @@ class Wiring:
             ids=ids,
         )
 
-    def _monitor(self, symbol: str, peers: Peers) -> MonitorActor:
+    def _monitor(self, config: Config, symbol: str, peers: Peers) -> MonitorActor:
         return MonitorActor(
             symbol=symbol,
             exchange=peers.exchange,
             storage=peers.storage,
             hot_store=peers.hot_store,
-            params=self.config.of(symbol).monitor,
+            params=config.of(symbol).monitor,
             labels=self.labels,
         )
+
+
+def _shelf(spec: EngineSpec, params: Struct) -> Shelf:
+    return Shelf(lambda: spec.build(params))
+
+
+def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address) -> ChildSpec:
+    return ChildSpec(
+        spec.id.value,
+        lambda: EngineActor(symbol=symbol, inputs=spec.engine.inputs, shelf=shelf, decision=decision),
+        stop_s=PART_STOP_S,
+    )

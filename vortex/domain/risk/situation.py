@@ -12,6 +12,8 @@ from vortex.domain.risk.view import AccountView
 from vortex.domain.trade import EntryPlan
 
 JUMP_WINDOW_MS = 1_000
+BOOK_OLD_MS = 1_000
+"""A book of this age closes a gate; one that an entry rests on is younger still (`[risk] book_age_max_ms`)."""
 
 
 class Situation:
@@ -22,7 +24,8 @@ class Situation:
         closed_gates: Names of the entry gates that are closed.
         in_position: A trade of this symbol is open.
         pending: The entry that was asked for and is not answered yet.
-        shutting_down: No entry any more.
+        shutting_down: The process stops: no entry any more.
+        leaving: The symbol leaves: no entry unless that is taken back.
     """
 
     def __init__(self) -> None:
@@ -33,7 +36,7 @@ class Situation:
         self.closed_gates: set[str] = set()
         self.in_position = False
         self.pending: EntryPlan | None = None
-        self.shutting_down = False
+        self.shutting_down = self.leaving = False
         self._mids: deque[tuple[int, float]] = deque()
 
     def see_book(self, book: Book) -> None:
@@ -47,6 +50,17 @@ class Situation:
     def see_mark(self, mark: MarkPrice) -> None:
         """Keep the newest mark price."""
         self.mark = mark
+
+    def book_fault(self, now_ms: int) -> str | None:
+        """Return why nothing may rest on the book, None when something may."""
+        book = self.book
+        if book is None:
+            return "no book yet"
+        age_ms = now_ms - min(book.ts_ms, book.recv_ms)
+        if age_ms > BOOK_OLD_MS:
+            return f"the last book is older than {BOOK_OLD_MS} ms"
+        fit = bool(book.bids) and bool(book.asks) and book.best_bid < book.best_ask
+        return None if fit else "the book is crossed or empty"
 
     def repeats(self, decision: Decision) -> bool:
         """True for the very signal whose entry is under way: it is neither new nor refused."""
@@ -67,7 +81,7 @@ class Situation:
             taker_fee=self.setup.taker_fee,
             has_position=self.in_position,
             pending_entry=self.pending is not None,
-            shutting_down=self.shutting_down,
+            shutting_down=self.shutting_down or self.leaving,
             closed_gates=tuple(sorted(self.closed_gates)),
             mark=self.mark,
             mid_1s_ago=self._mids[0][1] if self._mids else None,
