@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from tests.kit.runtime import ManualContext
 from tests.kit.tiny_exchange import TinyExchange
 from vortex.actors.exchange import ExchangeActor
 from vortex.adapters.sqlite.journal import SqliteJournal
+from vortex.domain.operation import OperatorAction
 from vortex.domain.order import Done, ExchangeRequest, Outcome, PrepareSymbol, QueryAccount, QuerySymbol
 from vortex.domain.trade import EntryPlan, OpenTrade
 from vortex.messages import (
@@ -19,6 +21,7 @@ from vortex.messages import (
     ExchangeStatus,
     GetExchange,
     OpenPosition,
+    Operate,
     PositionOpened,
     Recipient,
     RegisterSymbol,
@@ -76,6 +79,7 @@ class Rig:
         self.decision = Probe("decision", self.log)
         self.monitor = Probe("monitor", self.log)
         self.tiny = TinyExchange(NOW, leverage=20)
+        self.refuses: Callable[[ExchangeRequest], Outcome | None] = lambda _: None
         self.start(NOW)
 
     def start(self, now_ms: int) -> None:
@@ -135,7 +139,7 @@ class Rig:
             self.tiny.now_ms = self.now_ms
             self.hears()
             for request in [each for each in self.port.open if not isinstance(each, QueryAccount)]:
-                self.answer(request, self.tiny.apply(request))
+                self.answer(request, self.refuses(request) or self.tiny.apply(request))
                 self.hears()
 
     def hears(self) -> None:
@@ -146,6 +150,12 @@ class Rig:
 
     def opens(self, trade_plan: EntryPlan | None = None) -> None:
         self.actor.receive(OpenPosition(plan=trade_plan or self.plan()))
+
+    def operate(self, action: OperatorAction, symbol: str | None = SYMBOL) -> tuple[str, ...]:
+        """Order this; the symbols concerned are the reply."""
+        reply = self.actor.receive(Operate(action=action, symbol=symbol, why="a test says so"))
+        assert isinstance(reply, tuple)
+        return reply
 
     def plan(self, symbol: str = SYMBOL) -> EntryPlan:
         return plan(symbol=symbol, book_ms=self.now_ms, decided_ms=self.now_ms)

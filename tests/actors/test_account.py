@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.domain.money_builders import NOW, plan, trade
@@ -23,9 +24,11 @@ from vortex.messages import (
     EntryFailed,
     GetAccount,
     JoinAccount,
+    LeaveAccount,
     PositionClosed,
     PositionOpened,
     ReserveRisk,
+    ResetGovernor,
     RiskDenied,
     RiskGranted,
     SymbolReconciled,
@@ -41,9 +44,9 @@ class Rig:
         self.btc, self.eth = Probe("BTCUSDT"), Probe("ETHUSDT")
         self.start()
 
-    def start(self) -> None:
+    def start(self, params: RiskParams | None = None) -> None:
         self.actor = AccountActor(
-            params=RiskParams(), journal=self.journal, account_name="main", exchange=self.exchange
+            params=params or RiskParams(), journal=self.journal, account_name="main", exchange=self.exchange
         )
         self.context = ManualContext(self.actor, path="account", now_ms=NOW)
         self.actor.started()
@@ -223,3 +226,41 @@ def test_the_hard_limit_closes_everything(rig: Rig) -> None:
     rig.exchange.unread()
     rig.context.advance(5_000)
     assert rig.exchange.unread() == []  # nothing is open any more
+
+
+def test_who_left_is_told_nothing_more(rig: Rig) -> None:
+    rig.joins()
+    rig.actor.receive(LeaveAccount(symbol="BTCUSDT"))
+    rig.actor.receive(LeaveAccount(symbol="BTCUSDT"))
+    rig.money()
+    assert rig.btc.unread() == []
+    rig.eth.expect(AccountChanged)
+
+
+def test_a_person_lifts_the_governors_halt_and_not_the_days(rig: Rig) -> None:
+    rig.start(RiskParams(governor_losing_trips_per_hour=1))
+    rig.joins()
+    rig.money()
+    for number in (1, 2):
+        lost = closed()
+        lost = msgspec.structs.replace(lost, trade=msgspec.structs.replace(lost.trade, trade_id=f"trade-{number}"))
+        rig.actor.receive(lost)
+    rig.money("9600")
+    assert rig.view().governor_tripped is not None
+    rig.btc.unread()
+    rig.actor.receive(ResetGovernor())
+    told = rig.btc.expect(AccountChanged).view
+    assert (told.governor_tripped, told.drawdown_latched) == (None, True)
+    rig.start()
+    assert (rig.view().governor_tripped, rig.view().drawdown_latched) == (None, True)
+
+
+def test_an_incarnation_that_is_over_neither_writes_nor_tells(rig: Rig) -> None:
+    rig.money()
+    rig.joins()
+    before = rig.journal.recent(100)
+    rig.context.over = True
+    rig.actor.receive(PositionOpened(trade=trade()))
+    rig.context.advance(60_000)
+    assert rig.journal.recent(100) == before
+    assert rig.btc.unread() == []

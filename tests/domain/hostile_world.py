@@ -106,12 +106,15 @@ class HostileWorld:
             desk.close(desk.trade.trade_id, CloseReason.TIME_EXIT)
 
     def _meddle(self) -> None:
-        """The market, or a person, does something to the position."""
+        """The market does something to the position, or a person to it or to us."""
         exchange, resting = self.exchange, [algo.client_id for algo in self.exchange.resting]
-        what = self._random.choice(("nothing", "fire", "stick", "close", "cancel"))
+        what = self._random.choice(("nothing", "fire", "stick", "close", "cancel", "flatten"))
+        if what == "flatten" and self.desk is not None:
+            self.desk.flatten(self._random.choice((CloseReason.HALT, CloseReason.MANUAL)), self.now_ms)
+            self._settle()
         if what == "close" and exchange.position:
             exchange.closed_by_a_person()
-        elif resting and what != "nothing":
+        elif resting:
             chosen = self._random.choice(resting)
             if what == "cancel":
                 exchange.cancelled_by_a_person(chosen)

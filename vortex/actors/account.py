@@ -136,6 +136,8 @@ class AccountActor(Actor):
 
     def _changed(self) -> None:
         """Keep what must survive, then tell every decision what changed."""
+        if self.context.over:
+            return  # the ledger is another incarnation's now
         body = self._ledger.dump()
         if body != self._saved:
             self._journal.append(_KIND, self._account_name, body)

@@ -45,6 +45,9 @@ from vortex.domain.planning import DeskLimits, Lane, NewIds, Planned, Planner
 from vortex.domain.reconcile import with_state
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 
+ORDERED_FLAT = frozenset({CloseReason.MANUAL, CloseReason.HALT})
+"""Reasons by which a trade found in the journal shows that its symbol was ordered flat."""
+
 
 class Desk:
     """One symbol's dealings with the exchange.
@@ -69,6 +72,8 @@ class Desk:
         self._limits = limits or DeskLimits()
         self._planner = Planner(new_ids, self._limits)
         self._flat = FlatCheck()
+        if bracket is not None and bracket.close_reason in ORDERED_FLAT:
+            self._flat.order()
         self._amount = Decimal(0)
         self._pause_ms = self._limits.retry_ms
         self._leverage: int | None = None

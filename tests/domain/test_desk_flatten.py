@@ -1,0 +1,364 @@
+"""A symbol that is ordered flat, at every moment of a trade."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_REDUCE, TIMEOUT, Rig
+from tests.kit.builders import SELL, SETUP, algo_report, fill, order_report, symbol_state
+from vortex.domain.leg import LegState
+from vortex.domain.notices import Closed, ExitFailing, Failed, Notice
+from vortex.domain.order import (
+    CancelOrder,
+    Done,
+    OrderKind,
+    OrderStatus,
+    PlaceOrder,
+    PrepareSymbol,
+    QueryOrder,
+    QuerySymbol,
+    Refused,
+    SetLeverage,
+)
+from vortex.domain.planning import Lane
+from vortex.domain.trade import CloseReason
+
+NO_MARGIN = Refused(code=-2019, text="Margin is insufficient.")
+SUSPENDED = Refused(code=-4400, text="Futures Trading Quantitative Rules violated.")
+
+
+def flattened(rig: Rig, reason: CloseReason = CloseReason.HALT) -> Rig:
+    rig.desk.flatten(reason, rig.now_ms)
+    assert rig.desk.flattening
+    return rig
+
+
+def proven(rig: Rig) -> None:
+    """The exchange says twice that nothing is there."""
+    for _ in range(2):
+        assert rig.desk.flattening
+        rig.wait(1_000)
+        rig.reads(symbol_state())
+    assert not rig.desk.flattening
+
+
+def closed(notices: list[Notice]) -> Closed:
+    (found,) = (notice for notice in notices if isinstance(notice, Closed))
+    return found
+
+
+# ------------------------------------------------------------------------------------------------- before the entry
+
+
+def test_a_flat_symbol_is_looked_at_twice() -> None:
+    rig = flattened(Rig().ready())
+    rig.wait(300)
+    rig.reads(symbol_state())
+    rig.wait(900)
+    assert rig.idle()
+    assert not rig.desk.free
+    rig.wait(100)
+    rig.reads(symbol_state())
+    assert not rig.desk.flattening
+    assert rig.desk.free
+    rig.wait(5_000)
+    assert rig.idle()
+
+
+def test_an_answer_that_does_not_come_proves_nothing() -> None:
+    rig = flattened(Rig().ready())
+    for _ in range(3):
+        rig.wait(1_000)
+        rig.leaves(QuerySymbol)
+        rig.answered(TIMEOUT)
+    proven(rig)
+
+
+@pytest.mark.parametrize("leverage", [20, 10])
+def test_an_entry_that_has_not_left_never_does(leverage: int) -> None:
+    rig = Rig().ready(symbol_state(leverage=leverage))
+    rig.notices()
+    rig.opens()
+    if leverage == 10:
+        rig.leaves(SetLeverage)
+    flattened(rig)
+    failed = rig.says(Failed)
+    assert (failed.reason, failed.detail) == (CloseReason.ORDER_EXPIRED, "HALT")
+    if leverage == 10:
+        rig.done(20)
+    proven(rig)
+    assert rig.desk.free
+
+
+def test_giving_up_an_entry_touches_nothing_that_has_left() -> None:
+    rig = Rig()
+    rig.entry_sent()
+    rig.desk.give_up_entry("paused", rig.now_ms)
+    assert rig.bracket.entry.state is LegState.SENT
+    guarded = Rig().guarded()
+    before = guarded.bracket
+    guarded.desk.give_up_entry("paused", guarded.now_ms)
+    assert guarded.bracket == before
+
+
+# -------------------------------------------------------------------------------------------------- during the entry
+
+
+def test_an_entry_in_flight_is_closed_as_soon_as_it_has_a_quantity() -> None:
+    rig = Rig()
+    entry = rig.entry_sent()
+    flattened(rig)
+    part = fill(1, "0.04", client_id=entry, at_ms=rig.now_ms)
+    rig.hears(order_report(entry, OrderStatus.PARTIALLY_FILLED, "0.04", caused_by=part))
+    assert rig.idle()  # its answer is still to come
+    rest = fill(2, "0.06", client_id=entry, at_ms=rig.now_ms)
+    rig.done(order_report(entry, caused_by=rest))
+    leaving = rig.leaves(PlaceOrder, Lane.CLOSE)
+    assert (leaving.kind, leaving.reduce_only, leaving.quantity) == (OrderKind.MARKET, True, Decimal("0.1"))
+    rig.done(rig.exit_filled(leaving.client_id, number=3))
+    assert closed(rig.notices()).reason is CloseReason.HALT
+    proven(rig)
+
+
+def test_an_unknown_entry_is_found_out_about_and_closed() -> None:
+    rig = Rig()
+    entry = rig.entry_sent()
+    rig.answered(TIMEOUT, after_ms=2_000)
+    flattened(rig)
+    rig.wait(300)
+    rig.leaves(QueryOrder)
+    rig.done(order_report(entry))
+    rig.wait(300)
+    rig.reads(symbol_state("0.1", fills=(fill(client_id=entry, at_ms=rig.now_ms),)))
+    assert rig.leaves(PlaceOrder, Lane.CLOSE).reduce_only
+
+
+def test_an_unknown_entry_that_never_arrived_fails_as_ever() -> None:
+    rig = Rig()
+    rig.entry_sent()
+    rig.answered(TIMEOUT, after_ms=2_000)
+    flattened(rig)
+    failed: list[Notice] = []
+    while not failed:
+        rig.wait(100)
+        if (request := rig.any_leaves()) is not None:
+            rig.done(symbol_state()) if isinstance(request, QuerySymbol) else rig.answered(NO_SUCH_ORDER)
+        failed = rig.notices()
+    assert [type(notice) for notice in failed] == [Failed]
+    proven(rig)
+
+
+# ----------------------------------------------------------------------------------------------- an open position
+
+
+def test_a_naked_quantity_is_closed_instead_of_protected() -> None:
+    rig = flattened(Rig().filled(), CloseReason.MANUAL)
+    leaving = rig.leaves(PlaceOrder, Lane.CLOSE)
+    rig.done(rig.exit_filled(leaving.client_id))
+    assert closed(rig.notices()).reason is CloseReason.MANUAL
+
+
+def test_a_protected_position_keeps_its_stop_until_it_is_closed_and_cleaned_behind() -> None:
+    rig = flattened(Rig().guarded())
+    leaving = rig.leaves(PlaceOrder, Lane.CLOSE)
+    assert leaving.reduce_only
+    assert rig.bracket.protected
+    rig.done(rig.exit_filled(leaving.client_id))
+    assert rig.says(Closed).reason is CloseReason.HALT
+    for _ in range(2):
+        assert rig.leaves(CancelOrder).conditional
+        rig.answered(Done())
+    proven(rig)
+
+
+def test_a_trade_that_is_closing_keeps_its_first_reason() -> None:
+    rig = Rig().guarded()
+    rig.desk.close(rig.bracket.trade_id, CloseReason.TIME_EXIT)
+    leaving = rig.leaves(PlaceOrder)
+    flattened(rig)
+    rig.done(rig.exit_filled(leaving.client_id))
+    assert rig.says(Closed).reason is CloseReason.TIME_EXIT
+
+
+def test_an_empty_position_alone_closes_nothing() -> None:
+    rig = flattened(Rig().guarded())
+    rig.leaves(PlaceOrder)
+    rig.answered(NOTHING_TO_REDUCE, after_ms=300)
+    for _ in range(3):
+        request = rig.any_leaves()
+        if isinstance(request, QuerySymbol):
+            rig.done(symbol_state(fills=rig.bracket.fills))
+        elif request is not None:
+            rig.answered(NOTHING_TO_REDUCE)
+        rig.wait(1_000)
+    assert rig.desk.flattening
+    assert not any(isinstance(notice, Closed) for notice in rig.notices())
+
+
+def test_a_position_that_is_not_ours_is_left_alone() -> None:
+    rig = flattened(Rig().ready(symbol_state("0.5")))
+    for _ in range(4):
+        rig.wait(1_000)
+        request = rig.any_leaves()
+        assert isinstance(request, QuerySymbol | None)
+        if request is not None:
+            rig.done(symbol_state("0.5"))
+    assert not rig.desk.flattening
+    assert not rig.desk.free
+
+
+# ------------------------------------------------------------------------------------------------- exits that fail
+
+
+def test_between_failing_exits_a_naked_position_gets_its_stop() -> None:
+    rig = flattened(Rig().filled())
+    assert rig.leaves(PlaceOrder).kind is OrderKind.MARKET
+    rig.answered(NO_MARGIN)
+    rig.wait(300)
+    rig.reads(symbol_state("0.1", fills=rig.bracket.fills))
+    stop = rig.leaves(PlaceOrder, Lane.STOP)
+    assert (stop.kind, stop.close_position) == (OrderKind.STOP_MARKET, True)
+    rig.done(algo_report(stop.client_id))
+    assert rig.bracket.protected
+    rig.wait(1_000)
+    assert rig.leaves(PlaceOrder, Lane.CLOSE).reduce_only
+
+
+def test_what_the_exchange_calls_closed_gets_no_stop() -> None:
+    rig = flattened(Rig().filled())
+    rig.leaves(PlaceOrder)
+    rig.answered(NOTHING_TO_REDUCE)
+    rig.wait(300)
+    rig.reads(symbol_state(fills=rig.bracket.fills))  # its executions are still to come
+    assert rig.idle()
+    rig.wait(1_000)
+    assert rig.leaves(PlaceOrder).kind is OrderKind.MARKET
+
+
+def failing(rig: Rig, seconds: int, refusal: Refused = SUSPENDED) -> list[tuple[int, PlaceOrder]]:
+    """Refuse every order for a while; returns when which was sent."""
+    sent, fills, began_ms = [], rig.bracket.fills, rig.now_ms
+    while rig.now_ms < began_ms + seconds * 1_000:
+        request = rig.any_leaves()
+        if isinstance(request, QuerySymbol):
+            resting = (algo_report(rig.bracket.stop.client_id),) if rig.bracket.protected else ()
+            rig.done(symbol_state("0.1", fills=fills, algos=resting))
+        elif isinstance(request, PlaceOrder):
+            sent.append((rig.now_ms - began_ms, request))
+            rig.answered(refusal)
+        else:
+            assert request is None
+            rig.wait(50)
+    return sent
+
+
+def test_exits_go_on_for_ever_at_a_slower_pace_with_an_alarm() -> None:
+    rig = flattened(Rig().guarded())
+    sent = failing(rig, 600)
+    assert {request.kind for _, request in sent} == {OrderKind.MARKET}
+    times_ms = [at_ms for at_ms, _ in sent]
+    pauses_ms = [later - earlier for earlier, later in pairwise(times_ms)]
+    assert [pause // 100 for pause in pauses_ms[:2]] == [10, 10]
+    assert all(5_000 <= pause <= 5_500 for pause in pauses_ms[2:])
+    assert len(times_ms) > 100
+    alarms = [notice for notice in rig.notices() if isinstance(notice, ExitFailing)]
+    assert [alarm.tries for alarm in alarms] == list(range(3, len(times_ms)))
+    assert alarms[0].detail.startswith("-4400")
+    assert rig.bracket.protected
+    assert rig.bracket.exit is not None
+    assert rig.bracket.exit.former == ()  # what is journaled whole at each step does not grow
+
+
+def test_a_lost_stop_is_replaced_while_exits_fail() -> None:
+    rig = flattened(Rig().filled())
+    sent = failing(rig, 30)
+    stops = [request.client_id for _, request in sent if request.kind is OrderKind.STOP_MARKET]
+    assert len(stops) >= 4
+    assert len(set(stops)) == len(stops)
+    assert all(request.reduce_only or request.close_position for _, request in sent)
+
+
+def test_a_replaced_stop_protects_and_closes_like_the_first() -> None:
+    rig = flattened(Rig().filled())
+    failing(rig, 10)
+    while not rig.bracket.protected:
+        rig.wait(50)
+        request = rig.any_leaves()
+        if isinstance(request, QuerySymbol):
+            rig.done(symbol_state("0.1", fills=rig.bracket.fills))
+        elif isinstance(request, PlaceOrder) and request.kind is OrderKind.STOP_MARKET:
+            rig.done(algo_report(request.client_id))
+        elif request is not None:
+            rig.answered(SUSPENDED)
+    stop = rig.bracket.stop
+    assert stop.tries > 0
+    rig.hears(rig.exit_filled(stop.client_id))
+    assert closed(rig.notices()).reason is CloseReason.SL_HIT
+
+
+def test_late_news_of_an_exit_that_was_replaced_do_not_end_the_next() -> None:
+    rig = flattened(Rig().guarded())
+    first = rig.leaves(PlaceOrder)
+    half = fill(2, "0.04", side=SELL, client_id=first.client_id, order_id=9, at_ms=rig.now_ms)
+    report = order_report(first.client_id, OrderStatus.EXPIRED, "0.04", side=SELL, order_id=9, caused_by=half)
+    rig.done(report)
+    rig.wait(1_000)
+    second = rig.leaves(PlaceOrder)
+    rig.hears(report)
+    assert rig.bracket.exit is not None
+    assert rig.bracket.exit.state is LegState.SENT
+    rig.done(rig.exit_filled(second.client_id, "0.06", 3))
+    assert closed(rig.notices()).reason is CloseReason.HALT
+
+
+# --------------------------------------------------------------------------------------------------- after a restart
+
+
+def test_a_trade_that_was_ordered_flat_goes_on_after_a_restart() -> None:
+    before = flattened(Rig().guarded(), CloseReason.MANUAL)
+    rig = Rig(before.bracket)
+    assert rig.desk.flattening
+    rig.now_ms = before.now_ms + 5_000
+    resting = tuple(algo_report(leg.client_id) for leg in (before.bracket.stop, before.bracket.take_profit))
+    rig.ready(symbol_state("0.1", algos=resting, fills=before.bracket.fills))
+    assert rig.leaves(PlaceOrder, Lane.CLOSE).reduce_only
+
+
+def test_a_trade_that_closes_by_itself_is_not_ordered_flat_after_a_restart() -> None:
+    before = Rig().guarded()
+    before.desk.close(before.bracket.trade_id, CloseReason.TIME_EXIT)
+    assert not Rig(before.bracket).desk.flattening
+
+
+# ---------------------------------------------------------------------------------------------------- preparation
+
+
+def refused_after(rig: Rig, times: int) -> list[int]:
+    """Refuse the preparation this often; returns the pauses between the questions."""
+    asked_ms: list[int] = []
+    while len(asked_ms) < times:
+        request = rig.any_leaves()
+        if request is None:
+            rig.wait(50)
+            continue
+        assert isinstance(request, PrepareSymbol)
+        asked_ms.append(rig.now_ms)
+        rig.answered(SUSPENDED, after_ms=0)
+    return [later - earlier for earlier, later in pairwise(asked_ms)]
+
+
+def test_a_refused_preparation_is_asked_for_less_and_less_often() -> None:
+    rig = Rig()
+    assert refused_after(rig, 8) == [600, 1_200, 2_400, 4_800, 9_600, 10_000, 10_000]
+    rig.wait(10_000)
+    rig.leaves(PrepareSymbol)
+    rig.answered(Done(value=SETUP))
+    rig.wait(300)
+    rig.leaves(QuerySymbol)
+
+
+def test_with_a_trade_to_guard_it_is_asked_for_more_often() -> None:
+    assert max(refused_after(Rig(Rig().guarded().bracket), 8)) == 1_000
