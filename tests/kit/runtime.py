@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import heapq
 from itertools import count
+from typing import cast
 
-from vortex.runtime import Actor, Address, ChildSpec
-from vortex.runtime.timers import Clock, Timer
+from vortex.runtime import Actor, Address, ChildSpec, Crash
+from vortex.runtime.cell import Cell
+from vortex.runtime.clock import Clock
 
 
 class ManualClock:
@@ -37,17 +39,17 @@ class ManualContext:
         self.clock: Clock = self._now
         self.spawned: list[ChildSpec] = []
         self.cut: list[str] = []
+        self.blocked: Crash | None = None
         self.exits: list[BaseException | None] = []
+        self.over = False
         self._children: dict[str, Address] = {}
-        self._timers: list[tuple[float, int, Timer]] = []
+        self._timers: list[tuple[float, int, object]] = []
         self._order = count()
         self._actor = actor
-        actor.context = self
+        actor.context = cast("Cell", self)
 
-    def after(self, delay_ms: float, message: object) -> Timer:
-        timer = Timer(lambda: self._actor.receive(message))
-        heapq.heappush(self._timers, (self._now.time_ms + delay_ms, next(self._order), timer))
-        return timer
+    def after(self, delay_ms: float, message: object) -> None:
+        heapq.heappush(self._timers, (self._now.time_ms + delay_ms, next(self._order), message))
 
     def child_address(self, name: str) -> Address:
         return self._children.setdefault(name, Address(f"{self.path}/{name}"))
@@ -60,13 +62,17 @@ class ManualContext:
         self.cut.append(name)
 
     def exit(self, error: BaseException | None) -> None:
+        self.over = True
         self.exits.append(error)
+
+    def block(self, crash: Crash) -> None:
+        self.blocked = crash
 
     def advance(self, duration_ms: float) -> None:
         """Let time pass; what becomes due is received at its own time, in order."""
         end_ms = self._now.time_ms + duration_ms
         while self._timers and self._timers[0][0] <= end_ms:
-            due_ms, _, timer = heapq.heappop(self._timers)
+            due_ms, _, message = heapq.heappop(self._timers)
             self._now.time_ms = max(self._now.time_ms, due_ms)
-            timer()
+            self._actor.receive(message)
         self._now.time_ms = end_ms

@@ -7,19 +7,34 @@ from collections.abc import Iterator
 import pytest
 
 from tests.runtime.world import RealClock, World
-from vortex.runtime import ThreadDispatcher, VirtualDispatcher
+from vortex.runtime import PoolDispatcher, StockDispatcher, ThreadDispatcher, VirtualDispatcher
+
+REAL = {"thread": ThreadDispatcher, "pool": PoolDispatcher, "stock": StockDispatcher}
 
 
-@pytest.fixture(params=["thread", "virtual"])
+def _world(kind: str) -> World:
+    return World(VirtualDispatcher(seed=1, start_ms=0) if kind == "virtual" else REAL[kind](RealClock()))
+
+
+@pytest.fixture(params=["thread", "pool", "virtual"])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    world = World(ThreadDispatcher(RealClock()) if request.param == "thread" else VirtualDispatcher(seed=1, start_ms=0))
+    world = _world(request.param)
     yield world
     world.system.stop(5.0)
 
 
-@pytest.fixture
-def threads() -> Iterator[World]:
-    world = World(ThreadDispatcher(RealClock()))
+@pytest.fixture(params=["thread", "pool"])
+def threads(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Only those on real threads."""
+    world = _world(request.param)
+    yield world
+    world.system.stop(5.0)
+
+
+@pytest.fixture(params=["thread", "pool", "virtual", "stock"])
+def every_world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """For what holds on pykka's own queue and thread too."""
+    world = _world(request.param)
     yield world
     world.system.stop(5.0)
 

@@ -66,7 +66,7 @@ def test_injected_crashes_are_counted_down_at_the_address() -> None:
     context = ManualContext(actor)
     with pytest.raises(InjectedCrash):
         actor.receive(Crash(times=3))
-    assert context.address.crashes_to_come == 2
+    assert context.address.crash_to_come == Crash(times=2)
 
 
 def test_an_address_without_an_actor_counts_tells_and_refuses_asks() -> None:

@@ -21,7 +21,7 @@ def crashes(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_an_actor_answers(world: World) -> None:
     world.start(world.worker("a"))
     assert world.at("a").ask(Note("hello"), 1.0) == "hello"
-    assert world.info("a") == ActorInfo("a", world.at("a").state, 1, 0, 0, 0, None)
+    assert world.info("a") == ActorInfo("a", world.at("a").state, 1, 0, 0, 0.0, 0, 0, None)
 
 
 @pytest.mark.parametrize("error", [ValueError("v"), SystemExit(3), KeyboardInterrupt(), pykka.ActorDeadError("x")])

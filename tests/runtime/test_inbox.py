@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec import Struct
 from pykka._envelope import Envelope
 
+from vortex.runtime.dispatch.thread import WaitingInbox
 from vortex.runtime.errors import ActorGone, InboxOverflow
 from vortex.runtime.inbox import ORDERED_LIMIT, ORDERED_RUN, Inbox, LeaveLoop, lane_of
 
@@ -49,7 +50,7 @@ class Broken(Snapshot, frozen=True):
 
 
 def make() -> tuple[Inbox, list[object], list[BaseException]]:
-    inbox, dead, errors = Inbox(), list[object](), list[BaseException]()
+    inbox, dead, errors = WaitingInbox(), list[object](), list[BaseException]()
     inbox.on_dead, inbox.on_error = dead.append, errors.append
     return inbox, dead, errors
 

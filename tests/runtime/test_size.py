@@ -32,7 +32,7 @@ def test_counting() -> None:
 
 
 def test_the_runtime_is_small() -> None:
-    assert sum(code_lines(path.read_text()) for path in RUNTIME.rglob("*.py")) <= 680
+    assert sum(code_lines(path.read_text()) for path in RUNTIME.rglob("*.py")) <= 1_050
 
 
 def test_few_names_are_public() -> None:

@@ -36,8 +36,8 @@ def test_stopping_again_is_harmless(world: World) -> None:
 def test_an_address_outlives_its_incarnations(world: World) -> None:
     world.start(world.worker("a"))
     address = world.at("a")
-    for generation in range(2, 5):
-        address.tell(Boom(ValueError()))
+    for generation, error in enumerate((ValueError(), KeyError(), OSError()), 2):
+        address.tell(Boom(error))
         world.until_ready("a", generation)
         assert address.ask(Note(f"{generation}"), 1.0) == f"{generation}"
     assert world.at("a") is address

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from tests.runtime.world import Boom, Note, RealClock, SetTimer, World
-from vortex.runtime import Actor, ChildSpec, ThreadDispatcher, VirtualDispatcher
-from vortex.runtime.timers import Timer
+from vortex.runtime import ThreadDispatcher, VirtualDispatcher
 
 
 def test_a_timer_delivers_its_message(world: World) -> None:
@@ -26,23 +23,6 @@ def test_a_dead_incarnations_timers_reach_nobody(world: World) -> None:
     world.until(lambda: "a new" in world.journal)
     assert "a old" not in world.journal
     assert world.at("a").dead_letters == 0
-
-
-def test_a_cancelled_timer_stays_silent(world: World) -> None:
-    timers: list[Timer] = []
-
-    class Setter(Actor):
-        def started(self) -> None:
-            timers.append(self.context.after(5.0, "never"))
-            timers[0].cancel()
-            self.context.after(10.0, Note("done"))
-
-        def handlers(self) -> Mapping[type, Callable[[Any], object]]:
-            return {str: world.journal.append, Note: lambda note: world.journal.append(note.text)}
-
-    world.start(ChildSpec("a", Setter))
-    world.until(lambda: "done" in world.journal)
-    assert "never" not in world.journal
 
 
 def test_virtual_timers_fire_in_order_and_on_time(virtual: tuple[World, VirtualDispatcher]) -> None:

@@ -20,7 +20,6 @@ from vortex.domain.order import (
 from vortex.messages import ExchangeReplied
 from vortex.ports import Exchange, MarketFeed
 from vortex.runtime.dispatch.virtual import VirtualDispatcher
-from vortex.runtime.timers import Timer
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.world import Latency, World
 from vortex.sim.virtual import VirtualVenue
@@ -36,12 +35,12 @@ class CountingDispatcher(VirtualDispatcher):
 
     fired = 0
 
-    def call_at(self, t_ms: float, fire: Callable[[], object]) -> Timer:
+    def call_at(self, t_ms: float, fire: Callable[[], object]) -> None:
         def counted() -> None:
             self.fired += 1
             fire()
 
-        return super().call_at(t_ms, counted)
+        super().call_at(t_ms, counted)
 
     def run_to(self, offset_ms: int) -> None:
         self.run_until(START_MS + offset_ms)

@@ -4,47 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Literal, NoReturn, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from vortex.runtime.address import Address
-from vortex.runtime.control import Crash, Stop
+from vortex.runtime.control import Beat, Crash, Stop
 from vortex.runtime.errors import InjectedCrash
-from vortex.runtime.timers import Clock, Timer
+
+if TYPE_CHECKING:
+    from vortex.runtime.cell import Cell
 
 Handler: TypeAlias = Callable[[Any], object]
-
-
-class ActorContext(Protocol):
-    """What an actor may use of its host; the last four methods are for supervisors.
-
-    Attributes:
-        address: The actor's own address.
-        parent: Its supervisor's; None for the root.
-        generation: Which incarnation this is, from 1.
-    """
-
-    address: Address
-    parent: Address | None
-    path: str
-    generation: int
-    clock: Clock
-
-    def after(self, delay_ms: float, message: object) -> Timer:
-        """Deliver the message to this incarnation after the delay; a dead one's timers reach nobody."""
-
-    def child_address(self, name: str) -> Address:
-        """The stable address of a child, also before it first runs."""
-
-    def spawn(self, spec: ChildSpec) -> None:
-        """Start a child without waiting; ChildReady or ChildExited follows. Raises ActorGone when cut off."""
-
-    def cut_off(self, name: str) -> None:
-        """End a child and all below it without their help: at once when idle, else when the handler returns."""
-
-    def exit(self, error: BaseException | None) -> None:
-        """End this incarnation after the present message."""
 
 
 class Actor:
@@ -52,16 +22,19 @@ class Actor:
 
     A handler runs alone: no other handler of this actor runs meanwhile. Its return value answers an ask. Whatever it
     raises crashes the actor, and its supervisor starts a fresh one; what is invalid but expected is a reply.
+
+    Attributes:
+        context: What runs it: its address, clock and generation, timers, and for a supervisor its children.
     """
 
-    context: ActorContext
+    context: Cell
 
     def handlers(self) -> Mapping[type, Handler]:
         """The actor's protocol: handler by exact type of message."""
         return {}
 
     def started(self) -> None:
-        """Run on the actor's own thread before the first message; raising is a failed start."""
+        """Run before the first message; raising is a failed start."""
 
     def stopping(self) -> None:
         """Run last in a graceful stop, never after a crash."""
@@ -79,14 +52,28 @@ class Actor:
 
     @cached_property
     def _table(self) -> Mapping[type, Handler]:
-        return {**self.handlers(), **self._control_handlers()}
+        table = {**self.handlers(), **self._control_handlers()}
+        return {kind: handler for kind, handler in table.items() if kind not in self.context.address.quarantined}
 
     def _control_handlers(self) -> Mapping[type, Handler]:
-        return {Stop: lambda _: self.leave(None), Crash: self._on_crash}
+        return {Stop: lambda _: self.leave(None), Crash: self._on_crash, Beat: lambda beat: beat.heard()}
 
-    def _on_crash(self, message: Crash) -> NoReturn:
-        self.context.address.crashes_to_come = message.times - 1
-        raise InjectedCrash(f"{message.times - 1} more to come")
+    def _on_crash(self, crash: Crash) -> None:
+        address = self.context.address
+        address.crash_to_come = crash if crash.how == "start_failure" else crash.rest
+        if crash.how in ("hang", "spin"):
+            self.context.block(crash)
+        elif crash.how == "system_exit":
+            raise SystemExit
+        else:
+            raise InjectedCrash(f"{crash.how}, {crash.times - 1} more to come")
+
+
+class RestartLimits(Struct, frozen=True):
+    """At most `restarts` restarts within `period_s`; one more, and the supervisor gives up on the child."""
+
+    restarts: int
+    period_s: float
 
 
 class ChildSpec(Struct, frozen=True):
@@ -94,11 +81,14 @@ class ChildSpec(Struct, frozen=True):
 
     Attributes:
         name: Last part of its path, unique among its siblings.
-        factory: Builds a fresh behaviour for every start, on the child's own thread.
+        factory: Builds a fresh behaviour for every start, where the child itself runs.
         restart: A permanent child is started again after a crash, a temporary one is not.
         ready_s: Within this time `started()` must have returned, or the start has failed.
         stop_s: Within this time a stop must be complete, or the child and all below it are cut off. Give a
             supervisor more than its children need together.
+        run: Where the pool runs it: before others, after them, or, as it must when it may block, on its own thread.
+        budget_s: A handler that takes longer (real seconds) hangs: the child is fenced, and started anew.
+        limits: Its own restart limits; without them it shares those of its supervisor with its siblings.
     """
 
     name: str
@@ -106,3 +96,6 @@ class ChildSpec(Struct, frozen=True):
     restart: Literal["permanent", "temporary"] = "permanent"
     ready_s: float = 10.0
     stop_s: float = 5.0
+    run: Literal["first", "normal", "thread"] = "normal"
+    budget_s: float = 0.25
+    limits: RestartLimits | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
@@ -12,16 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 from msgspec import Struct
+from pykka._envelope import Envelope
 
 from vortex.runtime.errors import ActorFault, ActorGone, AskInsideActor, AskTimeout
+from vortex.runtime.inbox import Inbox
 
 if TYPE_CHECKING:
-    from vortex.runtime.cell import Cell, Dispatcher
+    from vortex.runtime.cell import Cell
+    from vortex.runtime.control import Crash
+    from vortex.runtime.system import Dispatcher
 
 logger = logging.getLogger("vortex.runtime")
 
-inside = threading.local()
-"""`inside.actor` is true on a thread while it runs an actor."""
+
+class _Inside(threading.local):
+    """`cell`: the incarnation that this thread is running now."""
+
+    cell: Cell | None = None
+
+
+inside = _Inside()
 
 
 class ActorState(StrEnum):
@@ -30,17 +41,27 @@ class ActorState(StrEnum):
     STARTING = "STARTING"
     READY = "READY"
     RESTARTING = "RESTARTING"
+    HUNG = "HUNG"
+    QUARANTINED = "QUARANTINED"
     STOPPED = "STOPPED"
 
 
 class ActorInfo(Struct, frozen=True):
-    """An actor at one moment; `mailbox` counts waiting messages, `restarts` those after its own crashes."""
+    """An actor at one moment.
+
+    Attributes:
+        restarts: Those after its own crashes.
+        mailbox: Messages that wait; `backlog_s` is for how long there have been some without a break.
+        superseded: Snapshots whose place a newer one took, in this incarnation.
+    """
 
     path: str
     state: ActorState
     generation: int
     restarts: int
     mailbox: int
+    backlog_s: float
+    superseded: int
     dead_letters: int
     last_error: str | None
 
@@ -51,25 +72,35 @@ class Address:
     Attributes:
         generation: Starts tried so far.
         dead_letters: Messages that no incarnation handled; `dead_by_type` counts them by type name.
-        crashes_to_come: Injected crashes left for the following incarnations.
+        quarantined: Types of messages that crashed it again and again, and are dead letters from then on.
+        crash_to_come: An injected crash that waits for the next incarnation.
+        below: The addresses of its children by name.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.generation = self.restarts = self.dead_letters = self.crashes_to_come = 0
+        self.generation = self.restarts = self.dead_letters = 0
         self.dead_by_type: Counter[str] = Counter()
+        self.quarantined: frozenset[type] = frozenset()
+        self.crash_to_come: Crash | None = None
+        self.below: dict[str, Address] = {}
         self.state = ActorState.STOPPED
         self.last_error: str | None = None
         self.cell: Cell | None = None
         self._lock = threading.Lock()
 
-    def __repr__(self) -> str:
-        return f"<{self.path} #{self.generation}>"
-
     def tell(self, message: object) -> None:
-        """Deliver to the present incarnation; without one it is a dead letter. Never raises, never waits."""
-        if self.cell is None or not deliver(self.cell.actor_ref, message):
+        """Deliver to the present incarnation; without one it is a dead letter. Never raises, never waits.
+
+        What an incarnation sends that is over, a zombie, is its own dead letter.
+        """
+        sender = inside.cell
+        if sender is not None and sender.over:
+            sender.address.count_dead(message)
+        elif self.cell is None:
             self.count_dead(message)
+        else:
+            self.cell.actor_inbox.put(Envelope(message))
 
     def ask(self, message: object, timeout_s: float) -> Any:
         """Deliver and wait for the handler's return value.
@@ -120,21 +151,15 @@ class Address:
         return fault
 
     def info(self) -> ActorInfo:
-        mailbox = 0 if self.cell is None else len(self.cell.actor_inbox)
-        counts = (self.generation, self.restarts, mailbox, self.dead_letters)
-        return ActorInfo(self.path, self.state, *counts, self.last_error)
+        quarantined = self.state is ActorState.READY and self.quarantined
+        state = ActorState.QUARANTINED if quarantined else self.state
+        inbox = Inbox() if self.cell is None else self.cell.actor_inbox
+        backlog_s = round(time.monotonic() - inbox.backlog_since_s, 3) if len(inbox) else 0.0
+        counts = (self.generation, self.restarts, len(inbox), backlog_s, inbox.superseded, self.dead_letters)
+        return ActorInfo(self.path, state, *counts, self.last_error)
 
 
 def outside_only() -> None:
     """Raise AskInsideActor on a thread that runs an actor."""
-    if getattr(inside, "actor", False):
+    if inside.cell is not None:
         raise AskInsideActor("an actor must not wait for another one")
-
-
-def deliver(ref: pykka.ActorRef[Any], message: object) -> bool:
-    """Tell exactly this incarnation; False when it is dead."""
-    try:
-        ref.tell(message)
-    except pykka.ActorDeadError:
-        return False
-    return True

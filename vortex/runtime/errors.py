@@ -35,3 +35,11 @@ class Escalation(ActorFault):
 
 class InjectedCrash(ActorFault):
     """Raised by the handler of `Crash`."""
+
+
+class ActorHung(ActorFault):
+    """A handler took longer than its budget: the actor was fenced, its thread is a zombie until it returns."""
+
+
+class Fenced(BaseException):
+    """Raised in the thread of a fenced actor, to end a busy loop; no `except Exception` may stop it."""

@@ -8,6 +8,7 @@ inbox accepts nothing more, and what it held or is offered becomes a dead letter
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from functools import cache
@@ -36,31 +37,33 @@ def lane_of(message_type: object) -> Literal["control", "ordered", "conflated"]:
 
 
 class Inbox:
-    """`get` waits for a message; a dispatcher without a thread per actor overrides it and sets `wake`.
+    """Takes from any thread; how to wait for a message is for those to say who override `get`.
 
     Attributes:
+        lock: Held while the lanes change. A bare lock: an exception raised into a thread never leaves it held.
         wake: Called, with the lock held, when there is something to do.
         on_dead: Told every message that becomes a dead letter.
         on_error: Told what the actor must not survive: an overflow, a message that cannot absorb another. Also told
             ActorGone when the inbox is closed, which is no news to the actor.
+        superseded: Snapshots whose place a newer one took.
+        backlog_since_s: When something last came in while nothing waited, by `time.monotonic`.
     """
 
     on_dead: Callable[[object], object]
     on_error: Callable[[BaseException], object]
 
     def __init__(self) -> None:
-        self.superseded = 0
-        self._filled = threading.Condition(threading.Lock())
-        self.wake: Callable[[], None] = self._filled.notify
+        self.superseded, self.backlog_since_s, self.closed = 0, 0.0, False
+        self.lock = threading.Lock()
+        self.wake: Callable[[], object] = lambda: None
         self._control: deque[Parcel] = deque()
         self._ordered: deque[Parcel] = deque()
         self._conflated: OrderedDict[Hashable, Parcel] = OrderedDict()
         self._run = 0
-        self._closed = False
 
     def put(self, parcel: Parcel, /) -> None:
         try:
-            with self._filled:
+            with self.lock:
                 self._accept(parcel)
                 self.wake()
         except Exception as error:  # noqa: BLE001  # the receiver answers for its lanes, not the sender
@@ -68,12 +71,8 @@ class Inbox:
             self.on_error(error)
 
     def get(self) -> Parcel:
-        with self._filled:
-            while (parcel := self._take()) is None:
-                if self._closed:
-                    raise LeaveLoop
-                self._filled.wait()
-            return parcel
+        """Return the next message, or raise LeaveLoop."""
+        raise LeaveLoop
 
     def empty(self) -> bool:
         return not len(self)
@@ -83,16 +82,28 @@ class Inbox:
 
     def close(self) -> None:
         """Accept nothing from now on and refuse what waits. May be repeated."""
-        with self._filled:
-            self._closed = True
-            waiting = list(iter(self._take, None))
+        with self.lock:
+            self.closed = True
+            waiting = list(iter(self.take, None))
             self.wake()
         for parcel in waiting:
             self._refuse(parcel)
 
+    def take(self) -> Parcel | None:
+        """Remove and return the next message; the caller holds the lock."""
+        if self._control:
+            return self._control.popleft()
+        if self._ordered and (self._run < ORDERED_RUN or not self._conflated):
+            self._run += 1
+            return self._ordered.popleft()
+        self._run = 0
+        return self._conflated.popitem(last=False)[1] if self._conflated else None
+
     def _accept(self, parcel: Parcel) -> None:
-        if self._closed:
+        if self.closed:
             raise ActorGone
+        if not (self._control or self._ordered or self._conflated):
+            self.backlog_since_s = time.monotonic()
         message = parcel.message
         lane = lane_of(message.__class__)
         if lane == "control":
@@ -102,20 +113,11 @@ class Inbox:
                 raise InboxOverflow(f"{ORDERED_LIMIT} messages wait, the next is a {type(message).__name__}")
             self._ordered.append(parcel)
         else:
-            key = (type(message), message.conflation_key())
+            key = (message.__class__, message.conflation_key())
             if key in self._conflated:
                 parcel.message = message.absorb(self._conflated[key].message)
                 self.superseded += 1
             self._conflated[key] = parcel
-
-    def _take(self) -> Parcel | None:
-        if self._control:
-            return self._control.popleft()
-        if self._ordered and (self._run < ORDERED_RUN or not self._conflated):
-            self._run += 1
-            return self._ordered.popleft()
-        self._run = 0
-        return self._conflated.popitem(last=False)[1] if self._conflated else None
 
     def _refuse(self, parcel: Parcel) -> None:
         if parcel.reply_to is None:

@@ -10,24 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from msgspec import Struct
-
-from vortex.runtime.actor import Actor, ChildSpec, Handler
+from vortex.runtime.actor import Actor, ChildSpec, Handler, RestartLimits
 from vortex.runtime.address import ActorState, Address, logger
 from vortex.runtime.control import ChildDue, ChildEvent, ChildExited, ChildReady, Control, Stop
 from vortex.runtime.errors import ActorGone, Escalation, InboxOverflow
+from vortex.runtime.restarts import Cause, Restarts
 
 CHILD_EVENTS: tuple[type, ...] = (ChildReady, ChildExited, ChildDue)
-FIRST_DELAY_S, MAX_DELAY_S = 0.1, 5.0
 HOPELESS = (InboxOverflow, MemoryError)
 """Errors that restarting the child alone does not heal."""
-
-
-class RestartLimits(Struct, frozen=True):
-    """At most `restarts` restarts of a supervisor's children within `period_s`; one more escalates."""
-
-    restarts: int
-    period_s: float
 
 
 @dataclass(slots=True)
@@ -36,6 +27,7 @@ class _Child:
 
     spec: ChildSpec
     address: Address
+    restarts: Restarts
     running: bool = False
     acknowledged: bool = False
     stopping: bool = False
@@ -43,15 +35,14 @@ class _Child:
 
 
 class Supervisor(Actor):
-    """Override `children` and the two hooks; when overriding `started`, call super().
+    """Override `children` and the three hooks; when overriding `started`, call super().
 
     When it stops or crashes it first stops its children; what it is told after a crash is dead letters.
     """
 
     def __init__(self, *, limits: RestartLimits, random: Random) -> None:
-        self._limits, self._random = limits, random
+        self._shared, self._random = Restarts(limits), random
         self._children: dict[str, _Child] = {}
-        self._crashes: list[tuple[float, str]] = []
         self._leaving = False
         self._cause: BaseException | None = None
 
@@ -65,6 +56,14 @@ class Supervisor(Actor):
     def child_failed(self, name: str, error: BaseException, generation: int) -> None:
         """Called after every crash and failed start of a child, before it is started again."""
 
+    def child_exhausted(self, name: str, error: BaseException) -> float:
+        """Called when a child has used up its restarts: return the seconds until the next try, or raise.
+
+        Raises:
+            Escalation: The supervisor gives up, and crashes itself.
+        """
+        raise Escalation(f"{self.context.path} gives up on {name}: {error!r}") from error
+
     def child(self, name: str) -> Address:
         """The address of a child. Raises KeyError."""
         return self._children[name].address
@@ -73,9 +72,17 @@ class Supervisor(Actor):
         """Start one more child when the others have been started. Raises ValueError when the name is taken."""
         if spec.name in self._children:
             raise ValueError(f"{self.context.path} already has a child {spec.name}")
-        child = self._children[spec.name] = _Child(spec, self.context.child_address(spec.name))
+        restarts = self._shared if spec.limits is None else Restarts(spec.limits)
+        child = self._children[spec.name] = _Child(spec, self.context.child_address(spec.name), restarts)
         self._start_next()
         return child.address
+
+    def revive(self, name: str) -> None:
+        """Forget a child's crashes; if it waits for its next start, start it now. Raises KeyError."""
+        child = self._children[name]
+        child.restarts.forget(name)
+        if not child.running and child.due is not None and not self._leaving:
+            self._spawn(child)
 
     def stop_child(self, name: str) -> None:
         """Stop a child for good. Raises KeyError."""
@@ -109,7 +116,7 @@ class Supervisor(Actor):
         if child.due is event:
             self._due(child)
         elif child.running and isinstance(event, ChildExited):
-            self._lost(child, event.error or ActorGone("ended without being told to"))
+            self._lost(child, event.error or ActorGone("ended without being told to"), event.handling)
         elif child.running and isinstance(event, ChildReady) and not child.stopping:
             self._ready(child)
 
@@ -135,11 +142,11 @@ class Supervisor(Actor):
             error = TimeoutError(f"{child.address.path} did not {'stop' if child.stopping else 'start'} in time")
             logger.error("%s and is cut off", error)
             self.context.cut_off(child.spec.name)
-            self._lost(child, error)
+            self._lost(child, error, None)
         elif not self._leaving:
             self._spawn(child)
 
-    def _lost(self, child: _Child, error: BaseException) -> None:
+    def _lost(self, child: _Child, error: BaseException, handling: type | None) -> None:
         """The incarnation is over: go on stopping, or see to the next one."""
         child.running, child.due = False, None
         child.address.state = ActorState.STOPPED
@@ -153,20 +160,23 @@ class Supervisor(Actor):
             self._stop(child)
             self._start_next()
         else:
-            self._restart(child, error)
+            self._restart(child, error, (type(error).__name__, handling))
 
-    def _restart(self, child: _Child, error: BaseException) -> None:
+    def _restart(self, child: _Child, error: BaseException, cause: Cause) -> None:
         """Count the crash, and wait before the next start; raise Escalation when there were too many."""
-        now_ms, name = self.context.clock.monotonic_ms(), child.spec.name
-        recent = [crash for crash in self._crashes if now_ms - crash[0] < self._limits.period_s * 1000.0]
-        self._crashes = [*recent, (now_ms, name)]
-        if len(self._crashes) > self._limits.restarts or isinstance(error, HOPELESS):
-            raise Escalation(f"{self.context.path} gives up on {name}: {error!r}") from error
-        before = sum(crashed == name for _, crashed in recent)
-        delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** (before - 1)) if before else 0.0
-        child.address.restarts += 1
-        child.address.state = ActorState.RESTARTING
-        self._arm(child, delay_s * self._random.uniform(0.8, 1.0))
+        name, address = child.spec.name, child.address
+        child.restarts.add(self.context.clock.monotonic_ms(), name, cause)
+        poison = child.restarts.poison(name, cause)
+        if poison is not None and not issubclass(poison, Control):
+            logger.error("%s crashes again and again: it is given no %s any more", address.path, poison.__name__)
+            address.quarantined |= {poison}
+        hopeless = child.restarts.used_up or isinstance(error, HOPELESS)
+        delay_s = self.child_exhausted(name, error) if hopeless else child.restarts.delay_s(name, self._random)
+        address.restarts += 1
+        address.state = ActorState.RESTARTING
+        self._arm(child, delay_s)
+        child.acknowledged |= child.spec.limits is not None  # nobody waits for a child that is counted by itself
+        self._start_next()
 
     def _stop(self, child: _Child) -> None:
         """Tell a running child to stop, once; forget one that does not run."""

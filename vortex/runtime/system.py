@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 import pykka
 
 from vortex.runtime.actor import ChildSpec
 from vortex.runtime.address import ActorInfo, ActorState, Address, outside_only
-from vortex.runtime.cell import Dispatcher, Report
+from vortex.runtime.cell import Report
+from vortex.runtime.clock import Clock
 from vortex.runtime.control import ChildEvent, ChildExited, Stop
+from vortex.runtime.dispatch.thread import ThreadDispatcher
+from vortex.runtime.dispatch.virtual import VirtualDispatcher
+from vortex.runtime.watchdog import Failed, Heard, Watchdog
 
 ROOT = "root"
+Dispatcher: TypeAlias = ThreadDispatcher | VirtualDispatcher
+"""What decides on which thread and when actors run, and when time passes."""
+
+
+class Recorder(Clock, Protocol):
+    """Hears of everything that happens to actors, in the order in which it happens, and is the clock they read."""
+
+    def handling(self, path: str, generation: int, message: object | None) -> None:
+        """Called on its own thread before an incarnation starts (None), and before it handles each message."""
 
 
 class ActorSystem:
-    """Runs one root supervisor and all below it; `on_root_failure` gets the error that the root died of.
+    """Runs one root supervisor and all below it.
 
-    `on_root_failure` is called on the root's own thread, when nothing of the tree runs any more. Addresses are kept
-    for ever: whoever holds one of an actor that was stopped, or whose tree was restarted, reaches the next incarnation.
+    `on_root_failure` gets the error that the root died of, on the root's own thread, when nothing of the tree runs any
+    more; or, from the watchdog, why no thread can be trusted. `on_beat` is called about once a second, on the root's
+    thread, while the tree is alive. Addresses are kept for ever: whoever holds one of an actor that was stopped, or
+    whose tree was restarted, reaches the next incarnation.
     """
 
-    def __init__(self, dispatcher: Dispatcher, *, on_root_failure: Callable[[BaseException], None]) -> None:
-        self.dispatcher = dispatcher
-        self._on_root_failure = on_root_failure
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        on_root_failure: Failed,
+        on_beat: Heard = lambda: None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.dispatcher, self.recorder = dispatcher, recorder
+        self._on_root_failure, self._on_beat = on_root_failure, on_beat
+        self._watchdog: Watchdog | None = None
         self._addresses: dict[str, Address] = {}  # only setdefault, get and copy: each is atomic
         self._down: pykka.Future[None] = pykka.ThreadingFuture()
 
     def start_root(self, spec: ChildSpec) -> Address:
         """Start the tree without waiting for it; the spec's name must be `root`, which becomes the path."""
-        return self.spawn(spec, None, self._on_root)
+        root = self.spawn(spec, None, self._on_root)
+        if isinstance(self.dispatcher, ThreadDispatcher):
+            self._watchdog = Watchdog(self.dispatcher, root, self._on_beat, self._on_root_failure)
+        return root
+
+    def alive(self) -> bool:
+        """True while the tree runs and everything that moves it does."""
+        running = self.address(None, ROOT).state is not ActorState.STOPPED
+        return running and (self._watchdog is None or self._watchdog.alive)
 
     def find(self, path: str) -> Address | None:
         """The address of an actor that its supervisor has ever named."""
@@ -42,20 +73,26 @@ class ActorSystem:
     def stop(self, timeout_s: float) -> bool:
         """Stop gracefully, the last started first; after `timeout_s` (real seconds) cut off the rest, return False."""
         outside_only()
-        self.address(None, ROOT).tell(Stop())
+        root = self.address(None, ROOT)
+        root.tell(Stop())
         try:
             self.dispatcher.wait(self._down, timeout_s)
         except pykka.Timeout:
-            self.cut_off(ROOT)
+            self.cut_off(root)
             return False
         finally:
+            if self._watchdog is not None:
+                self._watchdog.close()
             self.dispatcher.close()
         return True
 
     def address(self, parent: Address | None, name: str) -> Address:
         """The one address of a path; children of the root have their bare name as path."""
         path = name if parent is None or parent.path == ROOT else f"{parent.path}/{name}"
-        return self._addresses.setdefault(path, Address(path))
+        address = self._addresses.setdefault(path, Address(path))
+        if parent is not None:
+            parent.below[name] = address
+        return address
 
     def spawn(self, spec: ChildSpec, parent: Address | None, report: Report) -> Address:
         """Start the next incarnation of an actor; `report` hears ChildReady and ChildExited, on its thread."""
@@ -63,19 +100,21 @@ class ActorSystem:
         address.generation += 1
         address.state = ActorState.STARTING
         # pykka's registry is one list for the whole process, searched at every stop: nothing of ours stays in it
-        pykka.ActorRegistry.unregister(self.dispatcher.cell.start(self, spec, parent, report))
+        pykka.ActorRegistry.unregister(self.dispatcher.cell(spec).start(self, spec, parent, report))
         return address
 
-    def cut_off(self, path: str) -> None:
+    def cut_off(self, address: Address) -> None:
         """End an actor and all below it without their help."""
-        for address in self._addresses.copy().values():
-            if path in (ROOT, address.path) or address.path.startswith(f"{path}/"):
-                address.state = ActorState.STOPPED
-                if address.cell is not None:
-                    address.cell.exit(None)
+        address.state = ActorState.STOPPED
+        if address.cell is not None:
+            address.cell.exit(None)
+        for child in tuple(address.below.values()):
+            self.cut_off(child)
 
     def _on_root(self, event: ChildEvent) -> None:
         root = self._addresses[ROOT]
+        if root.state is ActorState.STOPPED:
+            return  # a zombie that was not waited for
         root.state = ActorState.READY
         if isinstance(event, ChildExited):
             root.state = ActorState.STOPPED

@@ -12,76 +12,60 @@ from typing import Any
 
 import pykka
 
-from vortex.runtime.address import inside
+from vortex.runtime.actor import ChildSpec
 from vortex.runtime.cell import Cell
-from vortex.runtime.inbox import Inbox, LeaveLoop, Parcel
-from vortex.runtime.timers import Clock, Timer
+from vortex.runtime.clock import Clock
+from vortex.runtime.control import Crash
+from vortex.runtime.dispatch.turns import TurnCell
+from vortex.runtime.errors import ActorHung
 
 
-class TurnInbox(Inbox):
-    """Hands out one message a turn and never waits."""
+class VirtualCell(TurnCell):
+    """Says which messages it handles, and hangs in virtual time: it gets no turn until that is over."""
 
-    served = False
-
-    def get(self) -> Parcel:
-        if self.served or (parcel := self._take()) is None:
-            raise LeaveLoop
-        self.served = True
-        return parcel
-
-
-class VirtualCell(Cell):
-    """Runs pykka's loop one message at a time."""
-
-    actor_inbox: TurnInbox
     dispatcher: VirtualDispatcher
-    _queued = False
-
-    @staticmethod
-    def _create_actor_inbox() -> TurnInbox:
-        return TurnInbox()
-
-    def _start_actor_loop(self) -> None:
-        self._next = self._actor_loop_setup
-        self.actor_inbox.wake = self._queue
-        self._queue()
-
-    def _queue(self) -> None:
-        if not self._queued:
-            self._queued = True
-            self.dispatcher.runnable.append(self)
 
     def on_receive(self, message: Any) -> Any:
         self.dispatcher.record(self.path, message)
         return super().on_receive(message)
 
-    def turn(self) -> None:
-        """Start, or handle one message; then queue again, rest, or end."""
-        step, self._next = self._next, self._actor_loop_running
-        self.actor_inbox.served = False
-        inside.actor = True
-        with suppress(LeaveLoop):
-            step()
-        inside.actor = False
-        self._queued = self.actor_stopped.is_set()  # which marks it as queued for ever: never again
-        if self._queued:
-            self.finish()
-        elif len(self.actor_inbox):
-            self._queue()
+    def block(self, crash: Crash) -> None:
+        self.dispatcher.hanging.add(self)
+        hung = crash.seconds >= self.spec.budget_s
+        end = self._hung if hung else self._returned
+        self.dispatcher.after(min(crash.seconds, self.spec.budget_s) * 1000.0, end)
+
+    def _returned(self) -> None:
+        self.dispatcher.hanging.discard(self)
+        self._waiting = True
+        self.dispatcher.schedule(self)
+
+    def _hung(self) -> None:
+        self.culprit = Crash
+        self.exit(ActorHung(f"{self.path} takes longer than {self.spec.budget_s} s"))
+        self._returned()
 
 
 class VirtualDispatcher:
     """Scheduler and clock in one: the same seed and the same inputs give the same run. Time is in whole us."""
 
-    cell: type[Cell] = VirtualCell
+    batch = 1
 
     def __init__(self, seed: int, start_ms: int) -> None:
         self.clock: Clock = self
-        self.runnable: list[VirtualCell] = []
+        self.runnable: list[TurnCell] = []
+        self.hanging: set[TurnCell] = set()
         self._now_ms = float(start_ms)
         self._random = Random(seed)  # noqa: S311  # chooses an interleaving, keeps no secret
         self._timers = sched.scheduler(self.monotonic_ms, lambda _: None)
         self._trace = blake2b(digest_size=16)
+
+    def cell(self, spec: ChildSpec) -> type[Cell]:  # noqa: ARG002  # all alike here
+        return VirtualCell
+
+    def schedule(self, cell: TurnCell) -> None:
+        if cell not in self.hanging:
+            self.runnable.append(cell)
 
     def now_ms(self) -> int:
         return int(self._now_ms)
@@ -100,14 +84,12 @@ class VirtualDispatcher:
     def record(self, path: str, message: object) -> None:
         self._trace.update(f"{path} {type(message).__name__} {self._now_ms}\n".encode())
 
-    def call_at(self, t_ms: float, fire: Callable[[], object]) -> Timer:
+    def call_at(self, t_ms: float, fire: Callable[[], object]) -> None:
         """Let something outside the actors happen at a time; what lies in the past happens now."""
-        timer = Timer(fire)
-        self._timers.enterabs(round(t_ms, 3), 0, timer)
-        return timer
+        self._timers.enterabs(round(t_ms, 3), 0, fire)
 
-    def after(self, delay_ms: float, fire: Callable[[], object]) -> Timer:
-        return self.call_at(self._now_ms + delay_ms, fire)
+    def after(self, delay_ms: float, fire: Callable[[], object]) -> None:
+        self.call_at(self._now_ms + delay_ms, fire)
 
     def run_until(self, t_ms: float) -> None:
         """Run everything that happens up to and including this time."""
