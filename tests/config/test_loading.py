@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vortex.config import Config, ConfigError, Loaded, Secret, effective, load
+from vortex.config import Config, ConfigError, Loaded, Secret, changed, effective, load
 from vortex.config.environment import NAMES
 from vortex.config.tree import Tree
 
@@ -243,3 +243,55 @@ def test_no_files_at_all_is_the_built_in_paper_configuration() -> None:
     config = load([], {}).config
     assert (config.mode, config.trading_pairs, config.data_dir) == ("paper", ("BTCUSDT", "ETHUSDT"), "var/paper")
     assert config.sim == Config().sim
+
+
+# ------------------------------------------------------------------------------------------- what a running system asks
+
+
+@pytest.mark.parametrize(
+    ("environ", "dotenv", "halt"),
+    [
+        ({}, "", False),
+        ({"VORTEX_HALT": ""}, "", False),
+        ({"VORTEX_HALT": "0"}, "", False),
+        ({"VORTEX_HALT": "1"}, "", True),
+        ({"VORTEX_HALT": "Yes"}, "", True),
+        ({}, "VORTEX_HALT=1", True),
+        ({"VORTEX_HALT": "0"}, "VORTEX_HALT=1", False),
+    ],
+)
+def test_the_environment_can_halt_from_the_start(
+    tmp_path: Path, environ: Mapping[str, str], dotenv: str, *, halt: bool
+) -> None:
+    (tmp_path / ".env").write_text(dotenv, encoding="utf-8")
+    loaded = load([], environ, env_file=tmp_path / ".env")
+    assert loaded.halt is halt
+    assert loaded.notes == ()
+
+
+def test_an_unclear_halt_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r'^environment: VORTEX_HALT = "maybe": expected true, false, 1, 0, yes or no$'
+    ):
+        load([], {"VORTEX_HALT": "maybe"})
+
+
+def test_what_the_process_fixes_no_file_can_change(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TRADING_PAIRS=A1\nVORTEX__CONTROL__PORT=1", encoding="utf-8")
+    environ = {"VORTEX__CONTROL__PORT": "2"}
+    loaded = load([], environ, {"data_dir": "x"}, env_file=tmp_path / ".env")
+    assert loaded.fixed("trading_pairs") is None
+    assert loaded.fixed("log.level") is None
+    assert loaded.fixed("control.port") == "environment VORTEX__CONTROL__PORT"
+    assert loaded.fixed("data_dir") == "command line"
+
+
+def test_what_differs_is_named_once(tmp_path: Path) -> None:
+    old = load_text(tmp_path, "[symbols.A1.risk]\nrr_min = 1\n[symbols.B1.risk]\nrr_min = 1\n").config
+    text = "[control]\ntoken = 'secret'\n[risk]\nmax_positions = 9\n[symbols.A1.risk]\nrr_min = 2\n"
+    new = load_text(tmp_path, text).config
+    assert changed(old, old, ["A1", "B1"]) == []
+    assert changed(old, new, []) == ["risk.max_positions", "control.token"]
+    own = ["symbols.A1.risk.rr_min", "symbols.B1.risk.rr_min"]
+    assert changed(old, new, ["A1", "B1"]) == ["risk.max_positions", "control.token", *own]
+    assert changed(new, old, ["A1", "B1"]) == ["risk.max_positions", "control.token", *own]

@@ -4,6 +4,6 @@ from vortex.config.errors import ConfigError
 from vortex.config.loading import Loaded, load
 from vortex.config.schema import Config, SymbolConfig
 from vortex.config.secret import Secret
-from vortex.config.show import Setting, effective
+from vortex.config.show import Setting, changed, effective
 
-__all__ = ["Config", "ConfigError", "Loaded", "Secret", "Setting", "SymbolConfig", "effective", "load"]
+__all__ = ["Config", "ConfigError", "Loaded", "Secret", "Setting", "SymbolConfig", "changed", "effective", "load"]

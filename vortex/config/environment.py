@@ -15,7 +15,7 @@ from vortex.config.shape import is_secret
 
 PREFIX = "VORTEX__"
 FILE = "_FILE"
-TESTNET = "TESTNET"
+TESTNET, HALT = "TESTNET", "VORTEX_HALT"
 NAMES: Mapping[str, Key] = {
     "BINANCE_API_KEY": ("exchange", "api_key"),
     "BINANCE_SECRET_KEY": ("exchange", "secret_key"),
@@ -52,14 +52,14 @@ def settings(variables: Mapping[str, str], place: str) -> Iterator[Setting]:
             yield _long(name, variables, place)
 
 
-def testnet(variables: Mapping[str, str], place: str) -> tuple[bool, str] | None:
-    """What TESTNET says and where; None when it is unset or empty. Raises ConfigError for anything unclear."""
-    text = variables.get(TESTNET, "")
+def truth(name: str, variables: Mapping[str, str], place: str) -> tuple[bool, str] | None:
+    """What TESTNET or VORTEX_HALT says and where; None when it is unset or empty. Raises ConfigError when unclear."""
+    text = variables.get(name, "")
     if not text:
         return None
     if (answer := shape.TRUTH.get(text.strip(" ").lower())) is None:
-        raise refused(place, TESTNET, text, "true, false, 1, 0, yes or no")
-    return answer, f"{place} {TESTNET}"
+        raise refused(place, name, text, "true, false, 1, 0, yes or no")
+    return answer, f"{place} {name}"
 
 
 def unknown(variables: Mapping[str, str]) -> list[str]:

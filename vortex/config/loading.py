@@ -20,11 +20,20 @@ REMOTE = {"cold_store": ("SUPABASE_URL", "SUPABASE_KEY", "DATABASE_URL"), "hot_s
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
-    """A configuration, where each dotted key came from (absent: the default), and remarks worth a log line."""
+    """A configuration, where each dotted key came from (absent: the default), and remarks worth a log line.
+
+    `halt` is true when the environment orders that nothing is entered from the start on (VORTEX_HALT).
+    """
 
     config: Config
     origins: Mapping[str, str]
     notes: tuple[str, ...]
+    halt: bool = False
+
+    def fixed(self, key: str) -> str | None:
+        """Where a dotted key is set so that no file can change it while this process lives; None when it can be."""
+        origin = self.origins.get(key, "")
+        return origin if origin == COMMAND_LINE or origin.startswith(f"{PROCESS} ") else None
 
 
 def load(
@@ -55,9 +64,13 @@ def load(
     tree = _build(tables, [setting for setting in given if setting.short not in unused], overrides or {})
     notes = [f"{env_file}: {name} sets nothing here" for name in environment.unknown(dotenv)]
     notes += [f"{setting.origin} is not used in paper mode" for setting in given if setting.short in unused]
-    testnet = environment.testnet(environ, PROCESS) or environment.testnet(dotenv, str(env_file))
+    testnet, halt = (
+        environment.truth(name, environ, PROCESS) or environment.truth(name, dotenv, str(env_file))
+        for name in (environment.TESTNET, environment.HALT)
+    )
     config, changed = _checked(tree, testnet, [place for place, _ in tables])
-    return Loaded(config=config, origins=dict(tree.origins), notes=(*changed, *notes))
+    ordered = halt is not None and halt[0]
+    return Loaded(config=config, origins=dict(tree.origins), notes=(*changed, *notes), halt=ordered)
 
 
 def _build(

@@ -1,16 +1,19 @@
-"""The effective configuration for people: every key, its value with secrets masked, and where it came from."""
+"""The effective configuration for people: every key with its origin, secrets masked, and what differs from another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from msgspec import Struct
 
 from vortex.config.loading import Loaded
+from vortex.config.schema import Config
 from vortex.config.secret import Secret
 from vortex.config.shape import Path
 from vortex.config.tree import DEFAULT
+
+SYMBOLS: Path = ("symbols",)
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -23,21 +26,45 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 def effective(loaded: Loaded) -> list[Setting]:
     """Every key in the schema's order; of a symbol's overrides only the written ones."""
-    return list(_settings(loaded.config, (), loaded.origins))
+    return list(_settings(loaded.config, loaded.origins))
 
 
-def _settings(section: Struct, path: Path, origins: Mapping[str, str]) -> Iterator[Setting]:
+def changed(old: Config, new: Config, symbols: Iterable[str]) -> list[str]:
+    """Dotted keys whose values differ; of these symbols' settings those that do not just follow a common key."""
+    common = _differing(old, new)
+    keys = common.copy()
+    for symbol in symbols:
+        keys += [f"symbols.{symbol}.{key}" for key in _differing(old.of(symbol), new.of(symbol)) if key not in common]
+    return keys
+
+
+def _differing(old: Struct, new: Struct) -> list[str]:
+    before = dict(_leaves(old, ()))
+    return [".".join(path) for path, value in _leaves(new, ()) if path != SYMBOLS and value != before[path]]
+
+
+def _settings(config: Config, origins: Mapping[str, str]) -> Iterator[Setting]:
+    for path, value in _leaves(config, ()):
+        if path != SYMBOLS:
+            yield _setting(path, value, origins)
+    for symbol, overrides in config.symbols.items():
+        written = (_setting(path, value, origins) for path, value in _leaves(overrides, (*SYMBOLS, symbol)))
+        yield from (setting for setting in written if setting.key in origins)
+
+
+def _setting(path: Path, value: object, origins: Mapping[str, str]) -> Setting:
+    key = ".".join(path)
+    return Setting(key=key, value=_plain(value), origin=origins.get(key, DEFAULT))
+
+
+def _leaves(section: Struct, path: Path) -> Iterator[tuple[Path, object]]:
+    """Every key below a section and its value; the table of symbols is one value."""
     for name in section.__struct_fields__:
         value, here = getattr(section, name), (*path, name)
         if isinstance(value, Struct):
-            yield from _settings(value, here, origins)
-        elif here == ("symbols",):
-            for symbol, overrides in value.items():
-                written = _settings(overrides, (*here, symbol), origins)
-                yield from (setting for setting in written if setting.key in origins)
+            yield from _leaves(value, here)
         else:
-            key = ".".join(here)
-            yield Setting(key=key, value=_plain(value), origin=origins.get(key, DEFAULT))
+            yield here, value
 
 
 def _plain(value: object) -> object:
