@@ -42,6 +42,9 @@ REJECTION = RejectionRow(
 )  # fmt: skip
 
 
+ORDERS = ("pause", "resume", "flatten", "halt", "unhalt")
+
+
 class Ended(NamedTuple):
     code: int
     out: str
@@ -57,7 +60,7 @@ def vortex(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     monkeypatch.chdir(REPOSITORY)
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
 
     def run(*arguments: object, **variables: str) -> Ended:
         for name, text in variables.items():
@@ -81,14 +84,14 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     store.write_trades([TRADE])
     store.write_rejections([REJECTION])
     store.close()
-    with running(replies()) as (system, reader), served(folder, reader, system, token="t0ken") as client:
+    with running(replies()) as tiny, served(folder, tiny, token="t0ken") as client:
         yield client
 
 
 def test_help_lists_every_command_and_version_is_the_version(vortex: Vortex) -> None:
     for ended in (vortex(), vortex("--help")):
         assert ended.code == 0
-        for command in ("start", "sim", "status", "actors", "trades", "rejects", "show-config", "version"):
+        for command in ("start", "sim", "status", "actors", "trades", "rejects", "show-config", "version", *ORDERS):
             assert command in ended.out
     assert vortex("version") == (0, f"{__version__}\n", "")
 
@@ -132,6 +135,10 @@ def test_help_lists_every_command_and_version_is_the_version(vortex: Vortex) -> 
         (["status", "--url", "http://u:p@127.0.0.1:1"], ["http://HOST:PORT"]),
         (["status", "--config", "nothing.toml"], ["nothing.toml"]),
         (["show-config", "--pairs", "x"], ["trading_pairs"]),
+        *(([order], [f"vortex {order} BTCUSDT", f"vortex {order} --all"]) for order in ORDERS),
+        *(([order, "BTCUSDT", "--all"], [f"vortex {order} BTCUSDT", f"vortex {order} --all"]) for order in ORDERS),
+        (["halt", "BTCUSDT", "ETHUSDT"], ["ETHUSDT"]),
+        (["halt", "--all", "--url", "http://u:p@127.0.0.1:1"], ["http://HOST:PORT"]),
     ],
     ids=lambda value: " ".join(value)[:40],
 )
@@ -169,10 +176,10 @@ def test_a_bad_environment_is_one_line_and_2(vortex: Vortex, name: str, text: st
 def test_nobody_there_is_one_line_and_1(vortex: Vortex, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}"
-    for command in ("status", "actors", "trades", "rejects"):
-        absent = vortex(command, "--data-dir", tmp_path)
+    for command in (["status"], ["actors"], ["trades"], ["rejects"], *([order, "--all"] for order in ORDERS)):
+        absent = vortex(*command, "--data-dir", tmp_path)
         assert absent == (1, "", f"vortex: no system is running with data directory {tmp_path}\n")
-        ended = vortex(command, "--url", url)
+        ended = vortex(*command, "--url", url)
         assert (ended.code, ended.out, ended.err.startswith(f"vortex: {url}: nobody answers: ")) == (1, "", True)
 
 
@@ -221,11 +228,37 @@ def test_what_people_read_is_labelled_and_fits_a_terminal(vortex: Vortex, api: C
         assert re.search(rf"^{symbol} +READY +flat +- +- +-", shown["status"].out, re.MULTILINE)
     assert re.search(r"symbol +E1 +E2 +E3 +E4 +E5 +depth20 +markPrice +user", shown["status"].out)
     assert "equity 9999.5 USDT" in shown["status"].out
-    assert re.search(r"^exchange +READY +1 +0 ", shown["actors"].out, re.MULTILINE)
+    assert re.search(r"^root +READY +1 +0 .*\n  hot_store +READY", shown["actors"].out, re.MULTILINE)
+    assert re.search(r"^  exchange +READY +1 +0 ", shown["actors"].out, re.MULTILINE)
     assert re.search(
         r"^01-15 08:00:00 +BTCUSDT +LONG +A +0\.001 +61809\.50 +- +OPEN", shown["trades"].out, re.MULTILINE
     )
     assert re.search(r"^01-15 08:00:00 +ETHUSDT +SHORT +B +RR_LOW +3 ", shown["rejects"].out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_order_says_what_it_concerns(vortex: Vortex, api: Client, order: str) -> None:
+    where = ("--url", api.url)
+    one = vortex(order, "ETHUSDT", *where, VORTEX__CONTROL__TOKEN="t0ken")
+    assert one == (0, f"{LABEL}\n{order}: ETHUSDT\n", "")
+    assert vortex(order, "--all", *where) == (0, f"{LABEL}\n{order}: BTCUSDT, ETHUSDT\n", "")
+    unknown = vortex(order, "SOLUSDT", *where)
+    assert (unknown.code, unknown.out) == (1, "")
+    assert unknown.err == f"vortex: {api.url}: HTTP 404: no symbol 'SOLUSDT' runs\n"
+
+
+def test_actors_are_shown_as_a_tree(vortex: Vortex) -> None:
+    """Also those that joined late."""
+    row = {"state": "READY", "generation": 1, "restarts": 0, "mailbox": 0, "dead_letters": 0, "last_error": None}
+    paths = ("root", "exchange", "BTCUSDT", "BTCUSDT/monitor", "ETHUSDT", "ETHUSDT/E1", "BTCUSDT/E1", "feed")
+    body = json.dumps([{"path": path, **row} for path in paths]).encode()
+    with answering(200, body, x_vortex="x") as (url, _):
+        lines = vortex("actors", "--url", url).out.splitlines()[2:]
+        assert json.loads(vortex("actors", "--url", url, "--json").out)[0]["path"] == "root"
+    shown = [line.partition("READY")[0].rstrip() for line in lines]
+    assert shown == [
+        "root", "  exchange", "  BTCUSDT", "    monitor", "    E1", "  ETHUSDT", "    E1", "  feed",
+    ]  # fmt: skip
 
 
 def test_json_is_what_the_api_says(vortex: Vortex, api: Client) -> None:

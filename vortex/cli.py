@@ -55,6 +55,8 @@ ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="TOML f
 Pairs = Annotated[str | None, typer.Option(help="Trading pairs, comma separated.")]
 DataDir = Annotated[Path | None, typer.Option(help="State of this mode and account.")]
 Url = Annotated[str | None, typer.Option(help="Control API of a running system.")]
+Symbol = Annotated[str | None, typer.Argument(help="The symbol, e.g. BTCUSDT.")]
+All = Annotated[bool, typer.Option("--all", help="All symbols.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")]
 Seconds = Annotated[float | None, typer.Option("--for", min=0, callback=_finite, help="Stop after so many seconds.")]
@@ -68,11 +70,12 @@ def start(config: ConfigFiles = None, pairs: Pairs = None, seconds: Seconds = No
 
     life = Life()
     life.handle_signals()
-    loaded = _load(config or [PAPER], pairs=pairs, data_dir=data_dir)
+    read = _reader(config or [PAPER], pairs=pairs, data_dir=data_dir)
+    loaded = _checked(read)
     from vortex.app import logs
 
     logs.set_up(loaded.config)
-    raise typer.Exit(_run(loaded, life, seconds))
+    raise typer.Exit(_run(loaded, life, seconds, read))
 
 
 @app.command()
@@ -128,9 +131,12 @@ def status(url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None
 @app.command()
 def actors(url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, as_json: Json = False) -> None:
     """Show the tree of actors with states and restarts."""
-    columns = ("path", "state", "generation", "restarts", "mailbox", "dead_letters", "last_error")
+    columns = {
+        "path": "actor", "state": "state", "generation": "generation", "restarts": "restarts", "mailbox": "mailbox",
+        "dead_letters": "dead letters", "last_error": "last error",
+    }  # fmt: skip
     answer = _read("/api/actors", url, data_dir, config)
-    _show(answer, lambda rows: _print_rows(dict(zip(columns, columns, strict=True)), rows), as_json=as_json)
+    _show(answer, lambda rows: _print_rows(columns, _as_tree(rows)), as_json=as_json)
 
 
 @app.command()
@@ -158,6 +164,66 @@ def rejects(
     }  # fmt: skip
     answer = _read(f"/api/rejects?limit={limit}", url, data_dir, config)
     _show(answer, lambda rows: _print_rows(columns, rows), as_json=as_json)
+
+
+@app.command()
+def pause(
+    symbol: Symbol = None,
+    everything: All = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+    config: ConfigFiles = None,
+) -> None:
+    """Enter no more; open positions are managed. Survives a restart."""
+    _operate("pause", symbol, everything, url, data_dir, config)
+
+
+@app.command()
+def resume(
+    symbol: Symbol = None,
+    everything: All = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+    config: ConfigFiles = None,
+) -> None:
+    """End a pause."""
+    _operate("resume", symbol, everything, url, data_dir, config)
+
+
+@app.command()
+def flatten(
+    symbol: Symbol = None,
+    everything: All = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+    config: ConfigFiles = None,
+) -> None:
+    """Close now; whether entries are allowed stays as it is."""
+    _operate("flatten", symbol, everything, url, data_dir, config)
+
+
+@app.command()
+def halt(
+    symbol: Symbol = None,
+    everything: All = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+    config: ConfigFiles = None,
+) -> None:
+    """Cancel entries, close, and enter no more until unhalt. Survives a restart."""
+    _operate("halt", symbol, everything, url, data_dir, config)
+
+
+@app.command()
+def unhalt(
+    symbol: Symbol = None,
+    everything: All = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+    config: ConfigFiles = None,
+) -> None:
+    """End a halt; with --all the kill switch too."""
+    _operate("unhalt", symbol, everything, url, data_dir, config)
 
 
 @app.command("show-config")
@@ -193,7 +259,7 @@ def main() -> None:
 # ------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _run(loaded: Loaded, life: Life, seconds: float | None) -> int:
+def _run(loaded: Loaded, life: Life, seconds: float | None, read: Callable[[], Loaded]) -> int:
     from loguru import logger
 
     from vortex.adapters.sqlite.connect import StoreError
@@ -203,7 +269,7 @@ def _run(loaded: Loaded, life: Life, seconds: float | None) -> int:
     from vortex.config import ConfigError
 
     try:
-        return live.run(loaded.config, life, seconds, loaded.notes)
+        return live.run(loaded, life, seconds, read=read)
     except ConfigError as error:
         _fail(str(error), MISUSE)
     except (AlreadyRunningError, SimulatorFailedError, StoreError, OSError) as error:
@@ -213,22 +279,57 @@ def _run(loaded: Loaded, life: Life, seconds: float | None) -> int:
         return INTERNAL_FAILURE
 
 
-def _load(files: Sequence[Path], *, pairs: str | None = None, data_dir: Path | None = None) -> Loaded:
-    from vortex.config import ConfigError, load
+def _reader(files: Sequence[Path], *, pairs: str | None = None, data_dir: Path | None = None) -> Callable[[], Loaded]:
+    """Reads this configuration, now and whenever it is to be read again."""
+    from functools import partial
+
+    from vortex.config import load
 
     overrides: dict[str, object] = {}
     if pairs is not None:
         overrides["trading_pairs"] = pairs
     if data_dir is not None:
         overrides["data_dir"] = str(data_dir)
+    return partial(load, files, dict(os.environ), overrides, env_file=Path(".env"))
+
+
+def _checked(read: Callable[[], Loaded]) -> Loaded:
+    from vortex.config import ConfigError
+
     try:
-        return load(files, os.environ, overrides, env_file=Path(".env"))
+        return read()
     except ConfigError as error:
         _fail(str(error), MISUSE)
 
 
-def _read(path: str, url: str | None, data_dir: Path | None, files: Sequence[Path] | None) -> Answer:
-    """Ask a running system; none running ends the command with 1."""
+def _load(files: Sequence[Path], *, pairs: str | None = None) -> Loaded:
+    return _checked(_reader(files, pairs=pairs))
+
+
+def _operate(
+    action: str,
+    symbol: str | None,
+    everything: bool,  # noqa: FBT001  # the flag as typer hands it over
+    url: str | None,
+    data_dir: Path | None,
+    files: Sequence[Path] | None,
+) -> None:
+    """Give an order about one symbol or, only when that is said, about all."""
+    if (symbol is None) != everything:
+        raise typer.BadParameter(f"write either a symbol or --all: vortex {action} BTCUSDT, or vortex {action} --all")
+    answer = _read(f"/api/{action}", url, data_dir, files, order={"symbol": symbol})
+    typer.echo(answer.label)
+    typer.echo(f"{action}: {', '.join(answer.value['symbols'])}")
+
+
+def _read(
+    path: str,
+    url: str | None,
+    data_dir: Path | None,
+    files: Sequence[Path] | None,
+    order: Mapping[str, object] | None = None,
+) -> Answer:
+    """Ask or order a running system; none running ends the command with 1."""
     from vortex.app.data_dir import read_run
     from vortex.app.remote import NoAnswerError, UnusableUrlError, ask
     from vortex.config import ConfigError
@@ -240,7 +341,7 @@ def _read(path: str, url: str | None, data_dir: Path | None, files: Sequence[Pat
         run = None if url is not None else read_run(where)
         if url is None and run is None:
             _fail(f"no system is running with data directory {where}", FAILURE)
-        return ask(url or (run.control_url if run else ""), path, config.control.token.reveal())
+        return ask(url or (run.control_url if run else ""), path, config.control.token.reveal(), order)
     except UnusableUrlError as error:
         _fail(str(error), MISUSE)
     except (NoAnswerError, ConfigError) as error:
@@ -308,6 +409,21 @@ def _print_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -
     for row in rows:
         table.add_row(*(_time(row.get(name)) if name.endswith("_at") else _cell(row.get(name)) for name in columns))
     _print(table)
+
+
+def _as_tree(rows: Sequence[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """Every actor below its supervisor, indented; siblings in the order in which they started."""
+    below: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        below.setdefault(row["path"].rpartition("/")[0], []).append(row)
+
+    def tree(above: str, indent: str) -> Iterable[Mapping[str, Any]]:
+        for row in below.get(above, ()):
+            name = row["path"].rpartition("/")[2]
+            yield {**row, "path": name if name == "root" else indent + name}
+            yield from tree(row["path"], indent + "  ")
+
+    return tree("", "  ")
 
 
 def _cell(value: object) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from http.client import HTTPConnection
+from inspect import isfunction
 from pathlib import Path
+from queue import SimpleQueue
 from random import Random
 from threading import Event
 from typing import Any, NamedTuple
@@ -18,10 +20,15 @@ from vortex.adapters.clock import SystemClock
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.api import Api
 from vortex.app.control import ControlServer
+from vortex.app.notify_systemd import Systemd
+from vortex.app.operate import Operator
+from vortex.app.reload import Reloader
 from vortex.app.status import StatusReader
+from vortex.config import Config, ConfigError, Loaded, load
 from vortex.domain.pnl import RowLabels
 from vortex.domain.risk.view import AccountView
 from vortex.messages import (
+    AddSymbol,
     ExchangeStatus,
     GateClosed,
     GetAccount,
@@ -30,10 +37,12 @@ from vortex.messages import (
     GetMirror,
     GetOutbox,
     GetSymbolStatus,
+    Operate,
     OutboxStatus,
+    RemoveSymbol,
     SymbolStatus,
 )
-from vortex.runtime import Actor, ActorSystem, ChildSpec, Crash, RestartLimits, Supervisor, ThreadDispatcher
+from vortex.runtime import Actor, ActorSystem, Address, ChildSpec, Crash, RestartLimits, Supervisor, ThreadDispatcher
 
 TIMEOUT_S = 10.0
 LABEL = "PAPER · tiny profile · nothing at all"
@@ -42,7 +51,7 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 
 class Replier(Actor):
-    """Answers each query as told; a reply that is an Event blocks the actor until it is set."""
+    """Answers each query as told; a reply that is an Event blocks the actor until it is set, a function is called."""
 
     def __init__(self, replies: Mapping[type, object]) -> None:
         self._replies = replies
@@ -52,68 +61,93 @@ class Replier(Actor):
 
     def _on_query(self, message: object) -> object:
         reply = self._replies[type(message)]
-        return reply.wait(TIMEOUT_S) if isinstance(reply, Event) else reply
-
-
-class Last(Actor):
-    """Starts last, and says so."""
-
-    def __init__(self, started: Event) -> None:
-        self._started = started
-
-    def started(self) -> None:
-        self._started.set()
+        if isinstance(reply, Event):
+            return reply.wait(TIMEOUT_S)
+        return reply(message) if isfunction(reply) else reply
 
 
 class Root(Supervisor):
-    def __init__(self, children: Sequence[ChildSpec]) -> None:
+    """Says when its last child has started; notes what it is told, or stops a symbol at once."""
+
+    def __init__(self, children: Sequence[ChildSpec], started: Event, told: SimpleQueue[object]) -> None:
         super().__init__(limits=RestartLimits(5, 60.0), random=Random(1))
-        self._specs = children
+        self._specs, self._all_started, self._told = children, started, told
+
+    def handlers(self) -> Mapping[type, Callable[[Any], object]]:
+        return {
+            **super().handlers(),
+            **dict.fromkeys((AddSymbol, Operate), self._told.put),
+            RemoveSymbol: lambda message: self.stop_child(message.symbol),
+        }
 
     def children(self) -> Sequence[ChildSpec]:
+        if not self._specs:
+            self._all_started.set()
         return self._specs
 
+    def child_started(self, name: str, address: Address) -> None:  # noqa: ARG002  # a hook's signature
+        if name == self._specs[-1].name:
+            self._all_started.set()
 
-def replies(gates: Sequence[GateClosed] = ()) -> dict[str, dict[type, object]]:
-    """By path, what a healthy system answers; `gates` are closed for every symbol."""
-    exchange = ExchangeStatus(
+
+def concerned(order: Operate) -> tuple[str, ...]:
+    """What the exchange actor answers to an order."""
+    return SYMBOLS if order.symbol is None else (order.symbol,)
+
+
+def exchange_status(*, halted: tuple[str, ...] = (), flattening: tuple[str, ...] = ()) -> ExchangeStatus:
+    """A quiet exchange."""
+    return ExchangeStatus(
         reconciled=True,
         user_stream_ms=1,
         weight_used_1m=7,
         orders_1m=2,
         unknown_orders=0,
         unsettled=(),
-        halted=(),
-        flattening=(),
+        halted=halted,
+        flattening=flattening,
         trades={},
     )
+
+
+def symbol_status(symbol: str, state: str = "READY", gates: Sequence[GateClosed] = ()) -> dict[type, object]:
+    """What a symbol's supervisor answers."""
+    status = SymbolStatus(symbol=symbol, state=state, entry_allowed=not gates, gates=tuple(gates))
+    return {GetSymbolStatus: status}
+
+
+def replies(gates: Sequence[GateClosed] = ()) -> dict[str, dict[type, object]]:
+    """By path, what a healthy system answers; `gates` are closed for every symbol."""
     return {
         "hot_store": {GetMirror: {}},
         "storage": {GetOutbox: OutboxStatus(pending=0, oldest_ms=None, parked=0)},
-        "exchange": {GetExchange: exchange},
+        "exchange": {GetExchange: exchange_status(), Operate: concerned},
         "account": {GetAccount: AccountView(ts_ms=1, equity_usdt=Decimal("9999.5"))},
         "feed": {GetFeedAges: {}},
-        **{
-            symbol: {
-                GetSymbolStatus: SymbolStatus(symbol=symbol, state="READY", entry_allowed=not gates, gates=tuple(gates))
-            }
-            for symbol in SYMBOLS
-        },
+        **{symbol: symbol_status(symbol, gates=gates) for symbol in SYMBOLS},
     }
 
 
+class Tiny(NamedTuple):
+    """A running system; `told` is what its root was told."""
+
+    system: ActorSystem
+    reader: StatusReader
+    told: SimpleQueue[object]
+
+
 @contextmanager
-def running(actors: Mapping[str, Mapping[type, object]]) -> Iterator[tuple[ActorSystem, StatusReader]]:
+def running(actors: Mapping[str, Mapping[type, object]]) -> Iterator[Tiny]:
     """These actors, up and running."""
     clock = SystemClock()
     system = ActorSystem(ThreadDispatcher(clock), on_root_failure=print)
-    specs = [ChildSpec(path, partial(Replier, answers)) for path, answers in actors.items()]
-    started = Event()
-    specs.append(ChildSpec("last", partial(Last, started)))
-    system.start_root(ChildSpec("root", lambda: Root(specs)))
+    specs = [ChildSpec(path, partial(Replier, answers), budget_s=TIMEOUT_S) for path, answers in actors.items()]
+    started, told = Event(), SimpleQueue[object]()
+    system.start_root(ChildSpec("root", lambda: Root(specs, started, told)))
     try:
         assert started.wait(TIMEOUT_S)
-        yield system, StatusReader(system=system, symbols=SYMBOLS, clock=clock, labels=LABELS, simulated=True)
+        reader = StatusReader(system=system, pairs=lambda: SYMBOLS, clock=clock, labels=LABELS, simulated=True)
+        yield Tiny(system, reader, told)
     finally:
         for event in (reply for answers in actors.values() for reply in answers.values() if isinstance(reply, Event)):
             event.set()
@@ -136,9 +170,10 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Asks one API; `crashes` are those it sent."""
+    """Asks one API; `crashes` are those it sent, `folder` holds its files."""
 
     url: str
+    folder: Path
     crashes: list[tuple[str, Crash]]
 
     def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
@@ -154,19 +189,34 @@ class Client:
     def get(self, path: str, **headers: str) -> Reply:
         return self.send("GET", path, None, **headers)
 
+    def post(self, path: str, body: bytes = b"", **headers: str) -> Reply:
+        return self.send("POST", path, body, content_type="application/json", **headers)
+
     def crash(self, body: bytes, **headers: str) -> Reply:
-        return self.send("POST", "/api/chaos/crash", body, content_type="application/json", **headers)
+        return self.post("/api/chaos/crash", body, **headers)
+
+
+def reloader_of(config: Config, told: SimpleQueue[object], read: Callable[[], Loaded]) -> Reloader:
+    """Applies to a root that only notes what it is told; the exchange lists three pairs."""
+
+    def check_pairs(pairs: tuple[str, ...]) -> None:
+        if missing := [pair for pair in pairs if pair not in (*SYMBOLS, "SOLUSDT")]:
+            raise ConfigError(f"trading_pairs = {missing[0]}: not listed")
+
+    return Reloader(
+        config,
+        read=read,
+        check_pairs=check_pairs,
+        reconfigure=told.put,
+        tell_root=told.put,
+        set_log=told.put,
+        systemd=Systemd(""),
+    )
 
 
 @contextmanager
 def served(
-    folder: Path,
-    reader: StatusReader,
-    system: ActorSystem,
-    *,
-    host: str = "127.0.0.1",
-    token: str = "",
-    chaos: bool = True,
+    folder: Path, tiny: Tiny, *, host: str = "127.0.0.1", token: str = "", chaos: bool = True
 ) -> Iterator[Client]:
     """The API of this system on a free port; chaos only notes what it would do."""
     store = SqliteColdStore.open(folder / "vortex.db")
@@ -174,15 +224,23 @@ def served(
 
     def crash(path: str, order: Crash) -> bool:
         crashes.append((path, order))
-        return system.find(path) is not None
+        return tiny.system.find(path) is not None
 
+    read = partial(load, [folder / "x.toml"], {})
     api = Api(
-        reader=reader, store=store, crash=crash if chaos else None, host=host, token=token, label=LABEL
-    )  # fmt: skip
+        reader=tiny.reader,
+        operator=Operator(tiny.system, tiny.reader.symbols, folder / "HALT"),
+        reloader=reloader_of(load([], {}).config, tiny.told, read),
+        store=store,
+        crash=crash if chaos else None,
+        host=host,
+        token=token,
+        label=LABEL,
+    )
     server = ControlServer("127.0.0.1", 0)
     server.serve(api.app())
     try:
-        yield Client(server.url, crashes)
+        yield Client(server.url, folder, crashes)
     finally:
         server.stop()
         store.close()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import NoReturn
 
 import pytest
@@ -68,6 +69,53 @@ def test_time_that_is_over_is_a_graceful_end() -> None:
     assert life.code == 0
 
 
+def test_a_hangup_reloads_once_and_the_wait_goes_on() -> None:
+    life, reloads = Life(never), list[str]()
+    life.on_hangup(signal.SIGHUP, None)
+    life.on_hangup(signal.SIGHUP, None)
+
+    def reload() -> None:
+        reloads.append("reload")
+        life.end(0, "seen enough")
+
+    life.wait(TIMEOUT_S, reload=reload)
+    life.ended()
+    assert reloads == ["reload"]
+    assert life.code == 0
+
+
+def test_a_hangup_while_waiting_is_carried_out_by_the_waiting_thread() -> None:
+    life, threads, looks = Life(never), list[int](), list[int]()
+
+    def look() -> None:
+        looks.append(threading.get_ident())
+        if len(looks) == 1:
+            threading.Thread(target=life.on_hangup, args=(signal.SIGHUP, None)).start()
+
+    def reload() -> None:
+        threads.append(threading.get_ident())
+        life.end(0, "seen enough")
+
+    life.wait(TIMEOUT_S, reload=reload, look=look)
+    life.ended()
+    assert threads == [threading.get_ident()]
+    assert set(looks) == {threading.get_ident()}
+
+
+def test_it_looks_at_least_four_times_a_second() -> None:
+    life, times_s = Life(never), list[float]()
+
+    def look() -> None:
+        times_s.append(time.monotonic())
+        if len(times_s) == 4:
+            life.end(0, "seen enough")
+
+    life.wait(TIMEOUT_S, look=look)
+    life.ended()
+    assert module.LOOK_S <= 0.25
+    assert times_s[-1] - times_s[0] < 2.0
+
+
 @pytest.mark.parametrize(("code", "expected"), [(0, 1), (70, 70)])
 def test_a_stop_that_hangs_is_cut_off(monkeypatch: pytest.MonkeyPatch, code: int, expected: int) -> None:
     monkeypatch.setattr(module, "SHUTDOWN_S", 0.01)
@@ -93,7 +141,7 @@ if sys.argv[1] == "careful":
     life.careful()
 print("ready", flush=True)
 if sys.argv[1] == "careful":
-    life.wait(60)
+    life.wait(60, reload=lambda: print("reload", flush=True))
     life.ended()
 else:
     time.sleep(60)
@@ -113,3 +161,18 @@ def test_a_real_process_ends_with_0(phase: str, number: signal.Signals) -> None:
         _, errors = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("phase", ["starting", "careful"])
+def test_a_hangup_does_not_end_a_real_process(phase: str) -> None:
+    with subprocess.Popen(  # noqa: S603  # our own interpreter
+        [sys.executable, "-c", PROCESS, phase], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGHUP)
+        if phase == "careful":
+            assert process.stdout.readline() == "reload\n"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0

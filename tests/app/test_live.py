@@ -19,9 +19,9 @@ from tests.kit.processes import eventually, get, post
 from tests.sim.server.kit import Running, options_of, running, short_capture
 from vortex.app.data_dir import AlreadyRunningError, DataDir, read_run
 from vortex.app.life import Life
-from vortex.app.live import run
+from vortex.app.live import run as run_loaded
 from vortex.app.sim_child import SimulatorFailedError
-from vortex.config import Config, ConfigError, Secret
+from vortex.config import Config, ConfigError, Loaded, Secret
 from vortex.config.sections import Chaos, Control, Exchange, Runtime, Sim
 
 pytestmark = pytest.mark.e2e
@@ -43,6 +43,12 @@ def config(tmp_path: Path, simulator: Running) -> Config:
         control=Control(port=0),
         chaos=Chaos(enabled=True),
     )
+
+
+def run(config: Config, life: Life, seconds: float | None = None, *notes: str, halt: bool = False) -> int:
+    """A run that reads the same configuration again and again."""
+    loaded = Loaded(config=config, origins={}, notes=notes, halt=halt)
+    return run_loaded(loaded, life, seconds, read=lambda: loaded)
 
 
 def never(code: int) -> NoReturn:
@@ -91,7 +97,7 @@ def test_a_run_is_labelled_ready_and_leaves_nothing(config: Config, simulator: R
     looker = threading.Thread(target=look)
     with leaves_nothing(config), lines() as logged:
         looker.start()
-        assert run(config, life, TIMEOUT_S, ("a remark",)) == 0
+        assert run(config, life, TIMEOUT_S, "a remark") == 0
         looker.join()
     label = f"PAPER · own profile · {simulator.client.get('/sim/v1/market').body['label']}"
     assert logged[0] == f"{label}: BTCUSDT; a remark"

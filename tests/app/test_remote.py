@@ -14,7 +14,7 @@ from vortex.app.remote import NoAnswerError, UnusableUrlError, ask
 
 @contextmanager
 def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, list[str]]]:
-    """A server that always answers this; yields its address and the tokens that it was given."""
+    """A server that always answers this; yields its address and the tokens, and then the orders, it was given."""
     tokens: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -25,6 +25,11 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, l
                 self.send_header(name.replace("_", "-"), text)
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            self.do_GET()
+            tokens.append(f"{self.path} {self.headers['content-type']} {body}")
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -42,6 +47,14 @@ def test_an_answer_has_its_label() -> None:
         assert ask(url, "/api/status") == ("PAPER \xb7 x", {"a": 1})
         assert ask(f"{url}/", "/api/status", "t0ken").value == {"a": 1}
     assert tokens == ["", "Bearer t0ken"]
+
+
+def test_an_order_is_posted_as_json_and_answered() -> None:
+    with answering(200, b'{"ok": true}', x_vortex="x") as (url, given):
+        assert ask(url, "/api/halt", "t0ken", {"symbol": None}).value == {"ok": True}
+        assert ask(url, "/api/halt", order={}).value == {"ok": True}
+    posted = "/api/halt application/json {}"
+    assert given == ["Bearer t0ken", '/api/halt application/json {"symbol": null}', "", posted]
 
 
 def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

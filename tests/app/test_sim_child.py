@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NoReturn
 
 import pytest
 
-from tests.kit.processes import get
+from tests.kit.processes import eventually, get
 from tests.sim.server.kit import short_capture
 from vortex.app import sim_child as module
 from vortex.app.sim_child import SimulatorChild, SimulatorFailedError
@@ -41,12 +40,13 @@ def test_a_child_serves_what_is_configured_and_keeps_its_state(tmp_path: Path) -
         assert get(f"{url}/sim/v1/clock")["speed"] == 2.0
         assert get(f"{url}/sim/v1/ledger")["wallet_usdt"] == "500"
         assert os.getpgid(child._process.pid) != os.getpgid(0), "Ctrl-C of a terminal goes to our group"
+        child.look()
     finally:
         child.stop()
     assert child._process.returncode == 0
+    child.look()
     assert ended.empty(), "it was asked to end"
     assert (tmp_path / "sim.db").exists()
-    assert "simulator child" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_the_whole_sim_section_reaches_the_child(tmp_path: Path) -> None:
@@ -92,9 +92,18 @@ def test_a_child_that_stays_silent_or_does_not_stop_is_killed(tmp_path: Path, mo
 def test_a_child_that_dies_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ready = json.dumps({"url": "http://127.0.0.1:1"})
     monkeypatch.setattr(module, "_command", lambda *_: ["sh", "-c", f"echo '{ready}'; exec sleep 60"])
-    codes: SimpleQueue[int] = SimpleQueue()
-    child = SimulatorChild(Config(), tmp_path / "sim.db", codes.put)
+    codes = list[int]()
+    child = SimulatorChild(Config(), tmp_path / "sim.db", codes.append)
     assert child.wait_ready() == "http://127.0.0.1:1"
+    child.look()
+    assert codes == []
     os.kill(child._process.pid, signal.SIGKILL)
-    assert codes.get(timeout=TIMEOUT_S) == -signal.SIGKILL
+
+    def seen() -> bool:
+        child.look()
+        return bool(codes)
+
+    eventually(seen, TIMEOUT_S, "the end of the child")
+    child.look()
+    assert codes == [-signal.SIGKILL], "said once"
     child.stop()

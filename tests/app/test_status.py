@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.app.kit import LABELS, SYMBOLS, replies, running
+from tests.app.kit import LABELS, SYMBOLS, TIMEOUT_S, exchange_status, replies, running, symbol_status
+from tests.kit.processes import eventually
 from tests.kit.virtual import virtual_run
 from vortex.app.status import ASK_S, StatusReader
 from vortex.config import load
 from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
-from vortex.messages import GateClosed, GetAccount, GetExchange, GetMirror, GetSymbolStatus
+from vortex.messages import GateClosed, GetAccount, GetExchange, GetMirror, GetSymbolStatus, RemoveSymbol
 
 PAPER = Path(__file__).parents[2] / "config" / "paper.toml"
 TOP = {
@@ -42,7 +43,7 @@ def test_a_whole_system_fills_every_field(tmp_path: Path) -> None:
     config = load([PAPER], {}).config
     run = virtual_run(config, tmp_path)
     reader = StatusReader(
-        system=run.system, symbols=config.trading_pairs, clock=run.dispatcher, labels=LABELS, simulated=True
+        system=run.system, pairs=lambda: config.trading_pairs, clock=run.dispatcher, labels=LABELS, simulated=True
     )
     assert reader.unready()
     status: dict[str, Any] = {}
@@ -80,7 +81,7 @@ def test_a_whole_system_fills_every_field(tmp_path: Path) -> None:
 
 
 def test_before_the_first_answer_everything_is_absent() -> None:
-    with running({}) as (_, reader):
+    with running({}) as (_, reader, _):
         status = as_sent(reader.status())
         assert reader.unready()[-2:] == [f"{symbol} is STARTING" for symbol in SYMBOLS]
     assert set(status) == TOP
@@ -101,7 +102,7 @@ def test_hung_actors_cost_their_own_fields_and_one_second_together() -> None:
     actors = replies()
     for path, query in (("exchange", GetExchange), ("hot_store", GetMirror), ("BTCUSDT", GetSymbolStatus)):
         actors[path] = {query: Event()}
-    with running(actors) as (_, reader):
+    with running(actors) as (_, reader, _):
         began_s = time.monotonic()
         status = as_sent(reader.status())
         assert time.monotonic() - began_s < 2 * ASK_S
@@ -114,7 +115,7 @@ def test_hung_actors_cost_their_own_fields_and_one_second_together() -> None:
 
 def test_many_readers_of_a_hung_system_wait_together() -> None:
     actors = replies() | {"exchange": {GetExchange: Event()}}
-    with running(actors) as (_, reader):
+    with running(actors) as (_, reader, _):
         readers = [Thread(target=reader.status) for _ in range(8)]
         began_s = time.monotonic()
         for thread in readers:
@@ -129,7 +130,7 @@ def test_a_gate_of_the_whole_account_is_shown_once() -> None:
         GateClosed(gate=Gate.USER_STREAM, since_ms=5, detail="lost"),
         GateClosed(gate=Gate.ENGINES, since_ms=6, detail="E1_MISSING"),
     )
-    with running(replies(gates)) as (_, reader):
+    with running(replies(gates)) as (_, reader, _):
         shown = as_sent(reader.status())["gates"]
     assert shown == [
         {"gate": "user_stream", "symbol": None, "since_ms": 5, "detail": "lost"},
@@ -147,7 +148,76 @@ def test_a_gate_of_the_whole_account_is_shown_once() -> None:
     ],
 )
 def test_what_closes_the_account_is_said(view: AccountView, details: Sequence[str]) -> None:
-    with running(replies() | {"account": {GetAccount: view}}) as (_, reader):
+    with running(replies() | {"account": {GetAccount: view}}) as (_, reader, _):
         gates = as_sent(reader.status())["gates"]
     assert [gate["detail"] for gate in gates if gate["gate"] == "account"] == details
     assert all(gate["symbol"] is None for gate in gates)
+
+
+@pytest.mark.parametrize(
+    ("own", "halted", "flattening", "shown", "ready"),
+    [
+        ("STARTING", False, False, "STARTING", False),
+        ("RECONCILING", False, False, "RECONCILING", False),
+        ("RECONCILING", True, True, "RECONCILING", False),
+        ("WARMING", False, False, "WARMING", True),
+        ("WARMING", True, False, "HALTED", True),
+        ("READY", False, False, "READY", True),
+        ("READY", True, False, "HALTED", True),
+        ("READY", False, True, "FLATTENING", True),
+        ("PAUSED", False, False, "PAUSED", True),
+        ("PAUSED", True, True, "FLATTENING", True),
+        ("HALTED", True, False, "HALTED", True),
+        ("LEAVING", False, False, "LEAVING", True),
+        ("LEAVING", True, False, "LEAVING", True),
+        (None, False, False, None, False),
+        (None, True, False, "HALTED", True),
+        (None, True, True, "FLATTENING", True),
+    ],
+)
+def test_a_symbol_s_state_is_what_was_ordered_and_what_its_tree_says(
+    own: str | None, *, halted: bool, flattening: bool, shown: str | None, ready: bool
+) -> None:
+    symbols = ("BTCUSDT",)
+    exchange = exchange_status(halted=symbols if halted else (), flattening=symbols if flattening else ())
+    actors = replies() | {"exchange": {GetExchange: exchange}}
+    actors["BTCUSDT"] = symbol_status("BTCUSDT", own) if own is not None else {GetSymbolStatus: Event()}
+    with running(actors) as (_, reader, _):
+        status = as_sent(reader.status())
+        assert (reader.unready() == []) is ready
+    assert status["symbols"]["BTCUSDT"]["state"] == shown
+    assert status["symbols"]["ETHUSDT"]["state"] == "READY"
+    assert status["ready"] is ready
+
+
+def test_a_symbol_that_leaves_is_shown_until_its_tree_has_stopped() -> None:
+    actors = replies() | {"SOLUSDT": symbol_status("SOLUSDT", "LEAVING")}
+    with running(actors) as (system, reader, _):
+        assert reader.symbols() == (*SYMBOLS, "SOLUSDT")
+        assert as_sent(reader.status())["symbols"]["SOLUSDT"]["state"] == "LEAVING"
+        assert reader.unready() == []
+        root = system.find("root")
+        assert root is not None
+        root.tell(RemoveSymbol(symbol="SOLUSDT"))
+        eventually(lambda: reader.symbols() == SYMBOLS, TIMEOUT_S, "SOLUSDT gone")
+        assert list(as_sent(reader.status())["symbols"]) == list(SYMBOLS)
+
+
+def test_the_kill_switch_is_shown_once_and_each_symbol_s_own_gates_with_it() -> None:
+    gates = tuple(
+        GateClosed(gate=gate, since_ms=5, detail=gate) for gate in (Gate.KILL_SWITCH, Gate.PAUSED, Gate.HALTED)
+    )
+    with running(replies(gates)) as (_, reader, _):
+        shown = as_sent(reader.status())["gates"]
+    assert [(gate["gate"], gate["symbol"]) for gate in shown] == [
+        ("kill_switch", None),
+        *((gate, symbol) for symbol in SYMBOLS for gate in ("paused", "halted")),
+    ]
+
+
+def test_a_halted_symbol_without_a_tree_shows_its_gate() -> None:
+    actors = replies() | {"exchange": {GetExchange: exchange_status(halted=("BTCUSDT",))}}
+    actors["BTCUSDT"] = {}
+    with running(actors) as (_, reader, _):
+        shown = as_sent(reader.status())["gates"]
+    assert [(gate["gate"], gate["symbol"], gate["since_ms"]) for gate in shown] == [("halted", "BTCUSDT", None)]

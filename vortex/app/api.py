@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from msgspec import structs
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from vortex import __version__
 from vortex.app.guard import Guard
+from vortex.app.operate import Operator, UnknownSymbolError
+from vortex.app.reload import PairsFixedError, Reloader
 from vortex.app.replies import error_reply, value_reply
 from vortex.app.status import StatusReader
+from vortex.app.workers import Workers
+from vortex.config import ConfigError
+from vortex.domain.operation import OperatorAction
 from vortex.ports import ColdStore
 from vortex.runtime import Crash
+from vortex.runtime.errors import ActorFault
 
 Limit = Annotated[int, Query(ge=1, le=1_000)]
+REFUSALS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
+    (UnknownSymbolError, HTTPStatus.NOT_FOUND, "unknown_symbol"),
+    (ActorFault, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+    (OSError, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+    (PairsFixedError, HTTPStatus.CONFLICT, "pairs_fixed"),
+    (ConfigError, HTTPStatus.UNPROCESSABLE_ENTITY, "configuration"),
+)
+"""What a command that is not carried out answers."""
+
+
+class SymbolOrder(BaseModel):
+    """Body of the commands about one symbol; absent or null: all."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    symbol: str | None = Field(default=None, max_length=20)
 
 
 class CrashOrder(BaseModel):
@@ -27,7 +51,7 @@ class CrashOrder(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     actor: str = Field(max_length=64)
-    how: Literal["exception"] = "exception"
+    how: Literal["exception", "start_failure", "system_exit", "hang", "spin"] = "exception"
     times: int = Field(default=1, ge=1, le=100)
     seconds: float = Field(default=20, ge=0, le=600, allow_inf_nan=False)
 
@@ -37,6 +61,8 @@ class Api:
 
     Args:
         reader: Reads the running system.
+        operator: Carries out what people order.
+        reloader: Reads the configuration again.
         store: The ledger.
         crash: Sends a crash to an actor, False when there is none of that path; None where chaos is not allowed.
         host: Where the API listens.
@@ -48,6 +74,8 @@ class Api:
         self,
         *,
         reader: StatusReader,
+        operator: Operator,
+        reloader: Reloader,
         store: ColdStore,
         crash: Callable[[str, Crash], bool] | None,
         host: str,
@@ -55,11 +83,14 @@ class Api:
         label: str,
     ) -> None:
         self._reader = reader
+        self._operator = operator
+        self._reloader = reloader
         self._store = store
         self._crash = crash
         self._host = host
         self._token = token
         self._label = label
+        self._workers = Workers()
 
     def app(self) -> FastAPI:
         """Return the ASGI application."""
@@ -68,7 +99,9 @@ class Api:
         app.add_exception_handler(HTTPException, _http_error)
         app.add_exception_handler(RequestValidationError, _malformed)
         app.add_exception_handler(Exception, _internal)
-        for path, handler in (
+        for refusal, code, name in REFUSALS:
+            app.add_exception_handler(refusal, partial(_refused, code=code, name=name))
+        for path, read in (
             ("/livez", self._livez),
             ("/readyz", self._readyz),
             ("/api/status", self._status),
@@ -76,39 +109,62 @@ class Api:
             ("/api/trades", self._trades),
             ("/api/rejects", self._rejects),
         ):
-            app.add_api_route(path, handler, methods=["GET"], response_class=Response)
-        app.add_api_route("/api/chaos/crash", self._chaos_crash, methods=["POST"], response_class=Response)
+            app.add_api_route(path, read, methods=["GET"], response_class=Response)
+        commands: dict[str, Callable[..., Awaitable[Response]]] = {
+            **{f"/api/{action}": self._operate(action) for action in OperatorAction},
+            "/api/reload": self._reload,
+            "/api/chaos/crash": self._chaos_crash,
+        }
+        for path, command in commands.items():
+            app.add_api_route(path, command, methods=["POST"], response_class=Response)
         return app
 
-    # What asks an actor or the store is a plain function: FastAPI runs it on a worker thread. The others never wait.
+    # Nothing here waits for an actor, the store or the exchange except on one of the workers.
 
     async def _livez(self) -> Response:
         live = self._reader.alive()
         return value_reply({"live": live}, HTTPStatus.OK if live else HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def _readyz(self) -> Response:
-        reasons = self._reader.unready()
+    async def _readyz(self) -> Response:
+        reasons = await self._workers.read(self._reader.unready)
         code = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
         return value_reply({"ready": not reasons, "reasons": reasons}, code)
 
-    def _status(self) -> Response:
-        return value_reply(self._reader.status())
+    async def _status(self) -> Response:
+        return value_reply(await self._workers.read(self._reader.status))
 
     async def _actors(self) -> Response:
         return value_reply(self._reader.actors())
 
-    def _trades(self, limit: Limit = 50) -> Response:
-        return value_reply(self._store.recent_trades(limit))
+    async def _trades(self, limit: Limit = 50) -> Response:
+        return value_reply(await self._workers.read(partial(self._store.recent_trades, limit)))
 
-    def _rejects(self, limit: Limit = 50) -> Response:
-        return value_reply(self._store.recent_rejections(limit))
+    async def _rejects(self, limit: Limit = 50) -> Response:
+        return value_reply(await self._workers.read(partial(self._store.recent_rejections, limit)))
+
+    def _operate(self, action: OperatorAction) -> Callable[[SymbolOrder | None], Awaitable[Response]]:
+        async def command(order: SymbolOrder | None = None) -> Response:
+            symbol = order.symbol if order is not None else None
+            symbols = await self._workers.command(partial(self._operator.order, action, symbol, "control API"))
+            return value_reply({"ok": True, "symbols": symbols})
+
+        return command
+
+    async def _reload(self) -> Response:
+        """It may wait for the exchange's list of symbols: that must not hold up a halt, so it takes a read's turn."""
+        changes = await self._workers.read(self._reloader.reload)
+        return value_reply({"ok": True, "symbols": self._reloader.pairs(), **structs.asdict(changes)})
 
     async def _chaos_crash(self, order: CrashOrder) -> Response:
         if self._crash is None:
             return error_reply(HTTPStatus.FORBIDDEN, "chaos_disabled", "[chaos] enabled is false, or the mode is live")
-        if not self._crash(order.actor, Crash(how=order.how, times=order.times)):
+        if not self._crash(order.actor, Crash(how=order.how, times=order.times, seconds=order.seconds)):
             return error_reply(HTTPStatus.NOT_FOUND, "unknown_actor", f"no actor {order.actor!r}")
         return value_reply({"ok": True})
+
+
+async def _refused(_request: Request, error: Exception, *, code: HTTPStatus, name: str) -> Response:
+    return error_reply(code, name, str(error))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

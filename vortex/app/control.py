@@ -7,11 +7,8 @@ import socket
 import threading
 
 import uvicorn
-from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
-WORKERS = 4
-"""Threads for requests that wait for actors or for the store."""
 MOST_CONNECTIONS = 256
 STOP_S = 1.5
 _LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # how a server on every address is reached from here
@@ -46,7 +43,7 @@ class ControlServer:
         )  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(
-            target=asyncio.run, args=(self._run(self._server),), name="control API", daemon=True
+            target=asyncio.run, args=(self._server.serve(sockets=[self._socket]),), name="control API", daemon=True
         )
         self._thread.start()
 
@@ -56,7 +53,3 @@ class ControlServer:
             self._server.should_exit = True
             self._thread.join(STOP_S)
         self._socket.close()
-
-    async def _run(self, server: uvicorn.Server) -> None:
-        current_default_thread_limiter().total_tokens = WORKERS
-        await server.serve(sockets=[self._socket])

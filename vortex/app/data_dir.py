@@ -50,6 +50,7 @@ class DataDir:
         self.journal = path / "journal.db"
         self.ledger = path / "vortex.db"
         self.simulator = path / "sim.db"
+        self.halt = path / "HALT"
         self._locks = locks
 
     @classmethod

@@ -20,12 +20,16 @@ LOOK_S = 0.25
 """The system may hand a signal to any thread, and only the main one runs handlers: it must wake by itself to do so."""
 
 
+def _nothing() -> None:
+    """Where nothing is to be done."""
+
+
 class Life:
     """One run of the process: signals and failures ask for its end, a second signal ends it at once.
 
     While it starts, a signal simply unwinds the start by SystemExit: nothing trades yet. After `careful` it is a
     reason for `wait` to return, so that the stop goes in order. A handler may interrupt anything, also another one:
-    it only counts and puts into a queue that is made for it.
+    it only counts and puts into a queue that is made for it. SIGHUP asks for a reload, which `wait` carries out.
 
     Attributes:
         code: The exit code; 0 until the end says otherwise.
@@ -33,17 +37,19 @@ class Life:
 
     def __init__(self, hard_exit: Callable[[int], object] = os._exit) -> None:
         self.code = 0
-        self._reasons: SimpleQueue[tuple[int, str]] = SimpleQueue()
+        self._reasons: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
         self._signals = 0
+        self._hangup = False
         self._careful = False
         self._hard_exit = hard_exit
         self._overdue = threading.Timer(SHUTDOWN_S, self._cut_off)
         self._overdue.daemon = True
 
     def handle_signals(self) -> None:
-        """Take SIGTERM and SIGINT; only on the main thread."""
+        """Take SIGTERM, SIGINT and SIGHUP; only on the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.on_signal)
+        signal.signal(signal.SIGHUP, self.on_hangup)
 
     def careful(self) -> None:
         """From now on a signal no longer interrupts, it asks for the end."""
@@ -63,18 +69,37 @@ class Life:
         else:
             raise SystemExit(0)
 
-    def wait(self, seconds: float | None) -> None:
-        """Wait for the end, at most `seconds`; from then on the stop is held to its time, until `ended`."""
-        self.code, why = self._reason(seconds)
+    def on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        """Reload soon; several before that are one."""
+        self._hangup = True
+        self._reasons.put(None)
+
+    def wait(
+        self, seconds: float | None, *, reload: Callable[[], object] = _nothing, look: Callable[[], object] = _nothing
+    ) -> None:
+        """Wait for the end, at most `seconds`; from then on the stop is held to its time, until `ended`.
+
+        Args:
+            seconds: Real seconds; None waits for ever.
+            reload: Called after a SIGHUP.
+            look: Called at least four times a second, for what no thread of its own watches.
+        """
+        deadline_s = time.monotonic() + (inf if seconds is None else seconds)
+        reason = None
+        while reason is None and (left_s := deadline_s - time.monotonic()) > 0:
+            look()
+            if self._hangup:
+                self._hangup = False
+                reload()
+            reason = self._reason(min(left_s, LOOK_S))
+        self.code, why = reason or (0, f"{seconds:g} s are over")
         logger.info("stopping: {}", why)
         self._overdue.start()
 
-    def _reason(self, seconds: float | None) -> tuple[int, str]:
-        deadline_s = time.monotonic() + (inf if seconds is None else seconds)
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            with suppress(Empty):
-                return self._reasons.get(timeout=min(left_s, LOOK_S))
-        return 0, f"{seconds:g} s are over"
+    def _reason(self, seconds: float) -> tuple[int, str] | None:
+        with suppress(Empty):
+            return self._reasons.get(timeout=seconds)
+        return None
 
     def ended(self) -> None:
         """Everything has stopped."""

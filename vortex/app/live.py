@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from random import Random
 
@@ -17,20 +17,25 @@ from vortex.adapters.memory import MemoryHotStore
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.adapters.sqlite.outbox import SqliteOutbox
+from vortex.app import logs
 from vortex.app.api import Api
 from vortex.app.control import ControlServer
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.life import Life
+from vortex.app.notify_systemd import Systemd
+from vortex.app.operate import KillSwitch, Operator
+from vortex.app.reload import Reloader
 from vortex.app.sim_child import SimulatorChild
 from vortex.app.status import StatusReader
 from vortex.app.venue import Venue, open_venue
 from vortex.app.wiring import Ports, Wiring
-from vortex.config import Config, ConfigError
+from vortex.config import Config, ConfigError, Loaded
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.pnl import RowLabels
 from vortex.messages import Shutdown
-from vortex.runtime import ActorSystem, Crash, ThreadDispatcher
+from vortex.runtime import ActorSystem, Crash, PoolDispatcher, StockDispatcher, ThreadDispatcher
 
+DISPATCHERS = {"pool": PoolDispatcher, "thread": ThreadDispatcher, "stock": StockDispatcher}
 SETTLE_S = 3.0
 """For orders under way to end and stops to be confirmed."""
 STOP_S = 5.0
@@ -44,20 +49,31 @@ class _Ground(Struct, frozen=True, kw_only=True):
 
     data_dir: DataDir
     server: ControlServer
+    child: SimulatorChild | None
     sim_url: str | None
     venue: Venue
     labels: RowLabels
     ports: Ports
 
 
-def run(config: Config, life: Life, seconds: float | None = None, notes: Sequence[str] = ()) -> int:
+class _Crew(Struct, frozen=True, kw_only=True):
+    """Who serves people and the service manager while the actors trade."""
+
+    system: ActorSystem
+    reader: StatusReader
+    operator: Operator
+    reloader: Reloader
+    systemd: Systemd
+
+
+def run(loaded: Loaded, life: Life, seconds: float | None = None, *, read: Callable[[], Loaded]) -> int:
     """Run the system until it is told to end; returns the exit code.
 
     Args:
-        config: The effective configuration.
+        loaded: The effective configuration.
         life: Says when to end.
         seconds: Real seconds after which it ends by itself.
-        notes: Remarks on the configuration for the first line of the log.
+        read: Reads the configuration again, for a reload. Raises ConfigError.
 
     Raises:
         ConfigError: Something of the configuration cannot be used.
@@ -65,18 +81,18 @@ def run(config: Config, life: Life, seconds: float | None = None, notes: Sequenc
         SimulatorFailedError, OSError: The exchange cannot be reached, or an address cannot be used.
         StoreError: A database file cannot be used.
     """
-    if config.mode == "live":
+    if loaded.config.mode == "live":
         raise ConfigError(
             'mode = "live": real money waits for the order safety of a later version: expected paper, or TESTNET=true'
         )
     with ExitStack() as stack:
         stack.callback(life.ended)
         try:
-            ground = _prepare(config, life, notes, stack)
+            ground = _prepare(loaded, life, stack)
         finally:
             life.careful()
-        _operate(config, ground, life, stack)
-        life.wait(seconds)
+        crew = _operate(loaded.config, ground, read, life, stack)
+        life.wait(seconds, reload=crew.reloader.on_hangup, look=_looker(ground, crew, halt=loaded.halt))
     return life.code
 
 
@@ -85,35 +101,58 @@ def label_of(labels: RowLabels) -> str:
     return f"{labels.mode.upper()} · {labels.profile} · {labels.market_source}"
 
 
-def _prepare(config: Config, life: Life, notes: Sequence[str], stack: ExitStack) -> _Ground:
+def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     """Take and check everything that can be refused; nothing trades yet."""
+    config = loaded.config
     data_dir = DataDir.claim(config)
     stack.callback(data_dir.release)
     server = ControlServer(config.control.host, config.control.port)
     stack.callback(server.stop)
-    sim_url = _simulator(config, data_dir, life, stack)
+    child, sim_url = _simulator(config, data_dir, life, stack)
     venue = open_venue(config, sim_url)
     stack.callback(venue.close)
     labels = RowLabels(
         mode=config.mode, account=config.account.name, market_source=venue.market_source, profile=config.profile
     )
-    logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *notes)))
+    logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *loaded.notes)))
     venue.check_pairs(config.trading_pairs)
     ports = _ports(config, venue, data_dir, stack)
-    return _Ground(data_dir=data_dir, server=server, sim_url=sim_url, venue=venue, labels=labels, ports=ports)
+    return _Ground(
+        data_dir=data_dir, server=server, child=child, sim_url=sim_url, venue=venue, labels=labels, ports=ports
+    )
 
 
-def _operate(config: Config, ground: _Ground, life: Life, stack: ExitStack) -> None:
+def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: Life, stack: ExitStack) -> _Crew:
     """Start the actors, show them to the world, and see to it that they stop in order."""
-    system = _start(config, ground.ports, ground.labels, life, stack)
+    systemd = Systemd(os.environ.get("NOTIFY_SOCKET", ""))
+    stack.callback(systemd.close)
+    system, wiring = _start(config, ground.ports, ground.labels, life, systemd, stack)
+    root = system.address(None, "root")
+    reloader = Reloader(
+        config,
+        read=read,
+        check_pairs=ground.venue.check_pairs,
+        reconfigure=wiring.reconfigure,
+        tell_root=root.tell,
+        set_log=logs.set_up,
+        systemd=systemd,
+    )
     reader = StatusReader(
         system=system,
-        symbols=config.trading_pairs,
+        pairs=reloader.pairs,
         clock=ground.venue.clock,
         labels=ground.labels,
         simulated=ground.venue.market is not None,
     )
-    ground.server.serve(_api(config, reader, ground, system).app())
+    operator = Operator(system, reader.symbols, ground.data_dir.halt)
+    crew = _Crew(system=system, reader=reader, operator=operator, reloader=reloader, systemd=systemd)
+    _serve(config, ground, crew, stack)
+    return crew
+
+
+def _serve(config: Config, ground: _Ground, crew: _Crew, stack: ExitStack) -> None:
+    """Answer people from now on; what they could reach goes away before the actors do."""
+    ground.server.serve(_api(config, ground, crew).app())
     stack.callback(ground.server.stop)
     logger.info("control API on {}", ground.server.url)
     ground.data_dir.write_run(
@@ -126,20 +165,40 @@ def _operate(config: Config, ground: _Ground, life: Life, stack: ExitStack) -> N
             started_ms=ground.venue.clock.now_ms(),
         )
     )
-    stack.callback(_settle, system, reader)
+    stack.callback(_settle, crew.system, crew.reader)
+    stack.callback(crew.systemd.stopping)
 
 
-def _simulator(config: Config, data_dir: DataDir, life: Life, stack: ExitStack) -> str | None:
-    """The simulator's address in paper mode, started as a child unless one is configured."""
+def _looker(ground: _Ground, crew: _Crew, *, halt: bool) -> Callable[[], None]:
+    """What the main thread sees to while it waits."""
+    kill_switch = KillSwitch(crew.operator, ground.data_dir.halt, at_start=halt)
+    announced = not crew.systemd.listens
+
+    def look() -> None:
+        nonlocal announced
+        if ground.child is not None:
+            ground.child.look()
+        kill_switch.look()
+        if not announced and not crew.reader.unready():
+            announced = True
+            crew.systemd.ready()
+
+    return look
+
+
+def _simulator(
+    config: Config, data_dir: DataDir, life: Life, stack: ExitStack
+) -> tuple[SimulatorChild | None, str | None]:
+    """In paper mode the simulator's address; it is started as a child unless one is configured."""
     if config.mode != "paper":
-        return None
+        return None, None
     if config.exchange.simulator_url:
-        return config.exchange.simulator_url
+        return None, config.exchange.simulator_url
     child = SimulatorChild(
         config, data_dir.simulator, lambda code: life.end(FAILURE, f"the simulator ended with code {code}")
     )
     stack.callback(child.stop)
-    return child.wait_ready()
+    return child, child.wait_ready()
 
 
 def _ports(config: Config, venue: Venue, data_dir: DataDir, stack: ExitStack) -> Ports:
@@ -163,21 +222,25 @@ def _ports(config: Config, venue: Venue, data_dir: DataDir, stack: ExitStack) ->
     )
 
 
-def _start(config: Config, ports: Ports, labels: RowLabels, life: Life, stack: ExitStack) -> ActorSystem:
+def _start(
+    config: Config, ports: Ports, labels: RowLabels, life: Life, systemd: Systemd, stack: ExitStack
+) -> tuple[ActorSystem, Wiring]:
     def failed(error: BaseException) -> None:
         life.end(INTERNAL_FAILURE, f"the actor tree gave up: {error}")
 
-    system = ActorSystem(ThreadDispatcher(ports.clock), on_root_failure=failed)
+    system = ActorSystem(
+        DISPATCHERS[config.runtime.dispatcher](ports.clock), on_root_failure=failed, on_beat=systemd.beat
+    )
     stack.callback(_stop, system, life)
     jitter = Random()  # noqa: S311  # spreads restarts, keeps no secret
     wiring = Wiring(config=config, ports=ports, labels=labels, random=jitter, table=SubscriptionTable())
     system.start_root(wiring.root())
-    return system
+    return system, wiring
 
 
-def _api(config: Config, reader: StatusReader, ground: _Ground, system: ActorSystem) -> Api:
+def _api(config: Config, ground: _Ground, crew: _Crew) -> Api:
     def crash(path: str, order: Crash) -> bool:
-        address = system.find(path)
+        address = crew.system.find(path)
         if address is None:
             return False
         address.tell(order)
@@ -185,7 +248,9 @@ def _api(config: Config, reader: StatusReader, ground: _Ground, system: ActorSys
 
     allowed = config.chaos.enabled and config.mode != "live"
     return Api(
-        reader=reader,
+        reader=crew.reader,
+        operator=crew.operator,
+        reloader=crew.reloader,
         store=ground.ports.cold_store,
         crash=crash if allowed else None,
         host=config.control.host,

@@ -26,10 +26,16 @@ class Answer(NamedTuple):
     value: Any
 
 
-def ask(url: str, path: str, token: str = "") -> Answer:
-    """GET `path` from the control API at `url`.
+def ask(url: str, path: str, token: str = "", order: object | None = None) -> Answer:
+    """GET `path` from the control API at `url`, or POST an order to it.
 
     Proxies of the environment and redirects are not followed: a token goes where it was meant to go.
+
+    Args:
+        url: http://HOST:PORT or https://HOST:PORT.
+        path: What to ask, with its query.
+        token: The bearer token, when one is needed.
+        order: Sent as JSON; None asks.
 
     Raises:
         UnusableUrlError: `url` is not http://HOST:PORT or https://HOST:PORT.
@@ -37,7 +43,11 @@ def ask(url: str, path: str, token: str = "") -> Answer:
     """
     connection = _connection(url)
     try:
-        connection.request("GET", path, headers={"authorization": f"Bearer {token}"} if token else {})
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        if order is None:
+            connection.request("GET", path, headers=headers)
+        else:
+            connection.request("POST", path, json.dumps(order), {**headers, "content-type": "application/json"})
         reply = connection.getresponse()
         return _answer(url, reply, reply.read())
     except (OSError, HTTPException) as error:

@@ -36,7 +36,7 @@ class SimulatorChild:
     Args:
         config: Its `[sim]` section says what to simulate.
         state: File that keeps the exchange's state across restarts.
-        on_exit: Called with its exit code, on another thread, when it ends without being asked to.
+        on_exit: Called by `look` with its exit code, once, when it has ended without being asked to.
     """
 
     def __init__(self, config: Config, state: Path, on_exit: Callable[[int], None]) -> None:
@@ -46,7 +46,6 @@ class SimulatorChild:
         self._process = subprocess.Popen(  # noqa: S603  # our own program
             _command(config, state), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0
         )
-        self._watcher: threading.Thread | None = None
 
     def wait_ready(self) -> str:
         """Wait until it listens and return its address.
@@ -57,12 +56,16 @@ class SimulatorChild:
         overdue = threading.Timer(READY_S, self._process.kill)
         overdue.start()
         try:
-            url = self._ready_url()
+            return self._ready_url()
         finally:
             overdue.cancel()
-        self._watcher = threading.Thread(target=self._watch, name="simulator child", daemon=True)
-        self._watcher.start()
-        return url
+
+    def look(self) -> None:
+        """See whether it still runs; never waits."""
+        code = self._process.poll()
+        if code is not None and not self._asked:
+            self._asked = True
+            self._on_exit(code)
 
     def stop(self) -> None:
         """Let it save its state and end; blocks until it has."""
@@ -74,8 +77,6 @@ class SimulatorChild:
             logger.error("the simulator did not stop within {} s and is killed", STOP_S)
             self._process.kill()
             self._process.wait()
-        if self._watcher is not None:
-            self._watcher.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -88,11 +89,6 @@ class SimulatorChild:
             return msgspec.json.decode(line, type=_Ready).url
         except msgspec.DecodeError as error:
             raise SimulatorFailedError(f"the simulator said {line[:80]!r} where it should be ready") from error
-
-    def _watch(self) -> None:
-        code = self._process.wait()
-        if not self._asked:
-            self._on_exit(code)
 
 
 def _command(config: Config, state: Path) -> list[str]:

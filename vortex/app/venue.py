@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,11 @@ from vortex.domain.indicators.flow import BookFlow
 from vortex.ports import Clock
 
 PAPER = Credentials(key="paper", secret="paper")  # noqa: S106  # the public key pair of the simulator we start
+
+
+FEW_THREADS = {"UV_USE_IO_URING": "0", "UV_THREADPOOL_SIZE": "1"}
+"""For the library under the network loop: no kernel thread for file requests, which we have none of; one that resolves
+host names instead of four."""
 
 
 class SimulatedMarket(Struct, frozen=True):
@@ -111,6 +117,8 @@ def open_venue(config: Config, simulator_url: str | None) -> Venue:
         source = market.label
         if not exchange.simulator_url:
             credentials = PAPER
+    for name, value in FEW_THREADS.items():
+        os.environ.setdefault(name, value)
     loop = NetworkLoop()
     loop.start()
     return Venue(hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop)

@@ -78,7 +78,10 @@ class Sim(Section, frozen=True, kw_only=True):
 class Runtime(Section, frozen=True, kw_only=True):
     """[runtime]: how actors run, and the restarts each level allows within its period; one more escalates."""
 
-    dispatcher: Annotated[Literal["thread"], switch("thread: one thread for each actor")] = "thread"
+    dispatcher: Annotated[
+        Literal["pool", "thread", "stock"],
+        switch("pool: one thread for all but what blocks; thread: one each; stock: pykka's own"),
+    ] = "pool"
     child_restarts: Annotated[int, within(0, 1_000, "restarts of one actor")] = 5
     child_period_s: Annotated[float, above(0, 86_400, "within this, s")] = 60.0
     tree_restarts: Annotated[int, within(0, 1_000, "restarts of one symbol's tree")] = 3
