@@ -81,6 +81,7 @@ def test_a_symbol_that_left_is_forgotten() -> None:
     table.deliver(mark(T0))
     table.remove(SYMBOL)
     table.deliver(BOOK)
+    table.deliver(mark(T0))  # one that was under way
     assert table.symbols == ("ETHUSDT",)
     assert len(probe.messages) == 1
     table.add(wants(probe, MarkPrice))

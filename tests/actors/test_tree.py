@@ -41,6 +41,7 @@ PROFILE = Path(__file__).parents[2] / "config" / "paper.toml"
 QUICK = {
     "TRADING_PAIRS": SYMBOL,
     "VORTEX__RUNTIME__CHILD_PERIOD_S": "5",
+    "VORTEX__RUNTIME__TREE_PERIOD_S": "5",
     "VORTEX__RUNTIME__ROOT_PERIOD_S": "5",
     "VORTEX__RISK__A__MAX_HOLD_S": "4",
     "VORTEX__RISK__B__MAX_HOLD_S": "4",

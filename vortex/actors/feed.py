@@ -61,7 +61,7 @@ class SubscriptionTable:
     def deliver(self, value: MarketValue) -> None:
         """Tell everyone who wants this value (a read of a dict: no lock on the hot path)."""
         kind = type(value)
-        if kind in _REPEATED:
+        if kind in _REPEATED and value.symbol in self._heard:
             self._latest[value.symbol, kind] = value
         for subscriber in self._routes.get((value.symbol, kind), ()):
             subscriber.tell(value)
