@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import pytest
 from loguru import logger
@@ -123,6 +125,70 @@ def test_a_tree_that_gives_up_ends_with_70(config: Config) -> None:
         assert run(config, life, 3 * TIMEOUT_S) == 70
         crasher.join()
     assert any("the actor tree gave up" in line for line in logged)
+
+
+def test_the_service_manager_is_told_how_it_goes(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    life, heard = Life(never), list[str]()
+
+    def listen(manager: socket.socket) -> None:
+        while "STOPPING=1" not in heard:
+            word = manager.recv(200).decode().partition("\n")[0]
+            heard.append(word)
+            if word == "READY=1" and "RELOADING=1" not in heard:
+                life.on_hangup(signal.SIGHUP, None)
+            elif word == "WATCHDOG=1" and heard.count("READY=1") == 2:
+                life.end(0, "heard enough")
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(TIMEOUT_S)
+        listener = threading.Thread(target=listen, args=(manager,))
+        listener.start()
+        with leaves_nothing(config):
+            assert run(config, life, 3 * TIMEOUT_S) == 0
+        listener.join()
+    spoken = [word for word in heard if word != "WATCHDOG=1"]
+    assert spoken == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+
+
+def test_a_simulator_that_dies_ends_the_run(config: Config, tmp_path: Path) -> None:
+    sim = Sim(market=(f"BTCUSDT={short_capture(tmp_path)}",), port=0)
+    config = structs.replace(config, exchange=Exchange(api_key=Secret("paper"), secret_key=Secret("paper")), sim=sim)
+    life = Life(never)
+
+    def kill() -> None:
+        url_of(config)
+        (child,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    with leaves_nothing(config), lines() as logged:
+        killer.start()
+        assert run(config, life, 3 * TIMEOUT_S) == 1
+        killer.join()
+    assert "stopping: the simulator ended with code -9" in logged
+
+
+@pytest.mark.parametrize("dispatcher", ["pool", "thread", "stock"])
+def test_every_dispatcher_becomes_ready(config: Config, dispatcher: Literal["pool", "thread", "stock"]) -> None:
+    config = structs.replace(config, runtime=Runtime(dispatcher=dispatcher))
+    life, actors = Life(never), list[str]()
+
+    def look() -> None:
+        url = url_of(config)
+        eventually(lambda: get(f"{url}/readyz")["ready"], TIMEOUT_S, "ready")
+        actors.extend(thread.name for thread in threading.enumerate())
+        life.end(0, "seen enough")
+
+    looker = threading.Thread(target=look)
+    with leaves_nothing(config):
+        looker.start()
+        assert run(config, life, TIMEOUT_S) == 0
+        looker.join()
+    assert ("BTCUSDT/E1" in actors) is (dispatcher != "pool")
 
 
 def test_real_money_is_refused(config: Config) -> None:

@@ -46,8 +46,7 @@ class Operator:
         if action is OperatorAction.UNHALT and symbol is None:
             self._halt_file.unlink(missing_ok=True)  # before the order, or the file would halt everything again
         order = Operate(action=action, symbol=symbol, why=why)
-        concerned: tuple[str, ...] = self._ask(order)
-        logger.warning("{} of {}, ordered by {}", action, symbol or "all symbols", why)
+        concerned = self._ask(order)
         if action is OperatorAction.UNHALT and (root := self._system.find("root")) is not None:
             root.tell(order)  # a tree that crashed too often is tried again at once
         return concerned
