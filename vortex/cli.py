@@ -8,19 +8,17 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from vortex import __version__
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from vortex.app.life import Life
     from vortex.app.remote import Answer
     from vortex.config import Loaded
@@ -29,10 +27,14 @@ PAPER = Path("config/paper.toml")
 NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,18})?")
 RICHEST = 1_000_000_000
 """USDT of a simulated account."""
-PIPE_WIDTH = 240
-"""Columns of a table that goes into a file or another program: nothing is folded."""
 FAILURE, MISUSE, INTERNAL_FAILURE = 1, 2, 70
-ENGINES = ("E1", "E2", "E3", "E4", "E5")
+ORDERS = {
+    "pause": "Enter no more; open positions are managed. Survives a restart.",
+    "resume": "End a pause.",
+    "flatten": "Close now; whether entries are allowed stays as it is.",
+    "halt": "Cancel entries, close, and enter no more until unhalt. Survives a restart.",
+    "unhalt": "End a halt; with --all the kill switch too.",
+}
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer has no public name for the base
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False, help=__doc__)
@@ -125,18 +127,14 @@ def sim(
 def status(url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, as_json: Json = False) -> None:
     """Show a running system: symbols, positions, engines, feeds."""
     answer = _read("/api/status", url, data_dir, config)
-    _show(answer, _print_status, as_json=as_json)
+    _show(answer, "status", as_json=as_json)
 
 
 @app.command()
 def actors(url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, as_json: Json = False) -> None:
     """Show the tree of actors with states and restarts."""
-    columns = {
-        "path": "actor", "state": "state", "generation": "generation", "restarts": "restarts", "mailbox": "mailbox",
-        "dead_letters": "dead letters", "last_error": "last error",
-    }  # fmt: skip
     answer = _read("/api/actors", url, data_dir, config)
-    _show(answer, lambda rows: _print_rows(columns, _as_tree(rows)), as_json=as_json)
+    _show(answer, "actors", as_json=as_json)
 
 
 @app.command()
@@ -144,13 +142,8 @@ def trades(
     url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, limit: Limit = 20, as_json: Json = False
 ) -> None:
     """Show the newest trades of the ledger."""
-    columns = {
-        "opened_at": "opened UTC", "symbol": "symbol", "side": "side", "strategy": "by", "quantity": "quantity",
-        "entry_price": "entry", "exit_price": "exit", "status": "status", "close_reason": "reason",
-        "pnl_net_usdt": "net USDT",
-    }  # fmt: skip
     answer = _read(f"/api/trades?limit={limit}", url, data_dir, config)
-    _show(answer, lambda rows: _print_rows(columns, rows), as_json=as_json)
+    _show(answer, "trades", as_json=as_json)
 
 
 @app.command()
@@ -158,72 +151,30 @@ def rejects(
     url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, limit: Limit = 20, as_json: Json = False
 ) -> None:
     """Show the newest rejected signals."""
-    columns = {
-        "created_at": "at UTC", "symbol": "symbol", "action": "side", "strategy": "by", "rejection_reason": "reason",
-        "count": "count", "confidence": "confidence", "final_score": "score",
-    }  # fmt: skip
     answer = _read(f"/api/rejects?limit={limit}", url, data_dir, config)
-    _show(answer, lambda rows: _print_rows(columns, rows), as_json=as_json)
+    _show(answer, "rejects", as_json=as_json)
 
 
-@app.command()
-def pause(
-    symbol: Symbol = None,
-    everything: All = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-    config: ConfigFiles = None,
-) -> None:
-    """Enter no more; open positions are managed. Survives a restart."""
-    _operate("pause", symbol, everything, url, data_dir, config)
+def _add_order(action: str, words: str) -> None:
+    def order(
+        symbol: Symbol = None,
+        everything: All = False,
+        url: Url = None,
+        data_dir: DataDir = None,
+        config: ConfigFiles = None,
+    ) -> None:
+        if (symbol is None) != everything:
+            both = f"vortex {action} BTCUSDT, or vortex {action} --all"
+            raise typer.BadParameter(f"write either a symbol or --all: {both}")
+        answer = _read(f"/api/{action}", url, data_dir, config, order={"symbol": symbol})
+        typer.echo(answer.label)
+        typer.echo(f"{action}: {', '.join(answer.value['symbols'])}")
+
+    app.command(action, help=words)(order)
 
 
-@app.command()
-def resume(
-    symbol: Symbol = None,
-    everything: All = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-    config: ConfigFiles = None,
-) -> None:
-    """End a pause."""
-    _operate("resume", symbol, everything, url, data_dir, config)
-
-
-@app.command()
-def flatten(
-    symbol: Symbol = None,
-    everything: All = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-    config: ConfigFiles = None,
-) -> None:
-    """Close now; whether entries are allowed stays as it is."""
-    _operate("flatten", symbol, everything, url, data_dir, config)
-
-
-@app.command()
-def halt(
-    symbol: Symbol = None,
-    everything: All = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-    config: ConfigFiles = None,
-) -> None:
-    """Cancel entries, close, and enter no more until unhalt. Survives a restart."""
-    _operate("halt", symbol, everything, url, data_dir, config)
-
-
-@app.command()
-def unhalt(
-    symbol: Symbol = None,
-    everything: All = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-    config: ConfigFiles = None,
-) -> None:
-    """End a halt; with --all the kill switch too."""
-    _operate("unhalt", symbol, everything, url, data_dir, config)
+for _action, _words in ORDERS.items():
+    _add_order(_action, _words)
 
 
 @app.command("show-config")
@@ -306,22 +257,6 @@ def _load(files: Sequence[Path], *, pairs: str | None = None) -> Loaded:
     return _checked(_reader(files, pairs=pairs))
 
 
-def _operate(
-    action: str,
-    symbol: str | None,
-    everything: bool,  # noqa: FBT001  # the flag as typer hands it over
-    url: str | None,
-    data_dir: Path | None,
-    files: Sequence[Path] | None,
-) -> None:
-    """Give an order about one symbol or, only when that is said, about all."""
-    if (symbol is None) != everything:
-        raise typer.BadParameter(f"write either a symbol or --all: vortex {action} BTCUSDT, or vortex {action} --all")
-    answer = _read(f"/api/{action}", url, data_dir, files, order={"symbol": symbol})
-    typer.echo(answer.label)
-    typer.echo(f"{action}: {', '.join(answer.value['symbols'])}")
-
-
 def _read(
     path: str,
     url: str | None,
@@ -353,97 +288,15 @@ def _fail(text: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _show(answer: Answer, show: Callable[[Any], None], *, as_json: bool) -> None:
+def _show(answer: Answer, kind: str, *, as_json: bool) -> None:
     """Print a reply under the label of its run; JSON goes out as it came in."""
     if as_json:
         _print_json(answer.value)
         return
+    from vortex.tables import PRINTERS
+
     typer.echo(answer.label)
-    show(answer.value)
-
-
-def _print_status(answer: Mapping[str, Any]) -> None:
-    money, outbox = answer["account"], answer["outbox"]
-    typer.echo(
-        f"{'ready' if answer['ready'] else 'NOT READY'}, up {answer['uptime_s']} s; "
-        f"equity {_cell(money['equity_usdt'])} USDT, today {_cell(money['daily_pnl_usdt'])}; "
-        f"{_cell(outbox['pending'])} rows wait for the ledger"
-    )
-    positions = _table("symbol", "state", "position", "stop", "decision", "score")
-    engines = _table("symbol", *ENGINES, "depth20", "markPrice", "user")
-    for symbol, each in answer["symbols"].items():
-        decision, held, feeds = each["decision"] or {}, each["position"], each["feeds"]
-        words = (decision.get("action"), decision.get("strategy") or " ".join(decision.get("reasons", ())[:1]))
-        positions.add_row(
-            *(symbol, _cell(each["state"])),
-            f"{held['side']} {held['quantity']} @ {held['entry_price']}" if held else "flat",
-            {None: "-", True: "yes", False: "NO"}[each["protected"]],
-            " ".join(filter(None, words)) or "-",
-            _cell(decision.get("final_score")),
-        )
-        scores = (_cell(each["engines"][engine]["score"]) for engine in ENGINES)
-        engines.add_row(symbol, *scores, *(_age(feeds[name]) for name in ("depth20", "markPrice", "user")))
-    _print(positions, engines)
-    for gate in answer["gates"]:
-        typer.echo(f"gate {gate['gate']} of {gate['symbol'] or 'the account'} is closed: {gate['detail']}")
-
-
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _print(*tables: Table) -> None:
-    from rich.console import Console
-
-    folds = sys.stdout.isatty() or "COLUMNS" in os.environ
-    Console(width=None if folds else PIPE_WIDTH, markup=False, highlight=False).print(*tables, sep="\n")
-
-
-def _print_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
-    table = _table(*columns.values())
-    for row in rows:
-        table.add_row(*(_time(row.get(name)) if name.endswith("_at") else _cell(row.get(name)) for name in columns))
-    _print(table)
-
-
-def _as_tree(rows: Sequence[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    """Every actor below its supervisor, indented; siblings in the order in which they started."""
-    below: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        below.setdefault(row["path"].rpartition("/")[0], []).append(row)
-
-    def tree(above: str, indent: str) -> Iterable[Mapping[str, Any]]:
-        for row in below.get(above, ()):
-            name = row["path"].rpartition("/")[2]
-            yield {**row, "path": name if name == "root" else indent + name}
-            yield from tree(row["path"], indent + "  ")
-
-    return tree("", "  ")
-
-
-def _cell(value: object) -> str:
-    """What a cell shows; control characters would reach the terminal."""
-    if value is None:
-        return "-"
-    text = f"{value:+.2f}" if isinstance(value, float) else str(value)
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def _age(age_ms: int | None) -> str:
-    return "-" if age_ms is None else f"{age_ms} ms"
-
-
-def _time(ts_ms: object) -> str:
-    if not isinstance(ts_ms, int):
-        return "-"
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%m-%d %H:%M:%S")
+    PRINTERS[kind](answer.value)
 
 
 def _print_json(value: object) -> None:
