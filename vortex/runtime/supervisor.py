@@ -141,7 +141,6 @@ class Supervisor(Actor):
         if child.running:
             error = TimeoutError(f"{child.address.path} did not {'stop' if child.stopping else 'start'} in time")
             logger.error("%s and is cut off", error)
-            self.context.cut_off(child.spec.name)
             self._lost(child, error, None)
         elif not self._leaving:
             self._spawn(child)
@@ -149,9 +148,8 @@ class Supervisor(Actor):
     def _lost(self, child: _Child, error: BaseException, handling: type | None) -> None:
         """The incarnation is over: go on stopping, or see to the next one."""
         child.running, child.due = False, None
-        child.address.state = ActorState.STOPPED
+        self.context.cut_off(child.spec.name)  # and those below it that it had no time to stop
         if not (self._leaving or child.stopping):
-            self.context.cut_off(child.spec.name)  # had it no time to stop its own children, they are orphans
             child.address.last_error = f"{type(error).__name__}: {error}"
             self.child_failed(child.spec.name, error, child.address.generation)
         if self._leaving:

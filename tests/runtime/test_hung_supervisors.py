@@ -1,0 +1,27 @@
+"""A supervisor that hangs cannot look after its children any more: its own supervisor does."""
+
+from __future__ import annotations
+
+from tests.runtime.world import Note, StopChild, World
+from vortex.runtime import Crash
+
+HUNG = Crash(how="hang", seconds=0.5)
+
+
+def test_one_that_hangs_is_replaced_with_all_of_its_children(world: World) -> None:
+    world.start(world.tree("T", world.worker("x"), budget_s=0.1))
+    world.until(lambda: world.state("T/x") == "READY")
+    world.at("T").tell(HUNG)
+    world.until_ready("T/x", 2)
+    assert world.at("T/x").ask(Note("new"), 1.0) == "new"
+
+
+def test_one_that_hangs_while_it_is_to_stop_leaves_no_child_behind(world: World) -> None:
+    root = world.start(world.tree("T", world.worker("x"), budget_s=0.1, stop_s=60.0))
+    world.until(lambda: world.state("T/x") == "READY")
+    world.at("T").tell(HUNG)
+    root.tell(StopChild("T"))
+    world.until(lambda: world.state("T/x") == "STOPPED")
+    world.at("T/x").tell(Note("nobody is there"))
+    assert world.at("T/x").dead_by_type["Note"] == 1
+    assert "T/x nobody is there" not in world.journal
