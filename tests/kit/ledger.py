@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -49,3 +50,51 @@ def agree_with_ledger(trade: Mapping[str, Any], ledger: Mapping[str, Any]) -> No
     assert Decimal(algos[entry[:-1] + "S"]["trigger_price"]) == Decimal(trade["sl_price"])
     assert algos[entry[:-1] + "T"]["type"] == "TAKE_PROFIT_MARKET"
     assert any(fill["side"] == closing for fill in fills)
+
+
+@dataclass(slots=True)
+class LedgerTrade:
+    """One trade as the exchange's fills tell it: from flat to flat; `closed_ms` is None while it is open."""
+
+    symbol: str
+    entry_id: str
+    opening: str
+    opened_ms: int
+    closed_ms: int | None = None
+    quantity: Decimal = Decimal(0)
+    closed_quantity: Decimal = Decimal(0)
+    opened_usdt: Decimal = Decimal(0)
+    closed_usdt: Decimal = Decimal(0)
+    open_fee_usdt: Decimal = Decimal(0)
+    close_fee_usdt: Decimal = Decimal(0)
+
+    @property
+    def pnl_net_usdt(self) -> Decimal:
+        gross = self.closed_usdt - self.opened_usdt
+        return (gross if self.opening == "BUY" else -gross) - self.open_fee_usdt - self.close_fee_usdt
+
+    def add(self, fill: Mapping[str, Any]) -> None:
+        """Take one more execution, which opens or closes by its side."""
+        quantity, price, fee = (Decimal(fill[key]) for key in ("qty", "price", "commission"))
+        if fill["side"] == self.opening:
+            self.quantity += quantity
+            self.opened_usdt += quantity * price
+            self.open_fee_usdt += fee
+            return
+        self.closed_quantity += quantity
+        self.closed_usdt += quantity * price
+        self.close_fee_usdt += fee
+        if self.closed_quantity == self.quantity:
+            self.closed_ms = fill["ts_ms"]
+
+
+def trades_of(ledger: Mapping[str, Any], symbol: str) -> list[LedgerTrade]:
+    """Every trade of a symbol by the exchange's fills alone; more than was open is the beginning of another."""
+    trades: list[LedgerTrade] = []
+    for fill in ledger["fills"]:
+        if fill["symbol"] != symbol:
+            continue
+        if not trades or trades[-1].closed_ms is not None:
+            trades.append(LedgerTrade(symbol, fill["client_id"], fill["side"], fill["ts_ms"]))
+        trades[-1].add(fill)
+    return trades

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
@@ -37,6 +38,22 @@ class CountedIds:
         return f"00000000-0000-4000-8000-{next(self._numbers):012d}"
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What outlives the actors."""
+
+    journal: SqliteJournal
+    outbox: SqliteOutbox
+    cold_store: SqliteColdStore
+    hot_store: MemoryHotStore
+
+    @classmethod
+    def open(cls, data_dir: Path, clock: VirtualDispatcher) -> Files:
+        journal = SqliteJournal(data_dir / "journal.db", clock.now_ms)
+        outbox = SqliteOutbox(data_dir / "journal.db", clock.now_ms)
+        return cls(journal, outbox, SqliteColdStore.open(data_dir / "vortex.db"), MemoryHotStore())
+
+
 @dataclass(slots=True)
 class VirtualRun:
     """One system under one seed.
@@ -44,18 +61,32 @@ class VirtualRun:
     Attributes:
         dispatcher: Runs it: `run_for(ms)`, and says what time it is.
         core: The exchange: its ledger is the judge.
+        world: The market around it, and the way to it and back.
         system: The actors.
-        cold_store: The rows that were written.
-        failures: What the root died of, if it did.
+        files: What they have written; `cold_store` holds the rows.
+        failures: What the root died of, each time.
+        start: Starts another root over the same files and the same exchange.
     """
 
     dispatcher: VirtualDispatcher
     core: ExchangeCore
+    world: World
     system: ActorSystem
-    cold_store: SqliteColdStore
-    outbox: SqliteOutbox
-    hot_store: MemoryHotStore
+    files: Files
     failures: list[BaseException]
+    start: Callable[[], ActorSystem]
+
+    @property
+    def cold_store(self) -> SqliteColdStore:
+        return self.files.cold_store
+
+    @property
+    def outbox(self) -> SqliteOutbox:
+        return self.files.outbox
+
+    @property
+    def hot_store(self) -> MemoryHotStore:
+        return self.files.hot_store
 
     def decided_ms(self, symbol: str) -> int | None:
         """When the symbol's last decision was made."""
@@ -71,34 +102,52 @@ class VirtualRun:
         """Let virtual time pass."""
         self.dispatcher.run_for(seconds * 1000.0)
 
+    def restart(self) -> None:
+        """What an outer supervisor does after the root's death: a new process, which knows the files alone."""
+        self.system = self.start()
+
 
 def virtual_run(
-    config: Config, data_dir: Path, *, seed: int = 1, markets: tuple[str, ...] = DEFAULT_MARKETS
+    config: Config,
+    data_dir: Path,
+    *,
+    seed: int = 1,
+    markets: tuple[str, ...] = DEFAULT_MARKETS,
+    played_ms: Mapping[str, int] | None = None,
+    latency: Latency | None = None,
+    dispatcher: VirtualDispatcher | None = None,
 ) -> VirtualRun:
-    """Build the product's tree over a simulated exchange; nothing has happened yet."""
-    dispatcher = VirtualDispatcher(seed, START_MS)
-    sources = open_markets(markets, seed=config.sim.seed)
+    """Build the product's tree over a simulated exchange; nothing has happened yet.
+
+    Args:
+        config: The effective configuration.
+        data_dir: Where journal, outbox and rows are kept.
+        seed: Of latencies, restart delays, and of who runs next.
+        markets: The sources.
+        played_ms: Where in its recording each symbol begins.
+        latency: Instead of the usual one.
+        dispatcher: Instead of a plain one of this seed.
+    """
+    dispatcher = dispatcher or VirtualDispatcher(seed, START_MS)
+    sources = open_markets(markets, seed=config.sim.seed, resume=played_ms)
     core = ExchangeCore([spec for source in sources for spec in source.specs], balance_usdt=Decimal(10_000))
-    world = World(core, sources, latency=Latency(), seed=seed, start_ms=START_MS)
+    world = World(core, sources, latency=latency or Latency(), seed=seed, start_ms=START_MS)
     flow = config.engines.order_flow
     venue = VirtualVenue(world, dispatcher, lambda: BookFlow(flow.depth, flow.decay, flow.levels))
-    journal = SqliteJournal(data_dir / "journal.db", dispatcher.now_ms)
-    outbox = SqliteOutbox(data_dir / "journal.db", dispatcher.now_ms)
-    cold_store = SqliteColdStore.open(data_dir / "vortex.db")
-    hot_store = MemoryHotStore()
+    files = Files.open(data_dir, dispatcher)
     ports = Ports(
-        clock=dispatcher,
-        ids=CountedIds(),
-        exchange=lambda: venue.exchange,
-        feed=lambda: venue.feed,
-        hot_store=hot_store,
-        cold_store=cold_store,
-        journal=journal,
-        outbox=outbox,
-    )
+        clock=dispatcher, ids=CountedIds(), exchange=lambda: venue.exchange, feed=lambda: venue.feed,
+        hot_store=files.hot_store, cold_store=files.cold_store, journal=files.journal, outbox=files.outbox,
+    )  # fmt: skip
     labels = RowLabels(mode="paper", account="main", market_source="virtual", profile=config.profile)
     failures: list[BaseException] = []
-    system = ActorSystem(dispatcher, on_root_failure=failures.append)
-    wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=SubscriptionTable())
-    system.start_root(wiring.root())
-    return VirtualRun(dispatcher, core, system, cold_store, outbox, hot_store, failures)
+
+    def start() -> ActorSystem:
+        venue.exchange.stop()
+        venue.feed.stop()
+        system = ActorSystem(dispatcher, on_root_failure=failures.append)
+        wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=SubscriptionTable())
+        system.start_root(wiring.root())
+        return system
+
+    return VirtualRun(dispatcher, core, world, start(), files, failures, start)

@@ -1,0 +1,129 @@
+"""The crash matrix as a command: as many seeds as asked for, resumable; or one seed again, told in full."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+
+from tests.chaos.matrix import Verdict, run_seed, run_seeds
+from tests.chaos.plan import plan_of, points, possible
+from tests.chaos.profile import hush
+from tests.kit.processes import REPOSITORY
+from tests.kit.virtual import START_MS
+
+SAY_EVERY_S = 10.0
+SOURCES = ("vortex", "tests/chaos", "tests/kit", "config")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def fingerprint() -> str:
+    """Of the code: what another version has found is not ours."""
+    digest = blake2b(digest_size=8)
+    for folder in SOURCES:
+        for path in sorted((REPOSITORY / folder).rglob("*")):
+            if path.suffix in (".py", ".toml", ".sql", ".gz"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class Progress:
+    """Verdicts on disk, one a line, below the fingerprint of the code that they are about."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.verdicts: list[Verdict] = []
+        mark = fingerprint()
+        known = path.read_text("utf-8").splitlines() if path.exists() else []
+        if known[:1] == [mark]:
+            self.verdicts = [msgspec.json.decode(line, type=Verdict) for line in known[1:]]
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{mark}\n", "utf-8")
+
+    def add(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(msgspec.json.encode(verdict).decode() + "\n")
+
+
+def run_many(count: int, minutes: float, workers: int, state: Path) -> int:
+    """Run the seeds that are missing, for so long at most; 1 when something was violated or never reached."""
+    progress = Progress(state)
+    done = {verdict.seed for verdict in progress.verdicts}
+    if done:
+        say(f"{len(done)} seeds are known from {state}")
+    began_s = said_s = monotonic()
+    verdicts = run_seeds(
+        (seed for seed in range(count) if seed not in done), workers, deadline_s=began_s + minutes * 60
+    )
+    for verdict in verdicts:
+        progress.add(verdict)
+        for violation in verdict.violations:
+            say(f"seed {verdict.seed}: {violation}")
+        if monotonic() - said_s > SAY_EVERY_S:
+            said_s = monotonic()
+            say(f"{len(progress.verdicts)} of {count} seeds after {said_s - began_s:.0f} s")
+    return conclude(progress.verdicts, count)
+
+
+def conclude(verdicts: Sequence[Verdict], count: int) -> int:
+    """Say what came of it."""
+    bad = sorted(verdict.seed for verdict in verdicts if verdict.violations)
+    hit = {point for verdict in verdicts for point in verdict.hit}
+    wanted = possible()
+    missed = [point for point in wanted if point not in hit]
+    crashes = sum(len(verdict.hit) for verdict in verdicts)
+    say(f"{len(verdicts)} seeds, {crashes} crashes, {len(wanted) - len(missed)} of {len(wanted)} crash points reached")
+    for point, reason in points().items():
+        if reason is not None:
+            say(f"not possible: {point}: {reason}")
+    for point in missed:
+        say(f"never reached: {point}")
+    for seed in bad:
+        say(f"violated by seed {seed}; again: {sys.executable} -m tests.chaos --seed {seed}")
+    if len(verdicts) < count:
+        say(f"{count - len(verdicts)} seeds are left: the same command goes on")
+    return 1 if bad or missed else 0
+
+
+def run_one(seed: int) -> int:
+    """Run one seed and tell what was planned and what happened."""
+    plan, verdict = plan_of(seed), run_seed(seed)
+    say(f"seed {seed}: {', '.join(plan.setting.symbols)}{' as twins' if plan.setting.twins else ''}")
+    for strike in plan.strikes:
+        happened = "reached" if strike.point in verdict.hit else "not reached"
+        say(f"  {strike.how} {strike.point}, number {strike.nth} from {strike.from_ms - START_MS} ms on: {happened}")
+    for occasion, _ in plan.occasions:
+        say(f"  {(occasion.__doc__ or occasion.__name__).splitlines()[0]}")
+    for violation in verdict.violations:
+        say(f"  VIOLATED {violation}")
+    say(f"  {verdict.cpu_s:.2f} s, trace {verdict.trace}")
+    return 1 if verdict.violations else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2_000, help="run the seeds below this number")
+    parser.add_argument("--minutes", type=float, default=60.0, help="stop after this time")
+    parser.add_argument("--workers", type=int, default=2, help="processes side by side")
+    parser.add_argument("--state", type=Path, default=REPOSITORY / "build" / "chaos-matrix.jsonl")
+    parser.add_argument("--seed", type=int, help="run this one alone, and tell of it")
+    chosen = parser.parse_args()
+    hush()
+    if chosen.seed is not None:
+        return run_one(chosen.seed)
+    return run_many(chosen.seeds, chosen.minutes, chosen.workers, chosen.state)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

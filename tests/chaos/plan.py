@@ -1,0 +1,114 @@
+"""Which crashes there are, which of them cannot be, and which of them a seed gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from random import Random
+
+from msgspec import Struct
+
+from tests.chaos.occasions import TWO, Occasion, Roles, occasion_for
+from tests.chaos.profile import scratch
+from tests.chaos.stage import Setting, Stage
+from tests.kit.crashing import CrashPoint, How, Strike, When
+from tests.kit.virtual import START_MS
+
+A_SEED = 4
+"""Crashes ordered in one run."""
+WHENS: tuple[When, ...] = ("before", "after")
+ACTIVE_MS = 6_000
+"""Crashes are ordered for within this time."""
+SUPERVISORS = ("root", "*")
+LAST_WORDS = ("Shutdown", "Stop")
+"""What comes when the run ends."""
+
+
+def impossible(point: CrashPoint) -> str | None:
+    """Why an actor cannot crash there; None when it can."""
+    if point.message == "Crash":
+        return "it is what crashes the actor"
+    if point.message == "Beat":
+        return "only a watchdog sends it, and virtual time has none"
+    if point.message == "Stop" and point.when == "after" and point.role not in SUPERVISORS:
+        return "the actor is over when it has handled its Stop"
+    return None
+
+
+class SeedPlan(Struct, frozen=True, kw_only=True):
+    """What happens under one seed."""
+
+    seed: int
+    strikes: tuple[Strike, ...]
+    occasions: tuple[tuple[Occasion, Roles], ...]
+    setting: Setting
+
+
+@cache
+def points() -> Mapping[CrashPoint, str | None]:
+    """Every crash point of the tables of real actors, with the reason of those that cannot be."""
+    with scratch() as data_dir:
+        stage = Stage(data_dir, 0, setting=TWO)
+        stage.run.run_for(1.0)
+        protocols = stage.dispatcher.protocols
+    found = sorted(
+        CrashPoint(role, message, when) for role, kinds in protocols.items() for message in kinds for when in WHENS
+    )
+    return {point: impossible(point) for point in found}
+
+
+def possible() -> list[CrashPoint]:
+    """Crash points that a run can reach."""
+    return [point for point, reason in points().items() if reason is None]
+
+
+def plan_of(seed: int, count: int = A_SEED) -> SeedPlan:
+    """The crashes of a seed: consecutive seeds go round and round through all points, each round in another order."""
+    random = Random(f"{seed}/plan")
+    chosen = [point_number(seed * count + index) for index in range(count)]
+    strikes = tuple(_strike(point, random, turn) for turn, point in chosen)
+    provoked = [(occasion_for(point.role, point.message), point.role) for _, point in chosen]
+    audience: dict[Occasion, set[str]] = {}
+    for (occasion, _), role in provoked:
+        if occasion is not None:
+            audience.setdefault(occasion, set()).add(role)
+    occasions = tuple((occasion, frozenset(roles)) for occasion, roles in audience.items())
+    settings = [setting for (_, setting), _ in provoked if setting is not None]
+    setting = max(settings, key=lambda one: one.twins, default=Setting())
+    return SeedPlan(seed=seed, strikes=strikes, occasions=occasions, setting=setting)
+
+
+def point_number(number: int) -> tuple[int, CrashPoint]:
+    """The number-th point over all rounds, and which round that is."""
+    every = len(possible())
+    return number // every, round_of(number // every)[number % every]
+
+
+@cache
+def round_of(turn: int) -> list[CrashPoint]:
+    """Every point once, in an order of its own; those that need a second symbol stand together, as it costs time."""
+    order = possible()
+    Random(f"round {turn}").shuffle(order)
+    return sorted(order, key=_symbols_needed)
+
+
+def _symbols_needed(point: CrashPoint) -> int:
+    _, setting = occasion_for(point.role, point.message)
+    return len((setting or Setting()).symbols)
+
+
+def _strike(point: CrashPoint, random: Random, turn: int) -> Strike:
+    """Every second round anew: from the first moment on, or at some time later."""
+    later = turn % 2 == 1 and point.message not in LAST_WORDS
+    return Strike(
+        point=point,
+        nth=1 if random.random() < 0.7 else 2,
+        from_ms=START_MS + (random.randrange(1_500, ACTIVE_MS) if later else 0),
+        how=_how(point, random),
+    )
+
+
+def _how(point: CrashPoint, random: Random) -> How:
+    """A root that hangs is not for the tree to heal: the process ends."""
+    hows: tuple[How, ...] = ("exception", "exception", "exception", "system_exit", "system_exit", "hang")
+    return random.choice(hows[:-1] if point.role == "root" else hows)

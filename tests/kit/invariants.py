@@ -1,0 +1,187 @@
+"""What must hold after any crash, judged by the exchange's ledger and by what is on disk, never by the bot's belief.
+
+Each function returns one sentence for every violation it finds; none is good.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from tests.kit.ledger import LedgerTrade, trades_of
+from vortex.domain.order import OrderRole
+from vortex.domain.trade import TradeRow, TradeStatus
+
+Ledger: TypeAlias = Mapping[str, Any]
+Span: TypeAlias = tuple[int, int]
+
+WORKING_MS = 2_000
+"""The stop works this long after the first fill,"""
+CLOSE_SENT_MS = 3_000
+"""or after this long the close is sent,"""
+NAKED_MS = 5_000
+"""and after this long the position is protected or flat."""
+ORPHAN_MS = 5_000
+"""A stop or take-profit may outlive its position for this long."""
+WAY_MS = 300
+"""What a request needs to reach the exchange, and the clock of the actor that sends it."""
+NEAR = Decimal("1e-8")
+FINAL = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "FINISHED"})
+
+
+def of_symbol(ledger: Ledger, symbol: str, down: Sequence[Span] = ()) -> list[str]:
+    """Everything that the exchange saw of a symbol. `down`: when there was no process at all, in epoch ms."""
+    return [
+        f"{symbol}: {violation}"
+        for check in (_naked(ledger, symbol, down), _positions(ledger, symbol), _exits(ledger, symbol),
+                      _orphans(ledger, symbol, down))
+        for violation in check
+    ]  # fmt: skip
+
+
+def of_ids(ledger: Ledger) -> list[str]:
+    """No client id is sent twice; the order that a triggered stop becomes bears the stop's own."""
+    sent = [order["client_id"] for order in (*ledger["orders"], *ledger["algo_orders"])]
+    for algo in ledger["algo_orders"]:
+        if algo["child_order_id"] is not None:
+            sent.remove(algo["client_id"])
+    return [f"client id {one} was sent {sent.count(one)} times" for one in sorted(set(sent)) if sent.count(one) > 1]
+
+
+def of_rows(rows: Sequence[TradeRow], ledger: Ledger, symbols: Sequence[str], account: str = "main") -> list[str]:
+    """Every trade that executed has exactly one closed row with the money of its fills; all other rows are failed."""
+    by_id = {row.id: row for row in rows}
+    found = [] if len(by_id) == len(rows) else ["two rows have the same id"]
+    for symbol in symbols:
+        for trade in trades_of(ledger, symbol):
+            row_id = trade_id(account, symbol, trade.entry_id)
+            found += _disagreements(by_id.pop(row_id, None), trade)
+    return found + [
+        f"row {row.id} of {row.symbol} is {row.status}, and no trade of it executed"
+        for row in by_id.values()
+        if row.status is not TradeStatus.FAILED
+    ]
+
+
+def trade_id(account: str, symbol: str, entry_id: str) -> str:
+    """Which row belongs to the entry with this client id."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"vortex7:{account}:{symbol}:{entry_id}"))
+
+
+def naked_spans(ledger: Ledger, symbol: str) -> list[Span]:
+    """When the exchange saw a position of this symbol without a working stop."""
+    spans: list[Span] = []
+    since: int | None = None
+    for entry in ledger["timeline"]:
+        if entry["symbol"] != symbol:
+            continue
+        naked = Decimal(entry["position_amt"]) != 0 and not entry["stop_working"]
+        if naked and since is None:
+            since = entry["ts_ms"]
+        elif not naked and since is not None:
+            spans.append((since, entry["ts_ms"]))
+            since = None
+    return spans if since is None else [*spans, (since, ledger["now_ms"])]
+
+
+def _naked(ledger: Ledger, symbol: str, down: Sequence[Span]) -> Iterator[str]:
+    for start_ms, end_ms in naked_spans(ledger, symbol):
+        outage_ms = sum(max(0, min(end_ms, until) - max(start_ms, since)) for since, until in down)
+        lasted_ms = end_ms - start_ms - outage_ms
+        sent_by_ms = start_ms + outage_ms + CLOSE_SENT_MS + WAY_MS
+        closing = any(
+            order["symbol"] == symbol and order["reduce_only"] and start_ms <= order["received_ms"] <= sent_by_ms
+            for order in ledger["orders"]
+        )
+        if lasted_ms > NAKED_MS or (lasted_ms > WORKING_MS and not closing):
+            close = "a close was sent in time" if closing else "no close was sent in time"
+            yield f"unprotected for {lasted_ms} ms from {start_ms}, {close}"
+
+
+def _positions(ledger: Ledger, symbol: str) -> Iterator[str]:
+    """One intent at a time: no entry beside another, and never more open than one of them asked for."""
+    asked = {order["client_id"]: Decimal(order["qty"]) for order in ledger["orders"]}
+    net, entry = Decimal(0), ""
+    for fill in ledger["fills"]:
+        if fill["symbol"] != symbol:
+            continue
+        if _role(fill["client_id"]) is OrderRole.ENTRY and fill["client_id"] != entry:
+            if net:
+                yield f"{fill['client_id']} opened beside a position of {net}"
+            entry = fill["client_id"]
+        net += Decimal(fill["qty"]) * (1 if fill["side"] == "BUY" else -1)
+        if abs(net) > asked.get(entry, Decimal(0)):
+            yield f"a position of {net} is more than {entry} asked for"
+    live = [
+        span for order in ledger["orders"]
+        if order["symbol"] == symbol and _role(order["client_id"]) is OrderRole.ENTRY
+        if (span := _live(order, ledger["now_ms"])) is not None
+    ]  # fmt: skip
+    for (_, end_ms), (start_ms, _) in pairwise(sorted(live)):
+        if start_ms < end_ms:
+            yield f"two entry orders were live at {start_ms}"
+
+
+def _exits(ledger: Ledger, symbol: str) -> Iterator[str]:
+    """Whatever is not an entry can only reduce."""
+    for order in (*ledger["orders"], *ledger["algo_orders"]):
+        if order["symbol"] != symbol or _role(order["client_id"]) is OrderRole.ENTRY:
+            continue
+        if not (order["reduce_only"] or order["close_position"]):
+            yield f"{order['client_id']} could open a position"
+
+
+def _orphans(ledger: Ledger, symbol: str, down: Sequence[Span]) -> Iterator[str]:
+    """Nothing rests long after its position is gone."""
+    resting = [
+        (algo["client_id"], span)
+        for algo in ledger["algo_orders"]
+        if algo["symbol"] == symbol and (span := _live(algo, ledger["now_ms"])) is not None
+    ]
+    for flat_ms, until_ms in _flat_spans(ledger, symbol):
+        for client_id, (placed_ms, ended_ms) in resting:
+            start_ms, end_ms = max(flat_ms, placed_ms), min(until_ms, ended_ms)
+            outage_ms = sum(max(0, min(end_ms, until) - max(start_ms, since)) for since, until in down)
+            if end_ms - start_ms - outage_ms > ORPHAN_MS:
+                yield f"{client_id} rests without a position from {start_ms} to {end_ms}"
+
+
+def _flat_spans(ledger: Ledger, symbol: str) -> list[Span]:
+    """When there was no position."""
+    turns = [(trade.opened_ms, trade.closed_ms) for trade in trades_of(ledger, symbol)]
+    ends = [0, *(closed_ms if closed_ms is not None else ledger["now_ms"] for _, closed_ms in turns)]
+    return list(zip(ends, [*(opened_ms for opened_ms, _ in turns), ledger["now_ms"]], strict=True))
+
+
+def _live(order: Mapping[str, Any], now_ms: int) -> Span | None:
+    """From acceptance to its end; None for an order that the exchange refused."""
+    accepted = [state["ts_ms"] for state in order["states"] if state["status"] == "NEW"]
+    ended = [state["ts_ms"] for state in order["states"] if state["status"] in FINAL]
+    return (accepted[0], ended[0] if ended else now_ms) if accepted else None
+
+
+def _role(client_id: str) -> OrderRole:
+    return OrderRole(client_id[-1])
+
+
+def _disagreements(row: TradeRow | None, trade: LedgerTrade) -> list[str]:
+    if row is None:
+        return [f"{trade.entry_id} has no row"]
+    if trade.closed_ms is None:
+        return [] if row.status is TradeStatus.OPEN else [f"{trade.entry_id} is open, its row {row.status}"]
+    if row.status is not TradeStatus.CLOSED:
+        return [f"{trade.entry_id} is over, its row {row.status}"]
+    pairs = {
+        "quantity": (row.quantity, trade.quantity),
+        "open_fee_usdt": (row.open_fee_usdt, trade.open_fee_usdt),
+        "close_fee_usdt": (row.close_fee_usdt, trade.close_fee_usdt),
+        "pnl_net_usdt": (row.pnl_net_usdt, trade.pnl_net_usdt),
+    }
+    return [
+        f"{trade.entry_id}: {name} is {ours} in the row and {theirs} on the exchange"
+        for name, (ours, theirs) in pairs.items()
+        if ours is None or abs(ours - theirs) > NEAR
+    ]
