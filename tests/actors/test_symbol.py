@@ -1,102 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from random import Random
-
 import pytest
 
-from tests.domain.money_builders import NOW
-from tests.kit.builders import SETUP
-from tests.kit.probe import Probe
-from tests.kit.runtime import ManualContext
-from vortex.actors.symbol import DECISION, MONITOR, Peers, SymbolSupervisor
+from tests.actors.symbol_rig import CHILDREN, RECONCILED, Rig
+from vortex.actors.symbol import DECISION, MONITOR
 from vortex.domain.market import Book, Candle, MarkPrice
 from vortex.domain.operation import Gate
 from vortex.messages import (
-    DeregisterSymbol,
     GateClosed,
     GateOpened,
-    GetSymbolStatus,
     JoinAccount,
     Leave,
-    LeaveAccount,
-    Mirror,
     PeerFailed,
     PeerStarted,
     RegisterSymbol,
     Shutdown,
     Subscribe,
-    SymbolReconciled,
-    SymbolReleased,
-    SymbolStatus,
-    Unsubscribe,
 )
-from vortex.runtime import Actor, Address, ChildSpec, RestartLimits
-from vortex.runtime.control import ChildExited, ChildReady
-
-SYMBOL = "BTCUSDT"
-CHILDREN = (MONITOR, DECISION, "E5", "E1")
-INPUTS: dict[str, tuple[type, ...]] = {"E5": (Candle,), "E1": (Book,)}
-RECONCILED = SymbolReconciled(symbol=SYMBOL, setup=SETUP, trade=None)
-
-
-def parts(address: Callable[[str], Address], _supervisor: Address) -> Sequence[ChildSpec]:
-    assert address(DECISION) is address(DECISION)
-    return tuple(ChildSpec(name, Actor) for name in CHILDREN)
-
-
-class Rig:
-    """A symbol's supervisor whose children lead nowhere; what they are told is counted as dead letters."""
-
-    def __init__(self) -> None:
-        self.exchange, self.account, self.feed = Probe("exchange"), Probe("account"), Probe("feed")
-        self.hot_store, self.root = Probe("hot_store"), Address("root")
-        peers = Peers(
-            exchange=self.exchange, storage=Probe(), hot_store=self.hot_store, account=self.account, feed=self.feed
-        )
-        self.actor = SymbolSupervisor(
-            symbol=SYMBOL, peers=peers, parts=parts, inputs=INPUTS, limits=RestartLimits(5, 60.0), random=Random(1)
-        )
-        self.context = ManualContext(self.actor, path=SYMBOL, now_ms=NOW)
-        self.context.parent = self.root
-        self.actor.started()
-
-    def ready(self, *names: str) -> None:
-        for name in names:
-            self.actor.receive(ChildReady(name, self.context.child_address(name).generation))
-
-    def crashes(self, name: str) -> None:
-        generation = self.context.child_address(name).generation
-        self.actor.receive(ChildExited(name, generation, RuntimeError("broken"), None))
-        self.context.advance(0)
-
-    def says(self, *messages: object) -> None:
-        for message in messages:
-            self.actor.receive(message)
-
-    def running(self) -> Rig:
-        """Every actor is there, and has said what it has to."""
-        self.ready(*CHILDREN)
-        self.says(RECONCILED, *(GateOpened(gate=gate) for gate in (Gate.USER_STREAM, Gate.ACCOUNT, Gate.ENGINES)))
-        for probe in (self.exchange, self.account, self.feed):
-            probe.unread()
-        return self
-
-    def leaving(self) -> Rig:
-        self.running().says(Leave(leaving=True))
-        self.exchange.expect(DeregisterSymbol)
-        return self
-
-    def told(self, name: str) -> dict[str, int]:
-        return dict(self.context.child_address(name).dead_by_type)
-
-    def status(self) -> SymbolStatus:
-        status = self.actor.receive(GetSymbolStatus())
-        assert isinstance(status, SymbolStatus)
-        return status
-
-    def gates(self) -> dict[Gate, str]:
-        return {closed.gate: closed.detail for closed in self.status().gates}
 
 
 @pytest.fixture
@@ -323,79 +243,3 @@ def test_a_shutdown_reaches_the_decision_and_ends_entries(rig: Rig) -> None:
     rig.running().says(Shutdown())
     assert rig.told(DECISION)["Shutdown"] == 1
     assert not rig.status().entry_allowed
-
-
-# ------------------------------------------------------------------------------------------------------------- leaving
-
-
-def test_a_symbol_without_a_trade_leaves_everyone_and_then_tells_root(rig: Rig) -> None:
-    rig.leaving()
-    assert (rig.status().state, rig.status().entry_allowed) == ("LEAVING", False)
-    assert rig.told(DECISION)["Leave"] == 1
-    rig.says(SymbolReleased(symbol=SYMBOL))
-    assert rig.feed.expect(Unsubscribe).symbol == SYMBOL
-    assert rig.account.expect(LeaveAccount).symbol == SYMBOL
-    assert dict(rig.root.dead_by_type) == {"SymbolLeft": 1}
-    assert rig.hot_store.messages == []  # its children still write there
-    rig.actor.stopping()
-    assert [(told.key, told.value) for told in rig.hot_store.told(Mirror)] == [
-        (f"position:{SYMBOL}", None), (f"engine_signals:{SYMBOL}", None),
-    ]  # fmt: skip
-
-
-def test_a_process_that_stops_leaves_what_it_mirrored(rig: Rig) -> None:
-    rig.running().actor.stopping()
-    assert rig.hot_store.messages == []
-
-
-def test_it_leaves_only_when_the_truth_is_known(rig: Rig) -> None:
-    rig.ready(*CHILDREN)
-    rig.says(Leave(leaving=True))
-    rig.exchange.expect(RegisterSymbol)
-    assert rig.exchange.unread() == []
-    rig.says(RECONCILED)
-    rig.exchange.expect(DeregisterSymbol)
-
-
-@pytest.mark.parametrize("name", [DECISION, MONITOR])
-def test_a_crash_while_leaving_is_no_way_to_stay(rig: Rig, name: str) -> None:
-    rig.leaving().crashes(name)
-    rig.ready(name)
-    rig.exchange.expect(RegisterSymbol)  # which takes the symbol back
-    rig.says(SymbolReleased(symbol=SYMBOL))  # said before that
-    assert dict(rig.root.dead_by_type) == {}
-    rig.says(RECONCILED)
-    rig.exchange.expect(DeregisterSymbol)
-    rig.says(SymbolReleased(symbol=SYMBOL))
-    assert dict(rig.root.dead_by_type) == {"SymbolLeft": 1}
-
-
-def test_a_symbol_that_stays_after_all_is_taken_back(rig: Rig) -> None:
-    rig.leaving().says(Leave(leaving=False), SymbolReleased(symbol=SYMBOL))
-    rig.exchange.expect(RegisterSymbol)
-    rig.says(RECONCILED, GateOpened(gate=Gate.ACCOUNT))
-    assert (rig.status().state, rig.status().entry_allowed) == ("READY", True)
-    assert rig.feed.told(Unsubscribe) == []
-    assert rig.told(DECISION)["Leave"] == 2
-
-
-def test_a_symbol_that_stays_after_it_was_released_is_introduced_again(rig: Rig) -> None:
-    rig.leaving().says(SymbolReleased(symbol=SYMBOL))
-    rig.crashes("E1")
-    rig.ready("E1")
-    assert [type(message) for message in rig.feed.unread()] == [Unsubscribe]  # nobody subscribes behind that
-    rig.says(Leave(leaving=False))
-    assert len(rig.feed.told(Subscribe)) == 2 * len(CHILDREN)
-    assert rig.account.told(JoinAccount)[-1].subscriber is rig.context.child_address(DECISION)
-    rig.exchange.expect(RegisterSymbol)
-    rig.actor.stopping()
-    assert rig.hot_store.messages == []
-
-
-def test_a_released_symbol_meets_no_new_shared_actor(rig: Rig) -> None:
-    rig.leaving().says(SymbolReleased(symbol=SYMBOL))
-    for probe in (rig.exchange, rig.account, rig.feed):
-        probe.unread()
-    for name in ("exchange", "account", "storage", "feed"):
-        rig.says(PeerStarted(name=name))
-    assert rig.exchange.unread() + rig.account.unread() + rig.feed.unread() == []
