@@ -27,6 +27,7 @@ from vortex.app.status import StatusReader
 from vortex.config import Config, ConfigError, Loaded, load
 from vortex.domain.pnl import RowLabels
 from vortex.domain.risk.view import AccountView
+from vortex.domain.trade import OpenTrade
 from vortex.messages import (
     AddSymbol,
     ExchangeStatus,
@@ -95,7 +96,9 @@ def concerned(order: Operate) -> tuple[str, ...]:
     return SYMBOLS if order.symbol is None else (order.symbol,)
 
 
-def exchange_status(*, halted: tuple[str, ...] = (), flattening: tuple[str, ...] = ()) -> ExchangeStatus:
+def exchange_status(
+    *, halted: tuple[str, ...] = (), flattening: tuple[str, ...] = (), trades: Sequence[OpenTrade] = ()
+) -> ExchangeStatus:
     """A quiet exchange."""
     return ExchangeStatus(
         reconciled=True,
@@ -106,7 +109,7 @@ def exchange_status(*, halted: tuple[str, ...] = (), flattening: tuple[str, ...]
         unsettled=(),
         halted=halted,
         flattening=flattening,
-        trades={},
+        trades={trade.plan.symbol: trade for trade in trades},
     )
 
 

@@ -11,12 +11,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from tests.app.kit import LABELS, SYMBOLS, TIMEOUT_S, exchange_status, replies, running, symbol_status
+from tests.domain.money_builders import trade
 from tests.kit.processes import eventually
 from tests.kit.virtual import virtual_run
+from vortex.actors.monitor import position_view
 from vortex.app.status import ASK_S, StatusReader
 from vortex.config import load
+from vortex.domain.market import MarkPrice
 from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
 from vortex.messages import GateClosed, GetAccount, GetExchange, GetMirror, GetSymbolStatus, RemoveSymbol
@@ -221,3 +225,42 @@ def test_a_halted_symbol_without_a_tree_shows_its_gate() -> None:
     with running(actors) as (_, reader, _):
         shown = as_sent(reader.status())["gates"]
     assert [(gate["gate"], gate["symbol"], gate["since_ms"]) for gate in shown] == [("halted", "BTCUSDT", None)]
+
+
+MARKED = MarkPrice(
+    symbol="BTCUSDT", ts_ms=1, recv_ms=1, mark_price=60_100.0, index_price=60_100.0, funding_rate=0.0, next_funding_ms=2
+)
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "truth", "shown", "upnl", "protected"),
+    [
+        (None, None, None, None, None),
+        ("t-1", "t-1", "t-1", "10.00", True),
+        ("t-1", None, None, None, None),  # closed while the monitor was down
+        (None, "t-1", "t-1", None, True),  # opened while it was
+        ("t-0", "t-1", "t-1", None, True),
+    ],
+)
+def test_the_exchange_actor_knows_best_what_is_open(
+    mirrored: str | None, truth: str | None, shown: str | None, upnl: str | None, *, protected: bool | None
+) -> None:
+    trades = [structs.replace(trade(truth), protected=True)] if truth is not None else []
+    mirror = {"position:BTCUSDT": position_view(trade(mirrored), MARKED)} if mirrored is not None else {}
+    actors = replies() | {
+        "exchange": {GetExchange: exchange_status(trades=trades)},
+        "hot_store": {GetMirror: mirror},
+    }
+    with running(actors) as (_, reader, _):
+        symbol = as_sent(reader.status())["symbols"]["BTCUSDT"]
+    position = symbol["position"] or {"trade_id": None, "upnl_usdt": None}
+    assert (position["trade_id"], position["upnl_usdt"], symbol["protected"]) == (shown, upnl, protected)
+
+
+def test_without_the_exchange_actor_the_mirror_is_all_there_is() -> None:
+    mirror = {"position:BTCUSDT": position_view(trade("t-1"), MARKED)}
+    actors = replies() | {"exchange": {GetExchange: Event()}, "hot_store": {GetMirror: mirror}}
+    with running(actors) as (_, reader, _):
+        symbol = as_sent(reader.status())["symbols"]["BTCUSDT"]
+    assert set(symbol["position"]) == POSITION
+    assert symbol["protected"] is False

@@ -171,7 +171,7 @@ class StatusReader:
         return {
             symbol: {
                 "state": self._state(symbol, answers),
-                **views.position(mirror.get(f"position:{symbol}")),
+                **views.position(symbol, mirror.get(f"position:{symbol}"), exchange),
                 **views.opinions(mirror.get(f"engine_signals:{symbol}"), now_ms),
                 "feeds": views.ages(heard.get(symbol, {}), user_ms, now_ms),
             }

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from vortex.actors.feed import STREAMS
+from vortex.actors.monitor import position_view
 from vortex.domain.decision import Decision
 from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
 from vortex.domain.signal import EngineId, Signal
+from vortex.domain.trade import OpenTrade
 from vortex.messages import ExchangeStatus, OutboxStatus, SymbolStatus
 
 T = TypeVar("T")
@@ -74,12 +76,27 @@ def outbox(outbox: OutboxStatus | None, now_ms: int) -> dict[str, object]:
     }
 
 
-def position(position: Mapping[str, object] | None) -> dict[str, object]:
-    """The open position, and whether its stop is confirmed."""
-    if position is None:
+def position(symbol: str, mirrored: Mapping[str, object] | None, exchange: ExchangeStatus | None) -> dict[str, object]:
+    """The open position, and whether its stop is confirmed.
+
+    What the monitor mirrored may be old when it is down: whether there is a position, which one, and whether it is
+    protected, the exchange actor knows as long as it answers.
+    """
+    if exchange is not None:
+        mirrored = _confirmed(mirrored, exchange.trades.get(symbol))
+    if mirrored is None:
         return {"position": None, "protected": None}
-    shown = {key: value for key, value in position.items() if key != "protected"}
-    return {"position": shown, "protected": position["protected"]}
+    shown = {key: value for key, value in mirrored.items() if key != "protected"}
+    return {"position": shown, "protected": mirrored["protected"]}
+
+
+def _confirmed(mirrored: Mapping[str, object] | None, trade: OpenTrade | None) -> Mapping[str, object] | None:
+    """The position of this trade, with the monitor's marks where they are of the same one."""
+    if trade is None:
+        return None
+    if mirrored is None or mirrored["trade_id"] != trade.trade_id:
+        return position_view(trade, None)
+    return {**mirrored, "protected": trade.protected}
 
 
 def opinions(mirrored: Mapping[str, Any] | None, now_ms: int) -> dict[str, object]:
