@@ -108,15 +108,10 @@ class VirtualRun:
 
 
 def virtual_run(
-    config: Config,
-    data_dir: Path,
-    *,
-    seed: int = 1,
-    markets: tuple[str, ...] = DEFAULT_MARKETS,
-    played_ms: Mapping[str, int] | None = None,
-    latency: Latency | None = None,
+    config: Config, data_dir: Path, *, seed: int = 1, markets: tuple[str, ...] = DEFAULT_MARKETS,
+    played_ms: Mapping[str, int] | None = None, latency: Latency | None = None,
     dispatcher: VirtualDispatcher | None = None,
-) -> VirtualRun:
+) -> VirtualRun:  # fmt: skip
     """Build the product's tree over a simulated exchange; nothing has happened yet.
 
     Args:
