@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.actors.exchange_rig import Rig
@@ -72,12 +73,20 @@ def test_a_trade_under_way_goes_to_its_own_end_and_its_row_is_waited_for(rig: Ri
     assert released(rig) == 1
 
 
-def test_an_entry_that_waits_is_given_up_and_no_other_is_taken(rig: Rig) -> None:
+def test_an_entry_that_waits_is_given_up(rig: Rig) -> None:
+    rig.ready(SYMBOL)
+    rig.opens(msgspec.structs.replace(rig.plan(), leverage=3))
+    rig.actor.receive(LEAVE)
+    assert rig.monitor.expect(EntryFailed).detail == "leaving"
+    rig.plays(1_000)
+    assert rig.tiny.largest == 0
+
+
+def test_while_it_leaves_no_other_entry_is_taken(rig: Rig) -> None:
     rig.opened()
     rig.actor.receive(LEAVE)
     rig.opens()
     assert rig.account.expect(EntryFailed).detail == "leaving"
-    rig.quiet()
     rig.actor.receive(CloseAll(reason=CloseReason.MANUAL))
     rig.plays(3_000)
     rig.opens()

@@ -288,6 +288,27 @@ def test_a_halt_goes_on_after_a_restart_with_nobody_registered(rig: Rig, way: Wa
     assert rig.status().flattening == ()
 
 
+def test_a_halt_that_was_kept_and_no_more_is_carried_out_after_a_restart(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.opened()
+    append = rig.journal.append
+
+    def dies(kind: str, key: str, body: bytes) -> int:
+        if kind == "bracket":
+            raise OSError("the process ends here")
+        return append(kind, key, body)
+
+    monkeypatch.setattr(rig.journal, "append", dies)
+    with pytest.raises(OSError, match="ends here"):
+        rig.operate(HALT)
+    monkeypatch.undo()
+    rig.start(rig.now_ms + 2_000)
+    assert rig.status().flattening == (SYMBOL,)
+    rig.plays(10_000)
+    assert traded(rig) == [CloseReason.HALT]
+
+
 def test_a_flatten_goes_on_after_a_restart(rig: Rig) -> None:
     rig.opened()
     rig.operate(FLATTEN)

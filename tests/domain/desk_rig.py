@@ -9,7 +9,7 @@ from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import SELL, SETUP, algo_report, fill, ids, order_report, symbol_state
 from vortex.domain.bracket import Bracket
 from vortex.domain.desk import Desk
-from vortex.domain.notices import Notice
+from vortex.domain.notices import Closed, Notice
 from vortex.domain.order import (
     AlgoReport,
     Done,
@@ -24,7 +24,7 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.domain.planning import Lane
-from vortex.domain.trade import EntryPlan
+from vortex.domain.trade import CloseReason, EntryPlan
 
 TIMEOUT = Unknown(text="timeout")
 NO_SUCH_ORDER = Refused(code=-2013, text="Order does not exist.")
@@ -146,3 +146,16 @@ class Rig:
         """What the exchange reports of an exit that closed this much."""
         closing = fill(number, quantity, side=SELL, client_id=client_id, order_id=9, at_ms=self.now_ms)
         return order_report(client_id, executed=quantity, side=SELL, order_id=9, caused_by=closing)
+
+
+def flattened(rig: Rig, reason: CloseReason = CloseReason.HALT) -> Rig:
+    """The symbol is ordered flat now."""
+    rig.desk.flatten(reason, rig.now_ms)
+    assert rig.desk.flattening
+    return rig
+
+
+def closed(notices: list[Notice]) -> Closed:
+    """The one end of a trade among these."""
+    (found,) = (notice for notice in notices if isinstance(notice, Closed))
+    return found

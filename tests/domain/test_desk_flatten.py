@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import pairwise
 
 import pytest
 
-from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_REDUCE, TIMEOUT, Rig
-from tests.kit.builders import SELL, SETUP, algo_report, fill, order_report, symbol_state
+from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_REDUCE, TIMEOUT, Rig, closed, flattened
+from tests.kit.builders import algo_report, fill, order_report, symbol_state
 from vortex.domain.leg import LegState
-from vortex.domain.notices import Closed, ExitFailing, Failed, Notice
+from vortex.domain.notices import Closed, Failed, Notice
 from vortex.domain.order import (
     CancelOrder,
     Done,
     OrderKind,
     OrderStatus,
     PlaceOrder,
-    PrepareSymbol,
     QueryOrder,
     QuerySymbol,
-    Refused,
     SetLeverage,
 )
 from vortex.domain.planning import Lane
 from vortex.domain.trade import CloseReason
-
-NO_MARGIN = Refused(code=-2019, text="Margin is insufficient.")
-SUSPENDED = Refused(code=-4400, text="Futures Trading Quantitative Rules violated.")
-
-
-def flattened(rig: Rig, reason: CloseReason = CloseReason.HALT) -> Rig:
-    rig.desk.flatten(reason, rig.now_ms)
-    assert rig.desk.flattening
-    return rig
 
 
 def proven(rig: Rig) -> None:
@@ -43,11 +31,6 @@ def proven(rig: Rig) -> None:
         rig.wait(1_000)
         rig.reads(symbol_state())
     assert not rig.desk.flattening
-
-
-def closed(notices: list[Notice]) -> Closed:
-    (found,) = (notice for notice in notices if isinstance(notice, Closed))
-    return found
 
 
 # ------------------------------------------------------------------------------------------------- before the entry
@@ -210,110 +193,6 @@ def test_a_position_that_is_not_ours_is_left_alone() -> None:
     assert not rig.desk.free
 
 
-# ------------------------------------------------------------------------------------------------- exits that fail
-
-
-def test_between_failing_exits_a_naked_position_gets_its_stop() -> None:
-    rig = flattened(Rig().filled())
-    assert rig.leaves(PlaceOrder).kind is OrderKind.MARKET
-    rig.answered(NO_MARGIN)
-    rig.wait(300)
-    rig.reads(symbol_state("0.1", fills=rig.bracket.fills))
-    stop = rig.leaves(PlaceOrder, Lane.STOP)
-    assert (stop.kind, stop.close_position) == (OrderKind.STOP_MARKET, True)
-    rig.done(algo_report(stop.client_id))
-    assert rig.bracket.protected
-    rig.wait(1_000)
-    assert rig.leaves(PlaceOrder, Lane.CLOSE).reduce_only
-
-
-def test_what_the_exchange_calls_closed_gets_no_stop() -> None:
-    rig = flattened(Rig().filled())
-    rig.leaves(PlaceOrder)
-    rig.answered(NOTHING_TO_REDUCE)
-    rig.wait(300)
-    rig.reads(symbol_state(fills=rig.bracket.fills))  # its executions are still to come
-    assert rig.idle()
-    rig.wait(1_000)
-    assert rig.leaves(PlaceOrder).kind is OrderKind.MARKET
-
-
-def failing(rig: Rig, seconds: int, refusal: Refused = SUSPENDED) -> list[tuple[int, PlaceOrder]]:
-    """Refuse every order for a while; returns when which was sent."""
-    sent, fills, began_ms = [], rig.bracket.fills, rig.now_ms
-    while rig.now_ms < began_ms + seconds * 1_000:
-        request = rig.any_leaves()
-        if isinstance(request, QuerySymbol):
-            resting = (algo_report(rig.bracket.stop.client_id),) if rig.bracket.protected else ()
-            rig.done(symbol_state("0.1", fills=fills, algos=resting))
-        elif isinstance(request, PlaceOrder):
-            sent.append((rig.now_ms - began_ms, request))
-            rig.answered(refusal)
-        else:
-            assert request is None
-            rig.wait(50)
-    return sent
-
-
-def test_exits_go_on_for_ever_at_a_slower_pace_with_an_alarm() -> None:
-    rig = flattened(Rig().guarded())
-    sent = failing(rig, 600)
-    assert {request.kind for _, request in sent} == {OrderKind.MARKET}
-    times_ms = [at_ms for at_ms, _ in sent]
-    pauses_ms = [later - earlier for earlier, later in pairwise(times_ms)]
-    assert [pause // 100 for pause in pauses_ms[:2]] == [10, 10]
-    assert all(5_000 <= pause <= 5_500 for pause in pauses_ms[2:])
-    assert len(times_ms) > 100
-    alarms = [notice for notice in rig.notices() if isinstance(notice, ExitFailing)]
-    assert [alarm.tries for alarm in alarms] == list(range(3, len(times_ms)))
-    assert alarms[0].detail.startswith("-4400")
-    assert rig.bracket.protected
-    assert rig.bracket.exit is not None
-    assert rig.bracket.exit.former == ()  # what is journaled whole at each step does not grow
-
-
-def test_a_lost_stop_is_replaced_while_exits_fail() -> None:
-    rig = flattened(Rig().filled())
-    sent = failing(rig, 30)
-    stops = [request.client_id for _, request in sent if request.kind is OrderKind.STOP_MARKET]
-    assert len(stops) >= 4
-    assert len(set(stops)) == len(stops)
-    assert all(request.reduce_only or request.close_position for _, request in sent)
-
-
-def test_a_replaced_stop_protects_and_closes_like_the_first() -> None:
-    rig = flattened(Rig().filled())
-    failing(rig, 10)
-    while not rig.bracket.protected:
-        rig.wait(50)
-        request = rig.any_leaves()
-        if isinstance(request, QuerySymbol):
-            rig.done(symbol_state("0.1", fills=rig.bracket.fills))
-        elif isinstance(request, PlaceOrder) and request.kind is OrderKind.STOP_MARKET:
-            rig.done(algo_report(request.client_id))
-        elif request is not None:
-            rig.answered(SUSPENDED)
-    stop = rig.bracket.stop
-    assert stop.tries > 0
-    rig.hears(rig.exit_filled(stop.client_id))
-    assert closed(rig.notices()).reason is CloseReason.SL_HIT
-
-
-def test_late_news_of_an_exit_that_was_replaced_do_not_end_the_next() -> None:
-    rig = flattened(Rig().guarded())
-    first = rig.leaves(PlaceOrder)
-    half = fill(2, "0.04", side=SELL, client_id=first.client_id, order_id=9, at_ms=rig.now_ms)
-    report = order_report(first.client_id, OrderStatus.EXPIRED, "0.04", side=SELL, order_id=9, caused_by=half)
-    rig.done(report)
-    rig.wait(1_000)
-    second = rig.leaves(PlaceOrder)
-    rig.hears(report)
-    assert rig.bracket.exit is not None
-    assert rig.bracket.exit.state is LegState.SENT
-    rig.done(rig.exit_filled(second.client_id, "0.06", 3))
-    assert closed(rig.notices()).reason is CloseReason.HALT
-
-
 # --------------------------------------------------------------------------------------------------- after a restart
 
 
@@ -331,34 +210,3 @@ def test_a_trade_that_closes_by_itself_is_not_ordered_flat_after_a_restart() -> 
     before = Rig().guarded()
     before.desk.close(before.bracket.trade_id, CloseReason.TIME_EXIT)
     assert not Rig(before.bracket).desk.flattening
-
-
-# ---------------------------------------------------------------------------------------------------- preparation
-
-
-def refused_after(rig: Rig, times: int) -> list[int]:
-    """Refuse the preparation this often; returns the pauses between the questions."""
-    asked_ms: list[int] = []
-    while len(asked_ms) < times:
-        request = rig.any_leaves()
-        if request is None:
-            rig.wait(50)
-            continue
-        assert isinstance(request, PrepareSymbol)
-        asked_ms.append(rig.now_ms)
-        rig.answered(SUSPENDED, after_ms=0)
-    return [later - earlier for earlier, later in pairwise(asked_ms)]
-
-
-def test_a_refused_preparation_is_asked_for_less_and_less_often() -> None:
-    rig = Rig()
-    assert refused_after(rig, 8) == [600, 1_200, 2_400, 4_800, 9_600, 10_000, 10_000]
-    rig.wait(10_000)
-    rig.leaves(PrepareSymbol)
-    rig.answered(Done(value=SETUP))
-    rig.wait(300)
-    rig.leaves(QuerySymbol)
-
-
-def test_with_a_trade_to_guard_it_is_asked_for_more_often() -> None:
-    assert max(refused_after(Rig(Rig().guarded().bracket), 8)) == 1_000

@@ -53,13 +53,12 @@ def test_a_position_that_is_not_ours_is_none_of_ours_when_it_is_seen_twice() -> 
     assert not check.wanted
 
 
-def test_evidence_begins_anew_after_a_trade_and_after_another_order() -> None:
-    for anew in (FlatCheck.interrupt, FlatCheck.order):
-        check = ordered()
-        check.see(ZERO, 0)
-        anew(check)
-        check.see(ZERO, APART_MS)
-        assert check.wanted
+def test_evidence_begins_anew_with_another_order() -> None:
+    check = ordered()
+    check.see(ZERO, 0)
+    check.order()
+    check.see(ZERO, APART_MS)
+    assert check.wanted
 
 
 answers = st.lists(st.tuples(st.sampled_from((ZERO, HELD)), st.integers(0, 1_500)), max_size=12)

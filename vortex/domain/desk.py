@@ -237,7 +237,6 @@ class Desk:
         self._amount = state.position.amount
         if self.bracket is not None:
             self.bracket = with_state(self.bracket, state, now_ms)
-            self._flat.interrupt()
         else:
             self._on_free_state(state, now_ms)
         if not self.reconciled and self.setup is not None:  # an answer to our predecessor may come before the rules

@@ -30,10 +30,6 @@ class FlatCheck:
         elif now_ms - self._first_ms >= APART_MS:
             self.wanted = False
 
-    def interrupt(self) -> None:
-        """A trade of ours is under way: evidence begins anew when it is over."""
-        self._first_ms = None
-
     def due(self, now_ms: int) -> bool:
         """True when the next answer is to be had."""
         return self.wanted and (self._first_ms is None or now_ms - self._first_ms >= APART_MS)
