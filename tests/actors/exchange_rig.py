@@ -13,15 +13,19 @@ from tests.kit.runtime import ManualContext
 from tests.kit.tiny_exchange import TinyExchange
 from vortex.actors.exchange import ExchangeActor
 from vortex.adapters.sqlite.journal import SqliteJournal
-from vortex.domain.operation import OperatorAction
-from vortex.domain.order import Done, ExchangeRequest, Outcome, PrepareSymbol, QueryAccount, QuerySymbol
-from vortex.domain.trade import EntryPlan, OpenTrade
+from vortex.domain.operation import Gate, OperatorAction
+from vortex.domain.order import Done, ExchangeRequest, Outcome, PlaceOrder, PrepareSymbol, QueryAccount, QuerySymbol
+from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 from vortex.messages import (
+    EntryFailed,
     ExchangeReplied,
     ExchangeStatus,
+    GateClosed,
+    GateOpened,
     GetExchange,
     OpenPosition,
     Operate,
+    PositionClosed,
     PositionOpened,
     Recipient,
     RegisterSymbol,
@@ -164,3 +168,35 @@ class Rig:
         status = self.actor.receive(GetExchange())
         assert isinstance(status, ExchangeStatus)
         return status
+
+    def closed_gates(self) -> dict[Gate, str]:
+        """What the supervisor believes, but for the user stream."""
+        gates: dict[Gate, str] = {}
+        for message in self.supervisor.messages:
+            if isinstance(message, GateClosed) and message.gate is not Gate.USER_STREAM:
+                gates[message.gate] = message.detail
+            elif isinstance(message, GateOpened):
+                gates.pop(message.gate, None)
+        return gates
+
+    def refused(self, symbol: str = SYMBOL) -> str:
+        """Why an entry is refused: those who reserved for it hear of it, nothing leaves, there is no row."""
+        self.quiet()
+        self.opens(self.plan(symbol))
+        failed = self.account.expect(EntryFailed)
+        assert self.decision.expect(EntryFailed) == failed
+        assert self.monitor.unread() == []
+        assert self.waiting(PlaceOrder) == []
+        return failed.detail
+
+    def endings(self) -> list[CloseReason]:
+        """How every trade ended, each of them once; nothing is open and nothing rests."""
+        assert self.tiny.position == 0
+        assert self.tiny.resting == []
+        assert max(self.tiny.sent.values(), default=0) <= 1
+        endings = {
+            message.trade.trade_id if isinstance(message, PositionClosed) else message.trade_id: message.reason
+            for message in self.account.messages
+            if isinstance(message, PositionClosed | EntryFailed)
+        }
+        return list(endings.values())
