@@ -102,7 +102,7 @@ def test_what_waits_for_disk_or_network_has_a_thread_and_time_for_it(bench: Benc
     run = {name: spec.run for name, spec in bench.specs().items()}
     assert run == {
         "root": "first", "hot_store": "normal", "storage": "thread", "exchange": "thread", "account": "thread",
-        "feed": "thread", SYMBOL: "first",
+        "feed": "normal", SYMBOL: "first",
     }  # fmt: skip
     budgets = {name: spec.budget_s for name, spec in bench.specs().items() if spec.run != "thread"}
     assert set(budgets.values()) == {0.25}

@@ -66,9 +66,9 @@ class Venue:
         return self._exchange
 
     def feed(self, flow: Callable[[], BookFlow]) -> BinanceFeed:
-        """A fresh adapter for market data; the one before is closed first."""
+        """A fresh adapter for market data; the one before delivers nothing more, and is closed without waiting."""
         if self._feed is not None:
-            self._feed.stop()
+            self._feed.abandon()
         self._feed = BinanceFeed(
             loop=self.loop,
             hosts=self.hosts,

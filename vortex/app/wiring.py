@@ -37,7 +37,7 @@ PART_STOP_S = 1.0
 TREE_STOP_S = 1.5
 """A symbol's tree has this long: a hung one must leave the rest time to stop in order (live.STOP_S)."""
 
-EXCHANGE_BUDGET_S, STORAGE_BUDGET_S, ACCOUNT_BUDGET_S, FEED_BUDGET_S = 15.0, 37.5, 5.0, 10.0
+EXCHANGE_BUDGET_S, STORAGE_BUDGET_S, ACCOUNT_BUDGET_S = 15.0, 37.5, 5.0
 """A handler of an actor that waits for disk or network hangs when it takes longer than this."""
 
 
@@ -107,12 +107,7 @@ class Wiring:
                 run="thread",
                 budget_s=ACCOUNT_BUDGET_S,
             ),
-            ChildSpec(
-                "feed",
-                lambda: FeedActor(feed=ports.feed(), table=self.table),
-                run="thread",
-                budget_s=FEED_BUDGET_S,
-            ),
+            ChildSpec("feed", lambda: FeedActor(feed=ports.feed(), table=self.table)),
         )
 
     def symbols(self) -> Mapping[str, bool]:

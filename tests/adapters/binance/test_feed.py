@@ -184,6 +184,15 @@ def test_a_poll_that_fails_is_counted_and_tried_again(fast: Rig) -> None:
     assert fast.feed.notices.counts["BTCUSDT sentiment"] >= 1
 
 
+def test_an_abandoned_feed_delivers_nothing_more_and_closes_by_itself(rig: Rig) -> None:
+    rig.feed.abandon()
+    seen = len(rig.sink.told)
+    rig.server.push(BOOK)
+    rig.server.wait_for(lambda: rig.server.closed == 2)
+    rig.feed.abandon()
+    assert len(rig.sink.told) == seen
+
+
 def test_nothing_is_delivered_after_stop(rig: Rig) -> None:
     rig.feed.stop()
     rig.feed.stop()

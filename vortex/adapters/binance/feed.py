@@ -123,6 +123,16 @@ class BinanceFeed:
         except (RuntimeError, concurrent.futures.CancelledError, TimeoutError) as error:
             logger.warning("feed did not close in order: {}", describe(error))
 
+    def abandon(self) -> None:
+        """Close every connection soon, without waiting for it; nothing is delivered from now on."""
+        self._sink = None
+        if not self._stopped:
+            self._stopped = True
+            try:
+                self._loop.submit(self._close(), "close the feed")
+            except RuntimeError as error:
+                logger.warning("feed did not close in order: {}", describe(error))
+
     # ------------------------------------------------------------------------------------------ in the loop's thread
 
     def _route(
@@ -173,17 +183,18 @@ class BinanceFeed:
                 self.notices.warn("subscription refused", f"{envelope.error.code} {envelope.error.msg}")
             return
         market = self._markets.get(data.symbol)
-        if market is None or self._sink is None:
+        sink = self._sink
+        if market is None or sink is None:
             return
         stream = data.stream
         if stream in HEARTBEATS:
             market.heard_ms[stream] = self._clock.monotonic_ms()
             market.patience_ms[stream] = SILENT_MS
         recv_ms = self._clock.now_ms()
-        self._sink.stream_alive(data.symbol, stream, recv_ms)
+        sink.stream_alive(data.symbol, stream, recv_ms)
         value = self._value(data, market, recv_ms)
         if value is not None:
-            self._sink.deliver(value)
+            sink.deliver(value)
 
     def _value(self, data: MarketFrame, market: _Market, recv_ms: int) -> MarketValue | None:
         match data:
