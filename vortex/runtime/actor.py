@@ -41,7 +41,7 @@ class Actor:
 
     def receive(self, message: object) -> object:
         """Handle one message in the caller's thread."""
-        handler = self._table.get(type(message), self.context.address.refuse)
+        handler = self._table.get(type(message)) or self.context.address.refuse
         return handler(message)
 
     def leave(self, error: BaseException | None) -> None:

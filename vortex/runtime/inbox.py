@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, Literal, TypeAlias
@@ -58,8 +58,9 @@ class Inbox:
         self.wake: Callable[[], object] = lambda: None
         self._control: deque[Parcel] = deque()
         self._ordered: deque[Parcel] = deque()
-        self._conflated: OrderedDict[Hashable, Parcel] = OrderedDict()
+        self._conflated: dict[Hashable, Parcel] = {}
         self._run = 0
+        self._held = 0  # how many wait; never too few, also when an exception strikes in between: `take` counts anew
 
     def put(self, parcel: Parcel, /) -> None:
         try:
@@ -78,7 +79,7 @@ class Inbox:
         return not len(self)
 
     def __len__(self) -> int:
-        return len(self._control) + len(self._ordered) + len(self._conflated)
+        return self._held
 
     def close(self) -> None:
         """Accept nothing from now on and refuse what waits. May be repeated."""
@@ -91,33 +92,45 @@ class Inbox:
 
     def take(self) -> Parcel | None:
         """Remove and return the next message; the caller holds the lock."""
+        parcel = None
         if self._control:
-            return self._control.popleft()
-        if self._ordered and (self._run < ORDERED_RUN or not self._conflated):
+            parcel = self._control.popleft()
+        elif self._ordered and (self._run < ORDERED_RUN or not self._conflated):
             self._run += 1
-            return self._ordered.popleft()
-        self._run = 0
-        return self._conflated.popitem(last=False)[1] if self._conflated else None
+            parcel = self._ordered.popleft()
+        else:
+            self._run = 0
+            if self._conflated:
+                parcel = self._conflated.pop(next(iter(self._conflated)))
+        self._held = 0 if parcel is None else self._held - 1
+        return parcel
 
     def _accept(self, parcel: Parcel) -> None:
         if self.closed:
             raise ActorGone
-        if not (self._control or self._ordered or self._conflated):
+        if not self._held:
             self.backlog_since_s = time.monotonic()
         message = parcel.message
         lane = lane_of(message.__class__)
         if lane == "control":
+            self._held += 1
             self._control.append(parcel)
         elif lane == "ordered" or parcel.reply_to is not None:  # an ask must not be superseded
             if len(self._ordered) >= ORDERED_LIMIT:
                 raise InboxOverflow(f"{ORDERED_LIMIT} messages wait, the next is a {type(message).__name__}")
+            self._held += 1
             self._ordered.append(parcel)
         else:
-            key = (message.__class__, message.conflation_key())
-            if key in self._conflated:
-                parcel.message = message.absorb(self._conflated[key].message)
-                self.superseded += 1
-            self._conflated[key] = parcel
+            self._supersede(parcel, (message.__class__, message.conflation_key()))
+
+    def _supersede(self, parcel: Parcel, key: Hashable) -> None:
+        older = self._conflated.get(key)
+        if older is None:
+            self._held += 1
+        else:
+            parcel.message = parcel.message.absorb(older.message)
+            self.superseded += 1
+        self._conflated[key] = parcel
 
     def _refuse(self, parcel: Parcel) -> None:
         if parcel.reply_to is None:

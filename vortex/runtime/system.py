@@ -89,7 +89,7 @@ class ActorSystem:
     def address(self, parent: Address | None, name: str) -> Address:
         """The one address of a path; children of the root have their bare name as path."""
         path = name if parent is None or parent.path == ROOT else f"{parent.path}/{name}"
-        address = self._addresses.setdefault(path, Address(path))
+        address = self._addresses.get(path) or self._addresses.setdefault(path, Address(path))
         if parent is not None:
             parent.below[name] = address
         return address

@@ -19,7 +19,7 @@ class TurnInbox(Inbox):
     left = 0
 
     def get(self) -> Parcel:
-        if self.left > 0:
+        if self.left > 0 and self._held:
             self.left -= 1
             with self.lock:
                 parcel = self.take()
