@@ -41,10 +41,11 @@ class Inbox:
 
     Attributes:
         lock: Held while the lanes change. A bare lock: an exception raised into a thread never leaves it held.
-        wake: Called, with the lock held, when there is something to do.
+        idle: Nobody sees to what waits; `wake` is called then, with the lock held, when there is something to do.
         on_dead: Told every message that becomes a dead letter.
         on_error: Told what the actor must not survive: an overflow, a message that cannot absorb another. Also told
             ActorGone when the inbox is closed, which is no news to the actor.
+        held: How many wait; never too few, also when an exception strikes in between: `take` counts anew.
         superseded: Snapshots whose place a newer one took.
         backlog_since_s: When something last came in while nothing waited, by `time.monotonic`.
     """
@@ -53,20 +54,21 @@ class Inbox:
     on_error: Callable[[BaseException], object]
 
     def __init__(self) -> None:
-        self.superseded, self.backlog_since_s, self.closed = 0, 0.0, False
+        self.superseded, self.backlog_since_s, self.closed, self.idle = 0, 0.0, False, False
         self.lock = threading.Lock()
         self.wake: Callable[[], object] = lambda: None
         self._control: deque[Parcel] = deque()
         self._ordered: deque[Parcel] = deque()
         self._conflated: dict[Hashable, Parcel] = {}
-        self._run = 0
-        self._held = 0  # how many wait; never too few, also when an exception strikes in between: `take` counts anew
+        self._run, self.held = 0, 0
 
     def put(self, parcel: Parcel, /) -> None:
         try:
             with self.lock:
                 self._accept(parcel)
-                self.wake()
+                if self.idle:
+                    self.idle = False
+                    self.wake()
         except Exception as error:  # noqa: BLE001  # the receiver answers for its lanes, not the sender
             self._refuse(parcel)
             self.on_error(error)
@@ -79,14 +81,16 @@ class Inbox:
         return not len(self)
 
     def __len__(self) -> int:
-        return self._held
+        return self.held
 
     def close(self) -> None:
         """Accept nothing from now on and refuse what waits. May be repeated."""
         with self.lock:
             self.closed = True
             waiting = list(iter(self.take, None))
-            self.wake()
+            idle, self.idle = self.idle, False
+            if idle:
+                self.wake()
         for parcel in waiting:
             self._refuse(parcel)
 
@@ -102,23 +106,23 @@ class Inbox:
             self._run = 0
             if self._conflated:
                 parcel = self._conflated.pop(next(iter(self._conflated)))
-        self._held = 0 if parcel is None else self._held - 1
+        self.held = 0 if parcel is None else self.held - 1
         return parcel
 
     def _accept(self, parcel: Parcel) -> None:
         if self.closed:
             raise ActorGone
-        if not self._held:
+        if not self.held:
             self.backlog_since_s = time.monotonic()
         message = parcel.message
         lane = lane_of(message.__class__)
         if lane == "control":
-            self._held += 1
+            self.held += 1
             self._control.append(parcel)
         elif lane == "ordered" or parcel.reply_to is not None:  # an ask must not be superseded
             if len(self._ordered) >= ORDERED_LIMIT:
                 raise InboxOverflow(f"{ORDERED_LIMIT} messages wait, the next is a {type(message).__name__}")
-            self._held += 1
+            self.held += 1
             self._ordered.append(parcel)
         else:
             self._supersede(parcel, (message.__class__, message.conflation_key()))
@@ -126,7 +130,7 @@ class Inbox:
     def _supersede(self, parcel: Parcel, key: Hashable) -> None:
         older = self._conflated.get(key)
         if older is None:
-            self._held += 1
+            self.held += 1
         else:
             parcel.message = parcel.message.absorb(older.message)
             self.superseded += 1

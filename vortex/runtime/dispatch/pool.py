@@ -77,17 +77,18 @@ class PoolDispatcher(ThreadDispatcher):
 
     def _work(self) -> None:
         try:
-            while (cell := self._next_cell()) is not None:
-                cell.thread_id = threading.get_ident()
+            me, ident = threading.current_thread(), threading.get_ident()
+            while (cell := self._next_cell(me)) is not None:
+                cell.thread_id = ident
                 cell.turn()
         except Fenced:
             """It came too late: the handler that hung had returned."""
 
-    def _next_cell(self) -> TurnCell | None:
+    def _next_cell(self, worker: threading.Thread) -> TurnCell | None:
         """Wait for a cell to run; None when this worker was replaced."""
         self._tokens.get()
         with self._worker_lock:
-            if self._worker is not threading.current_thread():
+            if self._worker is not worker:
                 self._tokens.put(None)
                 return None
             self._current = (self._first or self._normal).popleft()

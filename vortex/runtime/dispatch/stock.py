@@ -20,7 +20,7 @@ class StockInbox(Inbox):
         super().__init__()
         waiting = self._waiting = queue.Queue[Parcel]()
         self.put, self.get = waiting.put, waiting.get  # type: ignore[method-assign]  # nothing of ours in between
-        self.wake = lambda: waiting.put(Envelope(None))
+        self.wake, self.idle = lambda: waiting.put(Envelope(None)), True
 
     def __len__(self) -> int:
         return self._waiting.qsize()

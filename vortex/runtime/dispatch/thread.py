@@ -33,6 +33,7 @@ class WaitingInbox(Inbox):
             while (parcel := self.take()) is None:
                 if self.closed:
                     raise LeaveLoop
+                self.idle = True
                 self._filled.wait()
             return parcel
 

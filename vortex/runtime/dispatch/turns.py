@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vortex.runtime.address import inside
@@ -19,7 +20,7 @@ class TurnInbox(Inbox):
     left = 0
 
     def get(self) -> Parcel:
-        if self.left > 0 and self._held:
+        if self.left > 0 and self.held:
             self.left -= 1
             with self.lock:
                 parcel = self.take()
@@ -33,8 +34,6 @@ class TurnCell(Cell):
 
     actor_inbox: TurnInbox
     dispatcher: PoolDispatcher | VirtualDispatcher
-    _waiting = False
-    """Guarded by the lock of the inbox."""
 
     @staticmethod
     def _create_actor_inbox() -> TurnInbox:
@@ -42,14 +41,8 @@ class TurnCell(Cell):
 
     def _start_actor_loop(self) -> None:
         self._next = self._actor_loop_setup
-        with self.actor_inbox.lock:
-            self.actor_inbox.wake = self._queue
-            self._queue()
-
-    def _queue(self) -> None:
-        if not self._waiting:
-            self._waiting = True
-            self.dispatcher.schedule(self)
+        self.actor_inbox.wake = partial(self.dispatcher.schedule, self)
+        self.dispatcher.schedule(self)
 
     def on_start(self) -> None:
         self.turns += 1
@@ -69,9 +62,9 @@ class TurnCell(Cell):
         finally:
             inside.cell = None
         with inbox.lock:
-            self._waiting = self.over  # which makes it wait for ever: never again a turn
-            if not self.over and len(inbox):
-                self._queue()
+            inbox.idle = not (self.over or inbox.held)  # one that is over is never idle: it gets no turn any more
+            if not self.over and inbox.held:
+                self.dispatcher.schedule(self)
         if self.over:
             self.ended = True
             self.finish()

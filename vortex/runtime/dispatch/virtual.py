@@ -37,7 +37,7 @@ class VirtualCell(TurnCell):
 
     def _returned(self) -> None:
         self.dispatcher.hanging.discard(self)
-        self._waiting = True
+        self.actor_inbox.idle = False
         self.dispatcher.schedule(self)
 
     def _hung(self) -> None:
