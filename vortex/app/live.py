@@ -17,7 +17,7 @@ from vortex.adapters.memory import MemoryHotStore
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.adapters.sqlite.outbox import SqliteOutbox
-from vortex.app import logs
+from vortex.app import collector, logs
 from vortex.app.api import Api
 from vortex.app.control import ControlServer
 from vortex.app.data_dir import DataDir, RunInfo
@@ -117,6 +117,7 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *loaded.notes)))
     venue.check_pairs(config.trading_pairs)
     ports = _ports(config, venue, data_dir, stack)
+    collector.calm()
     return _Ground(
         data_dir=data_dir, server=server, child=child, sim_url=sim_url, venue=venue, labels=labels, ports=ports
     )
