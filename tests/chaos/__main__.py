@@ -12,12 +12,15 @@ from time import monotonic
 import msgspec
 
 from tests.chaos.matrix import Verdict, run_seed, run_seeds
+from tests.chaos.mutants import MUTANTS, found_by
 from tests.chaos.plan import plan_of, points, possible
 from tests.chaos.profile import hush
 from tests.kit.processes import REPOSITORY
 from tests.kit.virtual import START_MS
 
 SAY_EVERY_S = 10.0
+PLANTED_SEEDS = range(300)
+"""Those that `make test` runs too."""
 SOURCES = ("vortex", "tests/chaos", "tests/kit", "config")
 
 
@@ -73,10 +76,10 @@ def run_many(count: int, minutes: float, workers: int, state: Path) -> int:
         if monotonic() - said_s > SAY_EVERY_S:
             said_s = monotonic()
             say(f"{len(progress.verdicts)} of {count} seeds after {said_s - began_s:.0f} s")
-    return conclude(progress.verdicts, count)
+    return report(progress.verdicts, count)
 
 
-def conclude(verdicts: Sequence[Verdict], count: int) -> int:
+def report(verdicts: Sequence[Verdict], count: int) -> int:
     """Say what came of it."""
     bad = sorted(verdict.seed for verdict in verdicts if verdict.violations)
     hit = {point for verdict in verdicts for point in verdict.hit}
@@ -84,9 +87,8 @@ def conclude(verdicts: Sequence[Verdict], count: int) -> int:
     missed = [point for point in wanted if point not in hit]
     crashes = sum(len(verdict.hit) for verdict in verdicts)
     say(f"{len(verdicts)} seeds, {crashes} crashes, {len(wanted) - len(missed)} of {len(wanted)} crash points reached")
-    for point, reason in points().items():
-        if reason is not None:
-            say(f"not possible: {point}: {reason}")
+    for message, reason in sorted({(point.message, reason) for point, reason in points().items() if reason}):
+        say(f"out of reach: {message}: {reason}")
     for point in missed:
         say(f"never reached: {point}")
     for seed in bad:
@@ -102,13 +104,25 @@ def run_one(seed: int) -> int:
     say(f"seed {seed}: {', '.join(plan.setting.symbols)}{' as twins' if plan.setting.twins else ''}")
     for strike in plan.strikes:
         happened = "reached" if strike.point in verdict.hit else "not reached"
-        say(f"  {strike.how} {strike.point}, number {strike.nth} from {strike.from_ms - START_MS} ms on: {happened}")
+        also = f", and {strike.also} with it" if strike.also else ""
+        say(f"  {strike.how} {strike.point}, no. {strike.nth} from {strike.from_ms - START_MS} ms on{also}: {happened}")
     for occasion, _ in plan.occasions:
         say(f"  {(occasion.__doc__ or occasion.__name__).splitlines()[0]}")
     for violation in verdict.violations:
         say(f"  VIOLATED {violation}")
     say(f"  {verdict.cpu_s:.2f} s, trace {verdict.trace}")
     return 1 if verdict.violations else 0
+
+
+def plant_all() -> int:
+    """Plant every known defect and see that it is found; 1 when one is not."""
+    missed = 0
+    for mutation in MUTANTS:
+        verdict = found_by(mutation, PLANTED_SEEDS)
+        missed += verdict is None
+        found = "NOT FOUND" if verdict is None else f"found by seed {verdict.seed}: {verdict.violations[0]}"
+        say(f"{mutation.__name__}: {found}")
+    return min(missed, 1)
 
 
 def main() -> int:
@@ -118,8 +132,11 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     parser.add_argument("--state", type=Path, default=REPOSITORY / "build" / "chaos-matrix.jsonl")
     parser.add_argument("--seed", type=int, help="run this one alone, and tell of it")
+    parser.add_argument("--mutants", action="store_true", help="plant known defects instead: each must be found")
     chosen = parser.parse_args()
     hush()
+    if chosen.mutants:
+        return plant_all()
     if chosen.seed is not None:
         return run_one(chosen.seed)
     return run_many(chosen.seeds, chosen.minutes, chosen.workers, chosen.state)

@@ -22,7 +22,10 @@ from vortex.domain.order import OrderRole
 from vortex.domain.trade import TradeStatus
 from vortex.messages import GetAccount, Shutdown
 
-OCCASIONS_FROM_MS = 2_500
+FIRST_OCCASION_MS = (1_500, 4_500)
+"""After the start."""
+DEAD_S = 12.0
+"""A root that crashed has ended within this time;"""
 HUNG_S = 40.0
 """No actor may hang for longer than this;"""
 READY_S = 5.0
@@ -65,24 +68,30 @@ def run_plan(plan: SeedPlan, data_dir: Path) -> Verdict:
     before_s = process_time()
     stage = Stage(data_dir, plan.seed, plan.strikes, plan.setting)
     crash(stage, plan)
-    heal(stage)
-    shut_down(stage)
-    judge(stage)
     return Verdict(
         seed=plan.seed,
-        violations=tuple(stage.violations),
+        violations=tuple(conclude(stage)),
         hit=tuple(strike.point for _, strike, _ in stage.dispatcher.fired),
         trace=stage.dispatcher.trace_hash,
         cpu_s=process_time() - before_s,
     )
 
 
+def conclude(stage: Stage) -> list[str]:
+    """Let heal, shut down, judge: every violation of the run."""
+    heal(stage)
+    shut_down(stage)
+    judge(stage)
+    return stage.violations
+
+
 def crash(stage: Stage, plan: SeedPlan) -> None:
     """Let what was planned happen, for a while or until all of it has."""
     occasions = list(plan.occasions)
+    first_ms = START_MS + stage.random.randrange(*FIRST_OCCASION_MS)
     while stage.dispatcher.now_ms() < START_MS + ACTIVE_MS or occasions:
         stage.pass_s(0.4)
-        if occasions and stage.dispatcher.now_ms() >= START_MS + OCCASIONS_FROM_MS:
+        if occasions and stage.dispatcher.now_ms() >= first_ms:
             occasion, roles = occasions.pop(0)
             occasion(stage, roles)
         if not occasions and all(strike.point.message in LAST_WORDS for strike in stage.dispatcher.waiting):
@@ -93,6 +102,7 @@ def crash(stage: Stage, plan: SeedPlan) -> None:
 
 def heal(stage: Stage) -> None:
     """No more crashes: everything must run again, be allowed to trade, and trade."""
+    require(stage, lambda: not stage.dying, DEAD_S, "the root does not end")
     require(stage, lambda: not stage.dispatcher.hanging, HUNG_S, "a hang is not found out")
     healed_ms = stage.dispatcher.now_ms()
     stage.violations += bystanders(stage)
@@ -151,11 +161,13 @@ def tradable(stage: Stage) -> bool:
 
 def shut_down(stage: Stage) -> None:
     """Order the end; nothing may be opened any more; when all is flat, stop, and see that nothing is left behind."""
-    stage.tell("root", Shutdown())
-    stage.pass_s(1.0)
-    if stage.outages and stage.run.dispatcher.now_ms() - stage.outages[-1][1] < 1_500:
-        stage.pass_s(2.0)
-        stage.tell("root", Shutdown())  # the one who was told is dead
+    while True:
+        outages = len(stage.outages)
+        stage.tell("root", Shutdown())
+        stage.pass_s(1.0)
+        require(stage, lambda: not stage.dying, DEAD_S, "the root does not end")
+        if len(stage.outages) == outages:
+            break  # else the one who was told is dead
     quiet_ms = stage.dispatcher.now_ms()
     require(stage, lambda: stage.open_symbol() is None, FLAT_S, "a position stays open")
     stage.pass_until(lambda: not left_over(stage), invariants.ORPHAN_MS / 1000)

@@ -48,6 +48,7 @@ QUERIES = {
 
 def query(name: str) -> Occasion:
     def occasion(stage: Stage, roles: Roles) -> None:
+        """Somebody outside asks how it is."""
         for path in stage.paths(roles):
             stage.ask(path, QUERIES[name])
 

@@ -7,9 +7,10 @@ from functools import cache
 from random import Random
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.chaos.occasions import TWO, Occasion, Roles, occasion_for
-from tests.chaos.profile import scratch
+from tests.chaos.profile import BTC, scratch
 from tests.chaos.stage import Setting, Stage
 from tests.kit.crashing import CrashPoint, How, Strike, When
 from tests.kit.virtual import START_MS
@@ -20,6 +21,13 @@ WHENS: tuple[When, ...] = ("before", "after")
 ACTIVE_MS = 6_000
 """Crashes are ordered for within this time."""
 SUPERVISORS = ("root", "*")
+AT_WORST = ("OrderReport", "AlgoReport", "ExchangeReplied", "PositionOpened", "PositionClosed", "RecordTrade")
+"""What comes in the moments of a trade that decide: it is picked more often, and not only the first ones."""
+OFTEN = 3
+COMPANIONS = ("exchange", "storage", "account", f"{BTC}/monitor", f"{BTC}/decision", BTC)
+"""Who may crash at the same moment; who keeps the trades above all."""
+HOLDS_S = (1, 4, 1)
+"""Many short trades; and some so long that one without a stop is seen to have none."""
 LAST_WORDS = ("Shutdown", "Stop")
 """What comes when the run ends."""
 
@@ -74,20 +82,20 @@ def plan_of(seed: int, count: int = A_SEED) -> SeedPlan:
             audience.setdefault(occasion, set()).add(role)
     occasions = tuple((occasion, frozenset(roles)) for occasion, roles in audience.items())
     settings = [setting for (_, setting), _ in provoked if setting is not None]
-    setting = max(settings, key=lambda one: one.twins, default=Setting())
+    setting = replace(max(settings, key=lambda one: one.twins, default=Setting()), hold_s=HOLDS_S[seed % len(HOLDS_S)])
     return SeedPlan(seed=seed, strikes=strikes, occasions=occasions, setting=setting)
 
 
 def point_number(number: int) -> tuple[int, CrashPoint]:
     """The number-th point over all rounds, and which round that is."""
-    every = len(possible())
+    every = len(round_of(0))
     return number // every, round_of(number // every)[number % every]
 
 
 @cache
 def round_of(turn: int) -> list[CrashPoint]:
     """Every point once, in an order of its own; those that need a second symbol stand together, as it costs time."""
-    order = possible()
+    order = [point for point in possible() for _ in range(OFTEN if point.message in AT_WORST else 1)]
     Random(f"round {turn}").shuffle(order)
     return sorted(order, key=_symbols_needed)
 
@@ -98,14 +106,23 @@ def _symbols_needed(point: CrashPoint) -> int:
 
 
 def _strike(point: CrashPoint, random: Random, turn: int) -> Strike:
-    """Every second round anew: from the first moment on, or at some time later."""
-    later = turn % 2 == 1 and point.message not in LAST_WORDS
+    """From the first moment on, and every second round at some time later; what comes once cannot be missed."""
+    worst = point.message in AT_WORST
+    once = point.message in LAST_WORDS or occasion_for(point.role, point.message) != (None, None)
+    later = turn % 2 == 1 and not once
     return Strike(
         point=point,
-        nth=1 if random.random() < 0.7 else 2,
+        nth=1 if once else random.randint(1, 4 if worst and point.role == "exchange" else 2),
         from_ms=START_MS + (random.randrange(1_500, ACTIVE_MS) if later else 0),
         how=_how(point, random),
+        also=_companion(random, worst=worst),
     )
+
+
+def _companion(random: Random, *, worst: bool) -> str | None:
+    if worst and random.random() < 0.4:
+        return COMPANIONS[0]
+    return random.choice(COMPANIONS) if random.random() < 0.2 else None
 
 
 def _how(point: CrashPoint, random: Random) -> How:

@@ -20,30 +20,41 @@ from vortex.sim.market import capture, feed, history, tape
 from vortex.sim.market.candles import Bar
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
-QUICK = {
+PATIENT = {
+    "VORTEX__RUNTIME__CHILD_RESTARTS": "20",
+    "VORTEX__RUNTIME__TREE_RESTARTS": "20",
+    "VORTEX__RUNTIME__ROOT_RESTARTS": "20",
     "VORTEX__RUNTIME__CHILD_PERIOD_S": "5",
     "VORTEX__RUNTIME__TREE_PERIOD_S": "5",
     "VORTEX__RUNTIME__ROOT_PERIOD_S": "5",
+}
+"""No number of crashes is too large, and within five seconds they are forgotten."""
+QUICK = {
     "VORTEX__DECISION__DEBOUNCE_EVALUATIONS": "1",
     "VORTEX__DECISION__A__THETA": "0.01",
     "VORTEX__DECISION__A__S1_MIN": "0.01",
     "VORTEX__DECISION__A__CONFIDENCE_MIN": "0.0",
     "VORTEX__RISK__A__SL_ATR": "0.15",
-    "VORTEX__RISK__A__MAX_HOLD_S": "1",
-    "VORTEX__RISK__B__MAX_HOLD_S": "1",
     "VORTEX__RISK__COOLDOWN_CLOSE_S": "0",
     "VORTEX__RISK__COOLDOWN_SL_S": "0",
     "VORTEX__RISK__COOLDOWN_FAILURE_S": "0",
     "VORTEX__RISK__GOVERNOR_ENTRIES_PER_MIN": "10000",
 }
-"""A trade about every two seconds; crashes are forgotten within five."""
+"""One trade after another."""
 
 
 @cache
-def profile(symbols: tuple[str, ...] = (BTC,), max_positions: int = 3) -> Config:
+def profile(
+    symbols: tuple[str, ...] = (BTC,), hold_s: int = 1, max_positions: int = 3, *, patient: bool = True
+) -> Config:
     """The configuration of a run."""
-    chosen = {"TRADING_PAIRS": ",".join(symbols), "VORTEX__RISK__MAX_POSITIONS": str(max_positions)}
-    return load([REPOSITORY / "config" / "paper.toml"], {**QUICK, **chosen}).config
+    chosen = {
+        "TRADING_PAIRS": ",".join(symbols),
+        "VORTEX__RISK__A__MAX_HOLD_S": str(hold_s),
+        "VORTEX__RISK__B__MAX_HOLD_S": str(hold_s),
+        "VORTEX__RISK__MAX_POSITIONS": str(max_positions),
+    }
+    return load([REPOSITORY / "config" / "paper.toml"], {**QUICK, **(PATIENT if patient else {}), **chosen}).config
 
 
 def hush() -> pytest.MonkeyPatch:

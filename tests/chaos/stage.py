@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from tests.chaos.profile import BTC, ETH, profile
-from tests.kit.crashing import CrashingDispatcher, How, Strike, role_of
+from tests.kit.crashing import CrashingDispatcher, Strike, role_of
 from tests.kit.virtual import START_MS, virtual_run
 from vortex.domain.order import OrderKind
 from vortex.messages import GetSymbolStatus, SymbolStatus
@@ -32,10 +32,14 @@ class Setting(Struct, frozen=True, kw_only=True):
     Attributes:
         symbols: What is traded.
         twins: Both symbols show the same prices at the same moments, and the account has room for one position.
+        hold_s: How long a trade lasts.
+        patient: No number of crashes makes a supervisor give up.
     """
 
     symbols: tuple[str, ...] = (BTC,)
     twins: bool = False
+    hold_s: int = 1
+    patient: bool = True
 
 
 class Stage:
@@ -45,6 +49,7 @@ class Stage:
         violations: What was seen to go wrong while it ran.
         outages: When there was no process, from the root's death to the next start, in epoch ms.
         hits: Paths of the actors that were crashed.
+        doomed: The root may die.
         moved: Symbols that were removed or added meanwhile.
     """
 
@@ -56,11 +61,12 @@ class Stage:
         self.violations: list[str] = []
         self.outages: list[tuple[int, int]] = []
         self.dispatcher = CrashingDispatcher(seed, START_MS, strikes)
+        self.doomed = False
         self.moved: set[str] = set()
         self._told: list[str] = []
         twins = self.setting.twins
         self.run = virtual_run(
-            profile(self.setting.symbols, 1 if twins else 3),
+            profile(self.symbols, self.setting.hold_s, 1 if twins else 3, patient=self.setting.patient),
             data_dir,
             seed=seed,
             markets=(f"{BTC},{ETH}={SHIPPED / DEFAULT_MARKETS[0]}",) if twins else DEFAULT_MARKETS[: len(self.symbols)],
@@ -75,7 +81,7 @@ class Stage:
 
     @property
     def hits(self) -> list[str]:
-        return [*self._told, *(path for path, *_ in self.dispatcher.fired)]
+        return [*self._told, *self.dispatcher.companions, *(path for path, *_ in self.dispatcher.fired)]
 
     def pass_s(self, seconds: float) -> None:
         """Let time pass; when the root dies, nothing runs for a second, then another process starts."""
@@ -96,8 +102,8 @@ class Stage:
 
     def reboot(self) -> None:
         """The process is gone: a while later there is another, which knows the files alone."""
-        deaths = [at_ms for path, _, at_ms in self.dispatcher.fired if path == "root"][len(self.outages) :]
-        if not deaths:
+        deaths = self._deaths()
+        if not (deaths or self.doomed):
             self.violations.append(f"the root died of {self.run.failures[0]!r}")
         down_ms = deaths[0] if deaths else self.dispatcher.now_ms()
         self.run.system.cut_off(self.run.system.address(None, "root"))
@@ -106,15 +112,31 @@ class Stage:
         self.run.restart()
         self.outages.append((down_ms, self.dispatcher.now_ms()))
 
+    @property
+    def dying(self) -> bool:
+        """True from a crash of the root until another process runs."""
+        return bool(self._deaths())
+
+    def _deaths(self) -> list[int]:
+        """When the root of the present process was crashed, in epoch ms."""
+        began_ms = self.outages[-1][1] if self.outages else 0
+        return [at_ms for path, _, at_ms in self.dispatcher.fired if path == "root" and at_ms >= began_ms]
+
     def tell(self, path: str, message: object) -> None:
         """Tell an actor that runs, or has run."""
         address = self.run.system.find(path)
         if address is not None:
             address.tell(message)
 
-    def crash(self, path: str, how: How = "exception") -> None:
+    def crash(self, path: str) -> None:
+        """Have an actor crash once, by a message of its own."""
         self._told.append(path)
-        self.tell(path, Crash(how=how))
+        self.tell(path, Crash())
+
+    def fail_starts(self, path: str, times: int) -> None:
+        """Have an actor crash, and then fail to start so often."""
+        self._told += [path] * (1 + times)
+        self.tell(path, Crash(how="start_failure", times=times))
 
     def ask(self, path: str, message: object) -> Any:
         """Ask as the control API does; None when the actor crashed over it or was down. It is never left waiting."""

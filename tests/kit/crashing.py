@@ -36,12 +36,16 @@ class CrashPoint(Struct, frozen=True, order=True):
 
 
 class Strike(Struct, frozen=True):
-    """One crash on order: at the `nth` such message that is handled at or after `from_ms`."""
+    """One crash on order: at the `nth` such message that is handled at or after `from_ms`.
+
+    `also` is the path of another actor that crashes at the same moment, if there is one.
+    """
 
     point: CrashPoint
     nth: int
     from_ms: int
     how: How
+    also: str | None = None
 
 
 def role_of(path: str) -> str:
@@ -69,6 +73,9 @@ class CrashingCell(VirtualCell):
             if self.over:  # it crashed at this message by itself, or the message was to end it
                 return None
         self.dispatcher.struck(self.path, strike)
+        other = self._system.find(strike.also) if strike.also is not None else None
+        if other is not None:
+            other.tell(Crash())
         if strike.how == "hang":
             self.dispatcher.hung(self.path, self.spec.budget_s)
         return super().on_receive(Crash(how=strike.how, seconds=FOR_EVER_S))
@@ -80,6 +87,7 @@ class CrashingDispatcher(VirtualDispatcher):
     Attributes:
         fired: What was ordered and has happened: the path of the actor, and when, in epoch ms.
         protocols: The types of message that the actors of each role handle.
+        companions: Who crashed at the same moments.
         hangs: Who hung from when until he was found out, in epoch ms.
     """
 
@@ -87,6 +95,7 @@ class CrashingDispatcher(VirtualDispatcher):
         super().__init__(seed, start_ms)
         self.fired: list[tuple[str, Strike, int]] = []
         self.protocols: dict[str, set[str]] = defaultdict(set)
+        self.companions: list[str] = []
         self.hangs: list[tuple[str, int, int]] = []
         self._waiting: dict[tuple[str, str], list[Strike]] = {}
         self._seen: dict[Strike, int] = {}
@@ -134,6 +143,8 @@ class CrashingDispatcher(VirtualDispatcher):
     def struck(self, path: str, strike: Strike) -> None:
         """Note that it happened: it does not happen again."""
         self.fired.append((path, strike, self.now_ms()))
+        if strike.also is not None:
+            self.companions.append(strike.also)
         key = strike.point.role, strike.point.message
         self._waiting[key].remove(strike)
         if not self._waiting[key]:
