@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports lock clean
+.PHONY: help setup start test check format lint types imports chaos-matrix lock clean
 
 help: ## this text
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## virtual environment from the hashed locks (the others depend on it)
 
@@ -38,6 +38,10 @@ types: setup ## mypy, strict, over source and tests
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
+
+chaos-matrix: setup ## crash every actor at every message over N seeds (10,000), resumable; then plant known defects
+	$(BIN)/python -m tests.chaos --seeds $(or $(N),10000) --minutes 55
+	$(BIN)/python -m tests.chaos --mutants
 
 lock: setup ## resolve both locks anew
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
