@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports chaos-matrix lock clean
+.PHONY: help setup start test check format lint types imports bench chaos-matrix lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ types: setup ## mypy, strict, over source and tests
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
+
+bench: setup ## what the runtime costs, as ratios of two sides in one run, into build/bench.json
+	$(BIN)/python -m tests.bench
 
 chaos-matrix: setup ## crash every actor at every message over N seeds (10,000), resumable; then plant known defects
 	$(BIN)/python -m tests.chaos --seeds $(or $(N),10000) --minutes 55

@@ -1,0 +1,131 @@
+"""Measure what the runtime promises, as ratios of two sides in one run: `make bench` writes build/bench.json.
+
+Each side runs in a process of its own, the two by turns, and the figure is made of their medians. Repeats: `--runs`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from tests.bench.crashes import Crashes
+from tests.bench.isolation import Isolation
+from tests.bench.load import Load
+
+T = TypeVar("T")
+OUTPUT = Path("build/bench.json")
+SIDE_TIMEOUT_S = 180
+MANY, FEW, PACED = 500, 100, 30
+LOAD_S, CRASH_S, HANG_S = 2.0, 10.0, 22.0
+
+
+class Figure(Struct, frozen=True, kw_only=True):
+    """One promise: `value` is what counts, `system` and `reference` what it is made of."""
+
+    value: float
+    unit: str
+    system: float
+    reference: float
+    runs: list[dict[str, Any]]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run everything, print a table, write the file."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="repeats of each side")
+    runs = parser.parse_args(arguments).runs
+    figures: dict[str, Figure] = {}
+    for measure in (_footprint, _few, _crashes, _isolation):
+        measured = measure(runs)
+        figures |= measured
+        for name, figure in measured.items():
+            _say(f"{name:16} {figure.value:10.3f} {figure.unit}  ({figure.system:.3f} / {figure.reference:.3f})")
+        _say(f"load average {os.getloadavg()[0]:.1f}")
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1))
+
+
+def _footprint(runs: int) -> dict[str, Figure]:
+    pool, stock = _sides(Load, runs, f"load pool {MANY} {LOAD_S}", f"load stock {MANY} {LOAD_S}")
+    return {
+        "G2": _ratio("symbols per core, times those of stock", pool, stock, lambda load: load.symbols_per_core),
+        "G7_threads": _threads(pool, stock),
+        "G7_memory": _ratio("memory per symbol, times that of stock", pool, stock, lambda load: load.memory_kb),
+        "G7_start": _ratio("time to start, times that of stock", pool, stock, lambda load: load.start_s),
+    }
+
+
+def _few(runs: int) -> dict[str, Figure]:
+    pool, stock = _sides(Load, runs, f"load pool {FEW} {LOAD_S}", f"load stock {FEW} {LOAD_S}")
+    unit = f"symbols per core at {FEW}, times those of stock"
+    return {"G2_100": _ratio(unit, pool, stock, lambda load: load.symbols_per_core)}
+
+
+def _crashes(runs: int) -> dict[str, Figure]:
+    orders = [f"crashes {PACED} {CRASH_S} {how}" for how in ("crashing", "quiet")]
+    crashing, quiet = _sides(Crashes, runs, *orders)
+    recovery_ms = statistics.median(each.recovery_p99_ms for each in crashing)
+    kept, lost = sum(each.kept for each in crashing), sum(each.lost for each in crashing)
+    shown = [msgspec.to_builtins(each) for each in crashing]
+    return {
+        "G8": _ratio("neighbours' p99, times the quiet one", crashing, quiet, lambda each: each.neighbours_p99_ms),
+        "G8_recovery": Figure(value=recovery_ms, unit="ms p99", system=recovery_ms, reference=5.0, runs=shown),
+        "G8_lost": Figure(value=lost, unit="messages lost", system=lost, reference=kept, runs=shown),
+    }
+
+
+def _isolation(runs: int) -> dict[str, Figure]:
+    orders = [f"isolation {PACED} {HANG_S} {how}" for how in ("hang", "spin", "quiet")]
+    hang, spin, quiet = _sides(Isolation, runs, *orders)
+    return {**_isolated("M2_hang", hang, quiet), **_isolated("M2_spin", spin, quiet)}
+
+
+def _isolated(name: str, hanging: Sequence[Isolation], quiet: Sequence[Isolation]) -> dict[str, Figure]:
+    shown = [msgspec.to_builtins(each) for each in hanging]
+    p99_ms, quiet_ms = (statistics.median(each.p99_ms for each in side) for side in (hanging, quiet))
+    worst_ms, quiet_worst_ms = (max(each.worst_ms for each in side) for side in (hanging, quiet))
+    return {
+        name: Figure(value=p99_ms, unit="ms p99 to close on a stop", system=p99_ms, reference=quiet_ms, runs=shown),
+        f"{name}_worst": Figure(value=worst_ms, unit="ms worst", system=worst_ms, reference=quiet_worst_ms, runs=shown),
+    }
+
+
+def _threads(pool: Sequence[Load], stock: Sequence[Load]) -> Figure:
+    most, reference = (max(each.threads for each in side) for side in (pool, stock))
+    return Figure(value=most, unit=f"threads at {MANY} symbols", system=most, reference=reference, runs=[])
+
+
+def _ratio(unit: str, system: Sequence[T], reference: Sequence[T], of: Callable[[T], float]) -> Figure:
+    ours, theirs = (statistics.median(of(each) for each in side) for side in (system, reference))
+    runs = [{"system": of(one), "reference": of(other)} for one, other in zip(system, reference, strict=True)]
+    return Figure(value=ours / theirs, unit=unit, system=ours, reference=theirs, runs=runs)
+
+
+def _sides(kind: type[T], runs: int, *orders: str) -> list[list[T]]:
+    """What each side measured, run by turns."""
+    rounds = [[_side(kind, order) for order in orders] for _ in range(runs)]
+    return [list(side) for side in zip(*rounds, strict=True)]
+
+
+def _side(kind: type[T], order: str) -> T:
+    command = [sys.executable, "-m", "tests.bench.side", *order.split()]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=SIDE_TIMEOUT_S, check=True)  # noqa: S603  # ourselves
+    return msgspec.json.decode(done.stdout, type=kind)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

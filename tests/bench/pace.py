@@ -1,0 +1,72 @@
+"""A market at its own pace in front of a running system, and how long each book takes to its decision."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.bench.market import SLICES_PER_S, Tape, market
+from tests.bench.measure import settle
+from tests.bench.ports import RunningClock
+from tests.bench.world import World
+from vortex.config import load
+from vortex.domain.market import Book
+
+TIMEOUT_S = 60.0
+DEMO = Path(__file__).parents[2] / "config/paper.toml"
+"""Its thresholds let decisions order something."""
+WARM_SLICES = SLICES_PER_S
+
+Slot = Callable[[int], object]
+"""Called with the number of each slice, before it is delivered."""
+
+
+class Pace:
+    """A running system of some symbols on the pool, warm.
+
+    Attributes:
+        world: The system.
+        tapes: Its market; the last second of it is not played by `play`.
+        latencies_s: By symbol, seconds from the delivery of each book to its decision.
+    """
+
+    def __init__(self, symbols: int, seconds: float) -> None:
+        self.tapes: list[Tape] = market(symbols, seconds + 1.0)
+        self._clock = RunningClock()
+        self.world = World("pool", self.tapes, self._clock, load([DEMO], {}).config)
+        self.latencies_s: defaultdict[str, list[float]] = defaultdict(list)
+        self._sent_s: dict[tuple[str, int], float] = {}
+        self.world.decisions.on_decided = self._decided
+        self.world.start(TIMEOUT_S)
+        for tape in self.tapes:
+            self.world.deliver(tape.history)
+        settle(TIMEOUT_S)
+        self._clock.restart()
+        self._play(range(WARM_SLICES), lambda _: None)
+        self.latencies_s.clear()
+
+    def play(self, before: Slot) -> None:
+        """Deliver every slice at its time."""
+        self._play(range(WARM_SLICES, len(self.tapes[0].slices)), before)
+        self.world.check()
+
+    def stop(self) -> None:
+        """Stop everything."""
+        self.world.stop(TIMEOUT_S)
+
+    def _play(self, numbers: Sequence[int], before: Slot) -> None:
+        for number in numbers:
+            self._clock.wait_for(number)
+            before(number)
+            for tape in self.tapes:
+                for value in tape.slices[number]:
+                    if isinstance(value, Book):
+                        self._sent_s[tape.symbol, value.epoch] = time.monotonic()
+                self.world.deliver(tape.slices[number])
+
+    def _decided(self, symbol: str, epoch: int) -> None:
+        sent_s = self._sent_s.pop((symbol, epoch), None)
+        if sent_s is not None:
+            self.latencies_s[symbol].append(time.monotonic() - sent_s)

@@ -1,0 +1,34 @@
+"""One side of a comparison, in a process of its own: `python -m tests.bench.side load pool 500 2`; prints JSON."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+from loguru import logger
+
+from tests.bench import crashes, isolation, load
+
+SIDES: Mapping[str, Callable[[Sequence[str]], object]] = {
+    "load": lambda words: load.run(words[0], int(words[1]), float(words[2])),
+    "crashes": lambda words: crashes.run(int(words[0]), float(words[1]), crashing=words[2] == "crashing"),
+    "isolation": lambda words: isolation.run(int(words[0]), float(words[1]), how=_how(words[2])),
+}
+
+
+def _how(word: str) -> isolation.How | None:
+    return None if word == "quiet" else msgspec.convert(word, isolation.How)
+
+
+def main(words: Sequence[str]) -> None:
+    """Measure and print."""
+    logger.remove()
+    logging.disable()  # tracebacks on a terminal are not what is measured
+    result = SIDES[words[0]](words[1:])
+    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,53 @@
+"""The bench itself works: small worlds, every kind of side."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from tests.bench import crashes, isolation, load
+from tests.bench.__main__ import Figure, _ratio
+from tests.bench.market import market
+
+
+@pytest.fixture(autouse=True)
+def collector_as_before() -> Iterator[None]:
+    """A side takes what lives out of the collector's sight; the tests after it want it back."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+def test_the_market_is_the_same_for_every_side() -> None:
+    assert market(3, 0.2) == market(3, 0.2)
+    assert [tape.symbol for tape in market(2, 0.1)] == ["S000USDT", "S001USDT"]
+
+
+@pytest.mark.parametrize("kind", ["pool", "stock"])
+def test_a_side_under_load(kind: str) -> None:
+    measured = load.run(kind, 2, 0.2)
+    assert measured.cpu_us > 0
+    assert measured.threads >= (20 if kind == "stock" else 6)
+
+
+def test_crashes_are_recovered_from_and_counted() -> None:
+    measured = crashes.run(2, 0.5, crashing=True)
+    assert measured.recoveries >= 4
+    assert measured.recovery_p99_ms > 0.0
+    assert measured.lost == 0
+    assert measured.samples > 0
+
+
+def test_closes_go_on_beside_a_hang() -> None:
+    measured = isolation.run(2, 1.5, how=None)
+    assert measured.samples >= 5
+    assert measured.p99_ms <= measured.worst_ms
+
+
+def test_a_ratio_is_one_of_medians() -> None:
+    figure = _ratio("times", [1.0, 9.0, 2.0], [4.0, 4.0, 1.0], lambda value: value)
+    assert isinstance(figure, Figure)
+    assert (figure.value, figure.system, figure.reference) == (0.5, 2.0, 4.0)
