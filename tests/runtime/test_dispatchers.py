@@ -12,7 +12,7 @@ import pykka
 import pytest
 
 from tests.runtime.world import MANY, Boom, Note, World
-from vortex.runtime import Actor, Address, ChildSpec, Crash, RestartLimits, VirtualDispatcher
+from vortex.runtime import Actor, Address, ChildSpec, Crash, PoolDispatcher, RestartLimits, VirtualDispatcher
 from vortex.runtime.errors import ActorFault, ActorGone, AskTimeout
 
 
@@ -128,8 +128,9 @@ def test_an_ask_racing_with_crashes_always_resolves(threads: World) -> None:
     assert {"?", ActorGone} >= set(outcomes)
 
 
-def test_every_actor_has_a_named_daemon_thread(threads: World) -> None:
-    threads.start(threads.tree("T", threads.worker("x"), limits=MANY))
-    threads.until(lambda: threads.state("T/x") == "READY")
+def test_actors_run_on_named_daemon_threads(threads: World) -> None:
+    threads.start(threads.tree("T", threads.worker("x"), threads.worker("y", run="thread"), limits=MANY))
+    threads.until(lambda: threads.state("T/y") == "READY")
     daemons = {thread.name for thread in threading.enumerate() if thread.daemon}
-    assert {"root", "T", "T/x"} <= daemons
+    alone = isinstance(threads.dispatcher, PoolDispatcher)
+    assert {"timers", "watchdog", *(("pool", "T/y") if alone else ("root", "T", "T/x", "T/y"))} <= daemons

@@ -155,7 +155,7 @@ def test_a_child_that_never_starts_can_be_stopped_during_its_restarts(world: Wor
 
 
 def test_stop_overtakes_a_backlog(threads: World) -> None:
-    threads.start(threads.worker("a"))
+    threads.start(threads.worker("a", run="thread", budget_s=60.0))
     pause = Pause(threading.Event(), threading.Event())
     threads.at("a").tell(pause)
     assert pause.entered.wait(5.0)
@@ -189,7 +189,7 @@ def test_a_hung_start_is_cut_off_and_its_late_end_is_ignored(threads: World) -> 
                 assert gate.wait(5.0)
             super().started()
 
-    threads.start(ChildSpec("a", lambda: Slow(world=threads), ready_s=0.05))
+    threads.start(ChildSpec("a", lambda: Slow(world=threads), ready_s=0.05, run="thread"))
     assert first.is_set()
     assert threads.info("a").generation == 2
     gate.set()
@@ -221,7 +221,11 @@ def test_a_supervisor_that_was_cut_off_starts_nothing_more(threads: World) -> No
                 assert gate.wait(5.0)
             super().started()
 
-    threads.start(ChildSpec("T", lambda: Slow(world=threads, first=[threads.worker("x")], limits=MANY), ready_s=0.05))
+    threads.start(
+        ChildSpec(
+            "T", lambda: Slow(world=threads, first=[threads.worker("x")], limits=MANY), ready_s=0.05, run="thread"
+        )
+    )
     threads.until(lambda: threads.state("T/x") == "READY")
     assert entered.is_set()
     zombie = next(thread for thread in threading.enumerate() if thread.name == "T")

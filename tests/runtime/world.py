@@ -81,11 +81,13 @@ class RealClock:
 class World:
     """One actor system, what happened in it, and how to wait for it."""
 
-    def __init__(self, dispatcher: ThreadDispatcher | VirtualDispatcher) -> None:
+    def __init__(
+        self, dispatcher: ThreadDispatcher | VirtualDispatcher, on_beat: Callable[[], object] = lambda: None
+    ) -> None:
         self.dispatcher = dispatcher
         self.journal: list[str] = []
         self.failures: list[BaseException] = []
-        self.system = ActorSystem(dispatcher, on_root_failure=self.failures.append)
+        self.system = ActorSystem(dispatcher, on_root_failure=self.failures.append, on_beat=on_beat)
 
     def start(self, *children: ChildSpec, limits: RestartLimits = MANY) -> Address:
         """Start a root with these children and wait until they are ready."""
@@ -113,10 +115,10 @@ class World:
     def state(self, path: str) -> str:
         return next((info.state.value for info in self.system.tree() if info.path == path), "")
 
-    def until(self, condition: Callable[[], bool]) -> None:
-        """Let time pass until the condition holds; fail when it does not within five (virtual or real) seconds."""
+    def until(self, condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+        """Let time pass until the condition holds; fail when it does not within so many (virtual or real) seconds."""
         now_ms, pause = self.dispatcher.clock.monotonic_ms, self._pause()
-        deadline_ms = now_ms() + PATIENCE_S * 1000.0
+        deadline_ms = now_ms() + patience_s * 1000.0
         pause(0.0)
         while not condition():
             assert now_ms() < deadline_ms, self.journal[-20:]
