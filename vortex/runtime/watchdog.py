@@ -61,6 +61,9 @@ class Watchdog:
 
     def look(self, step_s: float) -> None:
         """See who is still in the handler of the last look; `step_s` have passed since."""
+        self._zombies = [zombie for zombie in self._zombies if not zombie.ended]
+        if len(self._zombies) >= MOST_ZOMBIES:
+            self._give_up(ActorHung(f"threads do not return from {', '.join(each.path for each in self._zombies)}"))
         busy: dict[Cell, tuple[int, float]] = {}
         for cell in self._dispatcher.running():
             turns = cell.turns
@@ -82,20 +85,17 @@ class Watchdog:
             cell.address.state = state
 
     def _fence(self, cell: Cell, turns: int) -> None:
-        handling = cell.handling
         if cell.turns != turns or not self._dispatcher.replace(cell):
             return  # it has just returned
-        what = "its start" if handling is None else type(handling).__name__
+        cell.culprit = None if cell.handling is None else type(cell.handling)
+        what = "its start" if cell.culprit is None else cell.culprit.__name__
         error = ActorHung(f"{cell.path} #{cell.generation}: {what} takes longer than {cell.spec.budget_s} s")
         logger.critical("%s; it is fenced and replaced", error)
-        cell.culprit = None if handling is None else type(handling)
         self._show(cell, ActorState.HUNG)
         cell.exit(error)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(cell.thread_id), ctypes.py_object(Fenced))
         cell.finish()
-        self._zombies = [zombie for zombie in (*self._zombies, cell) if not zombie.ended]
-        if len(self._zombies) >= MOST_ZOMBIES:
-            self._give_up(ActorHung(f"{len(self._zombies)} threads do not return, the last in {error}"))
+        self._zombies.append(cell)
 
     def _run(self) -> None:
         looked_s = time.monotonic()
