@@ -340,7 +340,7 @@ def test_a_trade_found_in_the_journal_is_asked_for_before_anything_else() -> Non
     assert rig.leaves(PlaceOrder).kind is OrderKind.STOP_MARKET
 
 
-def test_a_naked_position_found_in_the_journal_has_three_seconds_from_when_it_is_seen() -> None:
+def test_a_naked_position_found_in_the_journal_has_a_second_from_when_it_is_seen() -> None:
     before = Rig().filled()
     rig = Rig(before.bracket)
     rig.now_ms = before.now_ms + 60_000
@@ -348,7 +348,22 @@ def test_a_naked_position_found_in_the_journal_has_three_seconds_from_when_it_is
     assert rig.bracket.close_reason is None
     rig.ready(symbol_state("0.1", fills=before.bracket.fills))
     assert rig.leaves(PlaceOrder).kind is OrderKind.STOP_MARKET
-    rig.wait(3_000)
+    rig.wait(900)
+    assert rig.bracket.close_reason is None
+    rig.wait(100)
+    assert rig.bracket.close_reason is CloseReason.PROTECTION_FAILED
+
+
+def test_a_restart_does_not_prolong_the_time_without_a_stop() -> None:
+    before = Rig().filled()
+    naked_ms = before.bracket.naked_since_ms
+    assert naked_ms is not None
+    rig = Rig(before.bracket)
+    rig.now_ms = naked_ms + 500
+    rig.ready(symbol_state("0.1", fills=before.bracket.fills))
+    rig.wait(naked_ms + 2_999 - rig.now_ms)
+    assert rig.bracket.close_reason is None
+    rig.wait(1)
     assert rig.bracket.close_reason is CloseReason.PROTECTION_FAILED
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from vortex.domain import bracket as life
 from vortex.domain.bracket import Bracket
 from vortex.domain.flatness import FlatCheck
@@ -64,6 +66,7 @@ class Desk:
     ) -> None:
         self.symbol = symbol
         self.bracket = life.recovered(bracket) if bracket is not None else None
+        self._naked_before_ms = bracket.naked_since_ms if bracket is not None else None
         self.setup: SymbolSetup | None = None
         self.in_flight: ExchangeRequest | None = None
         self.reconciled = False
@@ -241,7 +244,17 @@ class Desk:
             self._on_free_state(state, now_ms)
         if not self.reconciled and self.setup is not None:  # an answer to our predecessor may come before the rules
             self.reconciled = True
+            self._inherit_time(now_ms)
             self._tell_reconciled()
+
+    def _inherit_time(self, now_ms: int) -> None:
+        """What our predecessor saw without a stop, and still is, has what is left of its time; a little in any case."""
+        bracket, before_ms = self.bracket, self._naked_before_ms
+        if bracket is None or bracket.naked_since_ms is None or before_ms is None:
+            return
+        spent_ms = min(now_ms - before_ms, self._limits.stop_confirm_ms - self._limits.stop_recover_ms)
+        since_ms = min(bracket.naked_since_ms, now_ms - spent_ms)
+        self.bracket = msgspec.structs.replace(bracket, naked_since_ms=since_ms)
 
     def _on_free_state(self, state: SymbolState, now_ms: int) -> None:
         self._last_fill_id = max((fill.fill_id for fill in state.fills), default=self._last_fill_id)

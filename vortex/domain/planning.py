@@ -36,12 +36,14 @@ class DeskLimits(Struct, frozen=True, kw_only=True):
     """Limits of docs/explanation/order-safety.md and the pace of repeated requests, milliseconds.
 
     Attributes:
+        stop_recover_ms: Of `stop_confirm_ms`, what is left at least when a restart finds a quantity without a stop.
         exit_tries: After this many exits that did not close the position, a person should know.
         exit_late_ms: The pace of exits, and of new stops in the place of lost ones, from then on.
         refused_ms: The longest pause before a refused preparation is asked for again; much less with a trade to guard.
     """
 
     stop_confirm_ms: int = 3_000
+    stop_recover_ms: int = 1_000
     book_age_ms: int = 500
     retry_ms: int = 300
     exit_retry_ms: int = 1_000
