@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -161,3 +162,13 @@ def test_a_hang_in_virtual_time_takes_the_budget_and_no_more(world: World) -> No
     assert world.at("a").ask(Note("waits"), PATIENCE_S) == "waits"
     assert time.monotonic() - began_s < PATIENCE_S
     assert world.info("a").generation == 1
+
+
+def test_an_exception_raised_into_an_idle_thread_is_a_crash(threads: World) -> None:
+    threads.start(threads.worker("a", run="thread"))
+    cell = threads.at("a").cell
+    assert cell is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(cell.thread_id), ctypes.py_object(KeyboardInterrupt))
+    threads.at("a").tell(Note("wake"))  # the exception strikes when the thread runs again
+    threads.until_ready("a", 2)
+    assert threads.at("a").ask(Note("anew"), 1.0) == "anew"

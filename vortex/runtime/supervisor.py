@@ -170,8 +170,7 @@ class Supervisor(Actor):
             address.quarantined |= {poison}
         hopeless = child.restarts.used_up or isinstance(error, HOPELESS)
         delay_s = self.child_exhausted(name, error) if hopeless else child.restarts.delay_s(name, self._random)
-        address.restarts += 1
-        address.state = ActorState.RESTARTING
+        address.restarts, address.state = address.restarts + 1, ActorState.RESTARTING
         self._arm(child, delay_s)
         child.acknowledged |= child.spec.limits is not None  # nobody waits for a child that is counted by itself
         self._start_next()
@@ -181,6 +180,7 @@ class Supervisor(Actor):
         told, child.stopping = child.stopping, True
         if not child.running:
             self._children.pop(child.spec.name, None)
+            child.address.state = ActorState.STOPPED
         elif not told:
             child.address.tell(Stop())
             self._arm(child, child.spec.stop_s)
