@@ -123,6 +123,22 @@ def test_three_zombies_are_too_many(threads: World) -> None:
         pause.leave.set()
 
 
+def test_one_thread_that_does_not_return_is_one_zombie_however_long_it_lasts() -> None:
+    dispatcher = PoolDispatcher(RealClock())
+    world = World(dispatcher)
+    world.start(world.worker("a", run="thread", budget_s=0.1))
+    pause = hang(world, "a")
+    world.until_ready("a", 2)
+    watchdog = Watchdog(dispatcher, world.at("root"), lambda: None, world.failures.append)
+    watchdog.close()  # from now on it looks when we say
+    for _ in range(10):
+        watchdog.look(0.1)
+    assert not world.failures
+    assert world.info("a").generation == 2
+    pause.leave.set()
+    assert world.system.stop(PATIENCE_S)
+
+
 def test_nobody_is_blamed_when_the_whole_process_was_held_up() -> None:
     dispatcher = PoolDispatcher(RealClock())
     world = World(dispatcher)

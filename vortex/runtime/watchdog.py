@@ -67,7 +67,7 @@ class Watchdog:
         busy: dict[Cell, tuple[int, float]] = {}
         for cell in self._dispatcher.running():
             turns = cell.turns
-            if turns % 2:
+            if turns % 2 and cell not in self._zombies:
                 before, busy_s = self._busy.get(cell, (0, 0.0))
                 busy[cell] = (turns, busy_s + step_s if before == turns else 0.0)
         for cell in self._busy.keys() - busy.keys():
