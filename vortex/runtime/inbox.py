@@ -96,7 +96,7 @@ class Inbox:
 
     def take(self) -> Parcel | None:
         """Remove and return the next message; the caller holds the lock."""
-        parcel = None
+        parcel: Parcel | None
         if self._control:
             parcel = self._control.popleft()
         elif self._ordered and (self._run < ORDERED_RUN or not self._conflated):
@@ -104,8 +104,7 @@ class Inbox:
             parcel = self._ordered.popleft()
         else:
             self._run = 0
-            if self._conflated:
-                parcel = self._conflated.pop(next(iter(self._conflated)))
+            parcel = self._conflated.pop(next(iter(self._conflated), None), None)
         self.held = 0 if parcel is None else self.held - 1
         return parcel
 

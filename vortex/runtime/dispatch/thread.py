@@ -93,13 +93,15 @@ class ThreadDispatcher:
         return cell in self.threads
 
     def after(self, delay_ms: float, fire: Callable[[], object]) -> None:
-        """Call `fire`, which must not raise, after the delay."""
+        """Call `fire`, which must not raise, after the delay; without one, at once."""
+        if delay_ms <= 0.0:  # a restart must not wait until the timers' thread gets its turn
+            fire()
+            return
         entry = (self.clock.monotonic_ms() + delay_ms, next(self._order), fire)
         with self._lock:
             heapq.heappush(self._timers, entry)
-            sooner = self._timers[0] is entry
-        if sooner:
-            self._sooner.set()
+            if self._timers[0] is entry:
+                self._sooner.set()
 
     def wait(self, future: pykka.Future[Any], timeout_s: float) -> Any:
         """Return the future's value or raise pykka.Timeout; never called by an actor."""

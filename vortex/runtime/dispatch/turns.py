@@ -23,9 +23,8 @@ class TurnInbox(Inbox):
         if self.left > 0 and self.held:
             self.left -= 1
             with self.lock:
-                parcel = self.take()
-            if parcel is not None:
-                return parcel
+                if (parcel := self.take()) is not None:
+                    return parcel
         raise LeaveLoop
 
 
