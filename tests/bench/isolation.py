@@ -13,7 +13,6 @@ from tests.bench.measure import quantile
 from tests.bench.pace import Pace
 from tests.domain.money_builders import trade
 from vortex.app.collector import calm
-from vortex.domain.market import Book
 from vortex.domain.trade import OpenTrade
 from vortex.messages import ClosePosition, PositionOpened
 from vortex.runtime import Crash
@@ -49,10 +48,12 @@ def run(symbols: int, seconds: float, *, how: How | None) -> Isolation:
     def before(number: int) -> None:
         if how is not None and number == HANG_AT:
             victim.tell(Crash(how=how, seconds=HANG_S))
-        for tape in pace.tapes[1:]:
-            if any(isinstance(value, Book) for value in tape.slices[number]):
-                stops[tape.symbol].crossed()
 
+    def crossing(symbol: str) -> None:
+        if symbol in stops:
+            stops[symbol].crossed()
+
+    pace.on_book = crossing
     pace.play(before)
     taken_s = [each for stop in stops.values() for each in stop.taken_s]
     pace.stop()

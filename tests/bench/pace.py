@@ -30,6 +30,7 @@ class Pace:
         world: The system.
         tapes: Its market; the last second of it is not played by `play`.
         latencies_s: By symbol, seconds from the delivery of each book to its decision.
+        on_book: Told the symbol of each book right before it is delivered.
     """
 
     def __init__(self, symbols: int, seconds: float) -> None:
@@ -37,6 +38,7 @@ class Pace:
         self._clock = RunningClock()
         self.world = World("pool", self.tapes, self._clock, load([DEMO], {}).config)
         self.latencies_s: defaultdict[str, list[float]] = defaultdict(list)
+        self.on_book: Callable[[str], object] = lambda _symbol: None
         self._sent_s: dict[tuple[str, int], float] = {}
         self.world.decisions.on_decided = self._decided
         self.world.start(TIMEOUT_S)
@@ -63,6 +65,7 @@ class Pace:
             for tape in self.tapes:
                 for value in tape.slices[number]:
                     if isinstance(value, Book):
+                        self.on_book(tape.symbol)
                         self._sent_s[tape.symbol, value.epoch] = time.monotonic()
                 self.world.deliver(tape.slices[number])
 
