@@ -117,7 +117,7 @@ class ActorSystem:
             return  # a zombie that was not waited for
         root.state = ActorState.READY
         if isinstance(event, ChildExited):
-            root.state = ActorState.STOPPED
+            self.cut_off(root)  # one that hung has not stopped what is below it
             self._down.set(None)
             if event.error is not None:
                 root.last_error = f"{type(event.error).__name__}: {event.error}"
