@@ -25,3 +25,13 @@ def test_one_that_hangs_while_it_is_to_stop_leaves_no_child_behind(world: World)
     world.at("T/x").tell(Note("nobody is there"))
     assert world.at("T/x").dead_by_type["Note"] == 1
     assert "T/x nobody is there" not in world.journal
+
+
+def test_a_root_that_hangs_leaves_nobody_running(world: World) -> None:
+    world.start(world.worker("a"), world.tree("T", world.worker("x")))
+    world.until(lambda: world.state("T/x") == "READY")
+    world.at("root").tell(HUNG)
+    world.until(lambda: bool(world.failures))
+    assert {world.state(path) for path in ("root", "a", "T", "T/x")} == {"STOPPED"}
+    world.at("T/x").tell(Note("nobody is there"))
+    assert world.at("T/x").dead_by_type["Note"] == 1
