@@ -158,8 +158,13 @@ def test_the_tree_is_alive_while_its_root_beats(threads: World, monkeypatch: pyt
     monkeypatch.setattr("vortex.runtime.watchdog.DEAD_S", 0.5)
     threads.start(threads.worker("a"))
     assert threads.system.alive()
-    threads.dispatcher.after = lambda *_: None  # type: ignore[method-assign]  # the timers are dead
-    threads.until(lambda: not threads.system.alive())
+    go_on = threading.Event()
+    threads.dispatcher.after(1.0, go_on.wait)  # the timers are stuck
+    try:
+        threads.until(lambda: not threads.system.alive())
+    finally:
+        go_on.set()
+    threads.until(threads.system.alive)
 
 
 def test_beats_are_told() -> None:

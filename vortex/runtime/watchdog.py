@@ -105,7 +105,7 @@ class Watchdog:
             looked_s = now_s
             if now_s - self._asked_s >= BEAT_S:
                 self._asked_s = now_s
-                self._dispatcher.after(0.0, partial(self._root.tell, Beat(self._hear)))
+                self._dispatcher.after(1.0, partial(self._root.tell, Beat(self._hear)))  # any delay takes a timer
 
     def _hear(self) -> None:
         self._heard_s = time.monotonic()
