@@ -19,6 +19,7 @@ from vortex.app.wiring import Ports, Wiring
 from vortex.config import Config
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.pnl import RowLabels
+from vortex.ports import Clock
 from vortex.runtime import ActorSystem, VirtualDispatcher
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.world import Latency, World
@@ -48,7 +49,7 @@ class Files:
     hot_store: MemoryHotStore
 
     @classmethod
-    def open(cls, data_dir: Path, clock: VirtualDispatcher) -> Files:
+    def open(cls, data_dir: Path, clock: Clock) -> Files:
         journal = SqliteJournal(data_dir / "journal.db", clock.now_ms)
         outbox = SqliteOutbox(data_dir / "journal.db", clock.now_ms)
         return cls(journal, outbox, SqliteColdStore.open(data_dir / "vortex.db"), MemoryHotStore())

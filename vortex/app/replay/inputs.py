@@ -1,0 +1,60 @@
+"""Where a replay takes over what the record says: the messages that no replayed actor sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vortex.app.replay.entries import Handled, kind_of, unpack
+from vortex.domain.market import Book, Candle, CandleHistory, MarkPrice, Sentiment, Trades
+from vortex.domain.order import AccountUpdate, AlgoReport, OrderReport
+from vortex.messages import (
+    AddSymbol,
+    ExchangeReplied,
+    GetAccount,
+    GetExchange,
+    GetFeedAges,
+    GetMirror,
+    GetOutbox,
+    GetSymbolStatus,
+    Operate,
+    RemoveSymbol,
+    Shutdown,
+    TradeRecorded,
+    UserStreamChanged,
+)
+from vortex.runtime import Crash
+from vortex.runtime.control import ChildReady, Stop
+
+WITNESSES = ("hot_store", "storage", "feed")
+"""They answer to memory, disk and network: what they were told is compared, what they did is taken from the record."""
+
+COMMON = "vortex.messages:"
+
+
+def _kinds(*types: type) -> frozenset[str]:
+    return frozenset(map(kind_of, types))
+
+
+ANYONE = _kinds(
+    Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment,
+    ExchangeReplied, OrderReport, AlgoReport, AccountUpdate, UserStreamChanged,
+    TradeRecorded, Crash,
+    GetSymbolStatus, GetMirror, GetFeedAges, GetAccount, GetExchange, GetOutbox,
+)  # fmt: skip
+"""From the market, the exchange, the storage actor and people."""
+
+BY_RECEIVER: Mapping[str, frozenset[str]] = {
+    "root": _kinds(Operate, AddSymbol, RemoveSymbol, Shutdown, Stop),
+    "exchange": _kinds(Operate),
+}
+STARTED = kind_of(ChildReady)
+
+
+def is_input(handled: Handled) -> bool:
+    """True when the message comes from where nothing is replayed."""
+    kind, path = handled.kind, handled.path
+    if kind in ANYONE or kind in BY_RECEIVER.get(path, ()):
+        return True
+    if path in WITNESSES:
+        return not kind.startswith(COMMON)  # its own timers
+    return kind == STARTED and unpack(kind, handled.body).name in WITNESSES

@@ -1,0 +1,163 @@
+"""Run a record again: the same wiring on the virtual dispatcher, driven by the record.
+
+What comes from outside is taken from the record; what actors tell each other they must tell again, to the bit.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from random import Random
+
+from msgspec import Struct
+
+from vortex.actors.feed import SubscriptionTable
+from vortex.app.replay.entries import Entry, Handled, Reconfigured, Record, Sent, encode, kind_of, plain, unpack
+from vortex.app.replay.inputs import WITNESSES, is_input
+from vortex.app.replay.mail import DifferenceError, shown
+from vortex.app.replay.stage import Stage, StageCell
+from vortex.app.replay.stand_ins import ComparingExchange, stand_ins
+from vortex.app.wiring import Wiring
+from vortex.domain.decision import Decision
+from vortex.domain.order import ExchangeRequest
+from vortex.messages import Mirror
+from vortex.runtime import ActorSystem
+from vortex.runtime.control import ChildExited
+from vortex.runtime.errors import ActorHung, InboxOverflow
+from vortex.runtime.system import ROOT
+
+EXITED = kind_of(ChildExited)
+FROM_OUTSIDE = (ActorHung, InboxOverflow)
+"""What ends an incarnation that did not end itself."""
+
+
+class Rerun(Struct, frozen=True, kw_only=True):
+    """What came of it.
+
+    Attributes:
+        entries: How many entries of the record were replayed without a difference.
+        actors: How many actors ran.
+        decisions: All that they made, in order.
+        requests: All that they sent to the exchange, in order.
+        difference: Where the replay first differs from the record, and how; None when nowhere.
+    """
+
+    entries: int
+    actors: int
+    decisions: tuple[Decision, ...]
+    requests: tuple[ExchangeRequest, ...]
+    difference: str | None
+
+    @property
+    def digest(self) -> str:
+        """The same for the same decisions and requests, to the bit."""
+        return blake2b(encode((self.decisions, self.requests)), digest_size=16).hexdigest()
+
+
+def rerun(record: Record) -> Rerun:
+    """Run a record again, to its end or to the first difference. Raises RecordError."""
+    play = _Play(record)
+    number, difference = 0, None
+    try:
+        for entry in record.entries:
+            play.entry(number, entry)
+            number += 1
+        if record.whole:
+            play.port.check()
+    except DifferenceError as error:
+        difference = f"entry {number}{_where(record, number)}: {error}"
+    return Rerun(
+        entries=number,
+        actors=len({path for path, _ in play.stage.cells}),
+        decisions=tuple(play.decisions),
+        requests=tuple(play.port.requests),
+        difference=difference,
+    )
+
+
+class _Play:
+    """One system on a stage."""
+
+    def __init__(self, record: Record) -> None:
+        header = record.header
+        self.decisions: list[Decision] = []
+        self.port = ComparingExchange()
+        stage = self.stage = Stage(self._hear)
+        self._wiring = Wiring(
+            config=header.config,
+            ports=stand_ins(stage, self.port, record.entries, header.seed, stage.incarnation),
+            labels=header.labels,
+            random=_Soonest(),
+            table=SubscriptionTable(),
+        )
+        ActorSystem(stage, on_root_failure=lambda _: None).start_root(self._wiring.root())  # its end is an entry too
+
+    def entry(self, number: int, entry: Entry) -> None:
+        """Replay one entry. Raises DifferenceError."""
+        self.stage.mail.number = number
+        match entry:
+            case Handled(kind=""):
+                self.stage.start(self.stage.enter(entry), witness=entry.path in WITNESSES)
+            case Handled():
+                self._handle(entry, self.stage.enter(entry))
+            case Sent():
+                self.port.compare(entry)
+            case Reconfigured():
+                self._wiring.reconfigure(entry.config)
+
+    def _handle(self, handled: Handled, cell: StageCell) -> None:
+        if handled.path == "exchange":
+            self.port.check()
+        if handled.kind == EXITED:
+            self._end(handled)
+        message = self._message(handled)
+        if handled.path not in WITNESSES:
+            self.stage.hand(cell, message)
+
+    def _message(self, handled: Handled) -> object:
+        """What the replay has for what the record says: the same bytes, or what came from outside."""
+        letter = self.stage.mail.take(handled)
+        if letter is not None:
+            return letter.message
+        if is_input(handled):
+            return unpack(handled.kind, handled.body)
+        alike = self.stage.mail.alike(handled)
+        instead = "nothing like it" if alike is None else shown(alike.message)
+        raise DifferenceError(f"the record has {_recorded(handled)}, the replay {instead}")
+
+    def _end(self, handled: Handled) -> None:
+        """A supervisor hears of an end: that of a witness, or one from outside, comes from the record."""
+        exited = unpack(handled.kind, handled.body)
+        path = exited.name if handled.path == ROOT else f"{handled.path}/{exited.name}"
+        child = self.stage.cells.get((path, exited.generation))
+        if child is None or not (path in WITNESSES or isinstance(exited.error, FROM_OUTSIDE)):
+            return
+        if child.over:
+            child.finish()  # a zombie says it once more when it wakes up
+        else:
+            self.stage.end(child, exited.error, exited.handling)
+
+    def _hear(self, path: str, message: object) -> None:
+        if path == "hot_store" and isinstance(message, Mirror) and isinstance(message.value, dict):
+            decision = message.value.get("decision")
+            if isinstance(decision, Decision):
+                self.decisions.append(decision)
+
+
+class _Soonest(Random):
+    """Jitter at its least: then no timer is due later than it was in the recorded run."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return min(a, b)
+
+
+def _where(record: Record, number: int) -> str:
+    """Words for who was to handle what at an entry."""
+    entry = record.entries[number] if number < len(record.entries) else None
+    if not isinstance(entry, Handled):
+        return ""
+    return f", {entry.path} #{entry.generation}, {entry.kind.rpartition(':')[2] or 'start'}"
+
+
+def _recorded(handled: Handled) -> str:
+    """A recorded message for people, as plainly as it was written."""
+    return f"{handled.kind.rpartition(':')[2]} {shown(plain(handled.body))}"
