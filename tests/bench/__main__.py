@@ -20,12 +20,13 @@ from msgspec import Struct
 from tests.bench.crashes import Crashes
 from tests.bench.isolation import Isolation
 from tests.bench.load import Load
+from tests.bench.measure import quantile
 
 T = TypeVar("T")
 OUTPUT = Path("build/bench.json")
 SIDE_TIMEOUT_S = 180
 MANY, FEW, PACED = 500, 100, 30
-LOAD_S, CRASH_S, HANG_S = 2.0, 10.0, 22.0
+LOAD_S, CRASH_S, HANG_S = 1.0, 10.0, 22.0
 
 
 class Figure(Struct, frozen=True, kw_only=True):
@@ -50,8 +51,8 @@ def main(arguments: Sequence[str]) -> None:
         for name, figure in measured.items():
             _say(f"{name:16} {figure.value:10.3f} {figure.unit}  ({figure.system:.3f} / {figure.reference:.3f})")
         _say(f"load average {os.getloadavg()[0]:.1f}")
-    OUTPUT.parent.mkdir(exist_ok=True)
-    OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1))
+        OUTPUT.parent.mkdir(exist_ok=True)
+        OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1))
 
 
 def _footprint(runs: int) -> dict[str, Figure]:
@@ -72,13 +73,14 @@ def _few(runs: int) -> dict[str, Figure]:
 
 def _crashes(runs: int) -> dict[str, Figure]:
     orders = [f"crashes {PACED} {CRASH_S} {how}" for how in ("crashing", "quiet")]
-    crashing, quiet = _sides(Crashes, runs, *orders)
-    recovery_ms = statistics.median(each.recovery_p99_ms for each in crashing)
+    crashing, quiet = _sides(Crashes, runs + 2, *orders)  # a p99 varies most
+    recoveries_ms = [taken_ms for each in crashing for taken_ms in each.recoveries_ms]
+    p50_ms, p99_ms = quantile(recoveries_ms, 0.5), quantile(recoveries_ms, 0.99)
     kept, lost = sum(each.kept for each in crashing), sum(each.lost for each in crashing)
     shown = [msgspec.to_builtins(each) for each in crashing]
     return {
         "G8": _ratio("neighbours' p99, times the quiet one", crashing, quiet, lambda each: each.neighbours_p99_ms),
-        "G8_recovery": Figure(value=recovery_ms, unit="ms p99", system=recovery_ms, reference=5.0, runs=shown),
+        "G8_recovery": Figure(value=p99_ms, unit="ms p99, median and limit", system=p50_ms, reference=5.0, runs=shown),
         "G8_lost": Figure(value=lost, unit="messages lost", system=lost, reference=kept, runs=shown),
     }
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from itertools import cycle
+from collections.abc import Mapping
+from itertools import chain, cycle
 
 from msgspec import Struct
 
-from tests.bench.market import SLICES_PER_S
+from tests.bench.market import SLICES_PER_S, Tape
 from tests.bench.measure import quantile
 from tests.bench.pace import TIMEOUT_S, Pace
 from vortex.app.collector import calm
-from vortex.domain.market import Book
+from vortex.domain.engines.registry import REGISTRY
+from vortex.domain.market import Book, Candle, MarketValue, Sentiment, Trades
+from vortex.domain.signal import EngineId
 from vortex.messages import (
     ClosePosition,
     EntryFailed,
@@ -22,7 +25,7 @@ from vortex.messages import (
     RecordTrade,
     TradeRecorded,
 )
-from vortex.runtime import Crash
+from vortex.runtime import ActorState, Crash
 
 NEVER_LOST = frozenset(
     kind.__name__
@@ -31,6 +34,11 @@ NEVER_LOST = frozenset(
         TradeRecorded,
     )
 )  # fmt: skip
+FOOD: Mapping[EngineId, type] = {
+    EngineId.ORDER_FLOW: Book, EngineId.TICK: Trades, EngineId.TECHNICAL: Candle, EngineId.SENTIMENT: Sentiment,
+    EngineId.REGIME: Candle,
+}  # fmt: skip
+"""What each engine always answers."""
 CRASH_EVERY = SLICES_PER_S // 10
 POLL_S = 0.0002
 
@@ -40,9 +48,8 @@ class Crashes(Struct, frozen=True, kw_only=True):
 
     neighbours_p99_ms: float
     samples: int
-    recovery_p50_ms: float
-    recovery_p99_ms: float
-    recoveries: int
+    recoveries_ms: list[float]
+    """Each from the order to crash until a decision knows the crashed engine's next signal."""
     kept: int
     """Order and storage messages that arrived."""
     lost: int
@@ -50,16 +57,16 @@ class Crashes(Struct, frozen=True, kw_only=True):
 
 
 def run(symbols: int, seconds: float, *, crashing: bool) -> Crashes:
-    """Play a market; when `crashing`, an engine of the first symbol crashes in every third slice."""
+    """Play a market; when `crashing`, an engine of the first symbol, each in turn, crashes in every third slice."""
     calm()
     pace = Pace(symbols, seconds)
     victim = pace.tapes[0].symbol
-    engines = cycle([f"{victim}/E{number}" for number in range(1, 6)])
-    recoveries_s: list[float] = []
+    engines = cycle([spec.id for spec in REGISTRY])
+    recoveries_ms: list[float] = []
 
     def before(number: int) -> None:
         if crashing and number + 1 < len(pace.tapes[0].slices) and number % CRASH_EVERY == CRASH_EVERY - 1:
-            recoveries_s.append(_crash(pace, next(engines), number))
+            recoveries_ms.append(_crash(pace, next(engines), number))
 
     pace.play(before)
     others = [each for symbol, all_of in pace.latencies_s.items() if symbol != victim for each in all_of]
@@ -68,9 +75,7 @@ def run(symbols: int, seconds: float, *, crashing: bool) -> Crashes:
     result = Crashes(
         neighbours_p99_ms=quantile(others, 0.99) * 1e3,
         samples=len(others),
-        recovery_p50_ms=quantile(recoveries_s, 0.5) * 1e3 if recoveries_s else 0.0,
-        recovery_p99_ms=quantile(recoveries_s, 0.99) * 1e3 if recoveries_s else 0.0,
-        recoveries=len(recoveries_s),
+        recoveries_ms=recoveries_ms,
         kept=len(world.written) + len(world.orders),
         lost=sum(count for types in dead for name, count in types.items() if name in NEVER_LOST),
     )
@@ -78,20 +83,24 @@ def run(symbols: int, seconds: float, *, crashing: bool) -> Crashes:
     return result
 
 
-def _crash(pace: Pace, path: str, number: int) -> float:
-    """Crash an engine, wait until it runs again, and give the symbol a book: the seconds until that is decided."""
+def _crash(pace: Pace, engine: EngineId, number: int) -> float:
+    """Crash an engine, wait until it runs again, feed it, and give the symbol a book; the milliseconds it took."""
     world, tape = pace.world, pace.tapes[0]
-    engine, epochs = world.at(path), world.decisions.epochs
-    generation, began_s = engine.generation, time.monotonic()
-    engine.tell(Crash())
-    while engine.generation == generation or engine.state != "READY":
-        _poll(began_s, path)
-    book = next(value for value in tape.slices[number + 1] if isinstance(value, Book))
-    told_s = time.monotonic()
-    world.deliver((book,))
-    while epochs.get(tape.symbol, 0) < book.epoch:
-        _poll(told_s, path)
-    return time.monotonic() - began_s
+    address, before = world.at(f"{tape.symbol}/{engine}"), world.decisions.signals[tape.symbol][engine]
+    generation, began_s = address.generation, time.monotonic()
+    address.tell(Crash())
+    while address.generation == generation or address.state is not ActorState.READY:
+        _poll(began_s, address.path)
+    world.deliver([_next(tape, FOOD[engine], number), _next(tape, Book, number)])
+    while world.decisions.signals[tape.symbol][engine] is before:
+        _poll(began_s, address.path)
+    return (time.monotonic() - began_s) * 1e3
+
+
+def _next(tape: Tape, kind: type, number: int) -> MarketValue:
+    """The first value of a kind after a slice, or of the history where none follows."""
+    following = chain(*tape.slices[number + 1 :], tape.history, *tape.slices)
+    return next(value for value in following if type(value) is kind)
 
 
 def _poll(since_s: float, path: str) -> None:

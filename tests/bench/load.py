@@ -14,7 +14,7 @@ from tests.bench.world import World
 from vortex.app.collector import calm
 from vortex.domain.market import Book
 
-WARM_S = 1.0
+WARM_S = 0.5
 TIMEOUT_S = 120.0
 
 

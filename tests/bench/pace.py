@@ -50,7 +50,7 @@ class Pace:
         self.latencies_s.clear()
 
     def play(self, before: Slot) -> None:
-        """Deliver every slice at its time."""
+        """Deliver every slice at its time, each symbol's a little later than the one's before."""
         self._play(range(WARM_SLICES, len(self.tapes[0].slices)), before)
         self.world.check()
 
@@ -62,7 +62,8 @@ class Pace:
         for number in numbers:
             self._clock.wait_for(number)
             before(number)
-            for tape in self.tapes:
+            for place, tape in enumerate(self.tapes):
+                self._clock.wait_for(number + place / len(self.tapes))
                 for value in tape.slices[number]:
                     if isinstance(value, Book):
                         self.on_book(tape.symbol)

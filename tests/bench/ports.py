@@ -11,6 +11,7 @@ from tests.bench.market import SLICES_PER_S, START_MS, slice_ms
 from vortex.domain.decision import Decision
 from vortex.domain.market import Interval
 from vortex.domain.order import SymbolSetup
+from vortex.domain.signal import Signal
 from vortex.messages import (
     ClosePosition,
     DeregisterSymbol,
@@ -57,8 +58,8 @@ class RunningClock:
         """Now is the start of the market."""
         self._start_s = time.monotonic()
 
-    def wait_for(self, number: int) -> None:
-        """Sleep until a slice is due."""
+    def wait_for(self, number: float) -> None:
+        """Sleep until a slice, or a part of one, is due."""
         left_s = number / SLICES_PER_S - (time.monotonic() - self._start_s)
         if left_s > 0.0:
             time.sleep(left_s)
@@ -108,12 +109,14 @@ class Decisions:
 
     Attributes:
         epochs: Newest epoch decided, by symbol.
+        signals: What the engines of each symbol had said at the last decision.
         decided: Books decided so far, all symbols; `expect` waits for it.
         on_decided: Told symbol and epoch of each, on the thread that mirrors.
     """
 
     def __init__(self) -> None:
         self.epochs: dict[str, int] = {}
+        self.signals: dict[str, Mapping[str, Signal | None]] = {}
         self.decided = 0
         self.on_decided: Callable[[str, int], object] = lambda _symbol, _epoch: None
         self._target = 0
@@ -122,6 +125,7 @@ class Decisions:
     def put(self, values: Mapping[str, object]) -> None:
         for value in values.values():
             if isinstance(value, dict) and isinstance(decision := value.get("decision"), Decision):
+                self.signals[decision.symbol] = value["signals"]
                 self._decide(decision)
 
     def delete(self, keys: Sequence[str]) -> None: ...

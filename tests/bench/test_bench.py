@@ -35,8 +35,8 @@ def test_a_side_under_load(kind: str) -> None:
 
 def test_crashes_are_recovered_from_and_counted() -> None:
     measured = crashes.run(2, 0.5, crashing=True)
-    assert measured.recoveries >= 4
-    assert measured.recovery_p99_ms > 0.0
+    assert len(measured.recoveries_ms) >= 4
+    assert min(measured.recoveries_ms) > 0.0
     assert measured.lost == 0
     assert measured.samples > 0
 
