@@ -191,6 +191,34 @@ def show_config(config: ConfigFiles = None, pairs: Pairs = None, as_json: Json =
 
 
 @app.command()
+def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = true` wrote.")]) -> None:
+    """Run a recorded run again; fails where a decision or an order is not the same."""
+    import logging
+
+    from loguru import logger
+
+    from vortex.app.live import label_of
+    from vortex.app.replay.entries import RecordError
+    from vortex.app.replay.recording import read
+    from vortex.app.replay.rerun import rerun
+
+    logger.disable("vortex")
+    logging.disable()  # the crashes of the recorded run happen again
+    try:
+        record = read(file)
+        again = rerun(record)
+    except (RecordError, OSError) as error:
+        _fail(str(error), FAILURE)
+    typer.echo(label_of(record.header.labels))
+    counts = f"{len(again.decisions)} decisions and {len(again.requests)} requests to the exchange"
+    cut = "" if record.whole else " up to where the file breaks off"
+    typer.echo(f"{again.entries} entries{cut}, {again.actors} actors: {counts}")
+    if again.difference is not None:
+        _fail(again.difference, FAILURE)
+    typer.echo(f"all as recorded, digest {again.digest}")
+
+
+@app.command()
 def version() -> None:
     """Show the version."""
     typer.echo(__version__)

@@ -121,7 +121,7 @@ class RootSupervisor(Supervisor):
             for order in self._given_up.values():
                 address.tell(order)
         elif name == "feed":
-            for symbol in self._left:
+            for symbol in sorted(self._left):  # a set of texts has another order in every process
                 address.tell(Unsubscribe(symbol=symbol))
 
     def _tell_symbols(self, message: object) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from random import Random
 
 from loguru import logger
@@ -25,6 +26,7 @@ from vortex.app.life import Life
 from vortex.app.notify_systemd import Systemd
 from vortex.app.operate import KillSwitch, Operator
 from vortex.app.reload import Reloader
+from vortex.app.replay.recording import Recording
 from vortex.app.sim_child import SimulatorChild
 from vortex.app.status import StatusReader
 from vortex.app.venue import Venue, open_venue
@@ -127,13 +129,15 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
     """Start the actors, show them to the world, and see to it that they stop in order."""
     systemd = Systemd(os.environ.get("NOTIFY_SOCKET", ""))
     stack.callback(systemd.close)
-    system, wiring = _start(config, ground.ports, ground.labels, life, systemd, stack)
+    recording = _record(config, ground, stack)
+    ports = ground.ports if recording is None else recording.ports(ground.ports)
+    system, wiring = _start(config, ports, recording, ground.labels, life, systemd, stack)
     root = system.address(None, "root")
     reloader = Reloader(
         config,
         read=read,
         check_pairs=ground.venue.check_pairs,
-        reconfigure=wiring.reconfigure,
+        reconfigure=partial(_reconfigure, wiring, recording),
         tell_root=root.tell,
         set_log=logs.set_up,
         systemd=systemd,
@@ -223,14 +227,39 @@ def _ports(config: Config, venue: Venue, data_dir: DataDir, stack: ExitStack) ->
     )
 
 
+def _record(config: Config, ground: _Ground, stack: ExitStack) -> Recording | None:
+    if not config.runtime.record:
+        return None
+    path = ground.data_dir.path / f"inputs-{time.time_ns() // 1_000_000}.rec"
+    recording = Recording(path, config, ground.labels, ground.venue.clock, config.runtime.record_mib)
+    stack.callback(recording.close)
+    logger.info("what actors handle is recorded in {}", path)
+    return recording
+
+
+def _reconfigure(wiring: Wiring, recording: Recording | None, config: Config) -> None:
+    if recording is not None:
+        recording.reconfigured(config)
+    wiring.reconfigure(config)
+
+
 def _start(
-    config: Config, ports: Ports, labels: RowLabels, life: Life, systemd: Systemd, stack: ExitStack
+    config: Config,
+    ports: Ports,
+    recording: Recording | None,
+    labels: RowLabels,
+    life: Life,
+    systemd: Systemd,
+    stack: ExitStack,
 ) -> tuple[ActorSystem, Wiring]:
     def failed(error: BaseException) -> None:
         life.end(INTERNAL_FAILURE, f"the actor tree gave up: {error}")
 
     system = ActorSystem(
-        DISPATCHERS[config.runtime.dispatcher](ports.clock), on_root_failure=failed, on_beat=systemd.beat
+        DISPATCHERS[config.runtime.dispatcher](ports.clock),
+        on_root_failure=failed,
+        on_beat=systemd.beat,
+        recorder=None if recording is None else recording.recorder,
     )
     stack.callback(_stop, system, life)
     jitter = Random()  # noqa: S311  # spreads restarts, keeps no secret

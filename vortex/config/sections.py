@@ -88,6 +88,8 @@ class Runtime(Section, frozen=True, kw_only=True):
     tree_period_s: Annotated[float, above(0, 86_400, "within this, s")] = 300.0
     root_restarts: Annotated[int, within(0, 1_000, "restarts of what all symbols share")] = 5
     root_period_s: Annotated[float, above(0, 86_400, "within this, s")] = 60.0
+    record: Annotated[bool, switch("write what actors handle to data_dir, for vortex replay")] = False
+    record_mib: Annotated[int, within(1, 100_000, "size at which that ends, MiB")] = 256
 
 
 class HotStore(Section, frozen=True, kw_only=True):

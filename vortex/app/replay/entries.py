@@ -6,7 +6,7 @@ so a float counts by its bits and a Decimal by its digits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, TypeAlias
 
@@ -80,10 +80,15 @@ Entry: TypeAlias = Handled | Sent | Loaded | Reconfigured
 
 
 class Record(Struct, frozen=True):
-    """A run; `whole` is false when its file ends in the middle, as that of a killed process does."""
+    """A run.
+
+    Attributes:
+        entries: In the order in which they happened, as often as one asks.
+        whole: False when the file ends in the middle, as that of a killed process does.
+    """
 
     header: Header
-    entries: Sequence[Entry]
+    entries: Iterable[Entry]
     whole: bool = True
 
 

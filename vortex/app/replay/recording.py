@@ -10,7 +10,9 @@ import gzip
 import secrets
 import threading
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -100,24 +102,36 @@ class Recording:
             self._file.flush()
 
 
+class _Entries:
+    """The entries of a file, read anew each time, since a long run would not fit into memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Entry]:
+        values = _values(self._path)
+        next(values)
+        for value in values:
+            if value != END:
+                yield decode(value, Entry)
+
+
 def read(path: Path) -> Record:
-    """Read a record; one that ends in the middle is read as far as it goes.
+    """Open a record; one that ends in the middle goes as far as it goes.
 
     Raises:
         RecordError: The file is no record, of another version, or damaged.
         OSError: It cannot be read.
     """
-    try:
-        values = list(_values(path))
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise RecordError(f"{path} is damaged: {error}") from error
-    if not values:
+    values = _values(path)
+    first = next(values, b"")
+    last = deque(values, maxlen=1)
+    if not first:
         raise RecordError(f"{path} holds no record")
-    header: Header = decode(values[0], Header)
+    header: Header = decode(first, Header)
     if header.version != VERSION:
         raise RecordError(f"{path} is of version {header.version}, this program reads version {VERSION}")
-    whole = values[-1] == END
-    return Record(header, [decode(value, Entry) for value in values[1 : -1 if whole else None]], whole)
+    return Record(header, _Entries(path), whole=END in last)
 
 
 def as_entry(noted: Noted) -> Entry:
@@ -126,12 +140,13 @@ def as_entry(noted: Noted) -> Entry:
 
 
 def _values(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) as file:
-        try:
+    """Every value of a file, up to where a killed process left it."""
+    try:
+        with gzip.open(path) as file, suppress(EOFError):
             while length := file.read(LENGTH):
                 yield file.read(int.from_bytes(length))
-        except EOFError:
-            return  # the process was killed while it wrote
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise RecordError(f"{path} is damaged, or no record: {error}") from error
 
 
 def _drained(notes: SimpleQueue[Noted]) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from vortex.app.wiring import Wiring
 from vortex.domain.decision import Decision
 from vortex.domain.order import ExchangeRequest
 from vortex.messages import Mirror
-from vortex.runtime import ActorSystem
+from vortex.runtime import ActorSystem, Crash
 from vortex.runtime.control import ChildExited
 from vortex.runtime.errors import ActorHung, InboxOverflow
 from vortex.runtime.system import ROOT
@@ -56,7 +56,7 @@ class Rerun(Struct, frozen=True, kw_only=True):
 def rerun(record: Record) -> Rerun:
     """Run a record again, to its end or to the first difference. Raises RecordError."""
     play = _Play(record)
-    number, difference = 0, None
+    number, entry, difference = 0, None, None
     try:
         for entry in record.entries:
             play.entry(number, entry)
@@ -64,7 +64,7 @@ def rerun(record: Record) -> Rerun:
         if record.whole:
             play.port.check()
     except DifferenceError as error:
-        difference = f"entry {number}{_where(record, number)}: {error}"
+        difference = f"entry {number}{_where(entry)}: {error}{play.doubt}"
     return Rerun(
         entries=number,
         actors=len({path for path, _ in play.stage.cells}),
@@ -75,16 +75,21 @@ def rerun(record: Record) -> Rerun:
 
 
 class _Play:
-    """One system on a stage."""
+    """One system on a stage.
+
+    Attributes:
+        doubt: Said with a difference when it may come from what no record knows: how far a handler came that hung.
+    """
 
     def __init__(self, record: Record) -> None:
         header = record.header
+        self.doubt = ""
         self.decisions: list[Decision] = []
         self.port = ComparingExchange()
         stage = self.stage = Stage(self._hear)
         self._wiring = Wiring(
             config=header.config,
-            ports=stand_ins(stage, self.port, record.entries, header.seed, stage.incarnation),
+            ports=stand_ins(record, self.port, stage, stage.incarnation),
             labels=header.labels,
             random=_Soonest(),
             table=SubscriptionTable(),
@@ -131,6 +136,8 @@ class _Play:
         child = self.stage.cells.get((path, exited.generation))
         if child is None or not (path in WITNESSES or isinstance(exited.error, FROM_OUTSIDE)):
             return
+        if isinstance(exited.error, ActorHung) and exited.handling is not Crash:
+            self.doubt = f" (before that {path} #{exited.generation} hung: how far its handler came is not recorded)"
         if child.over:
             child.finish()  # a zombie says it once more when it wakes up
         else:
@@ -150,9 +157,8 @@ class _Soonest(Random):
         return min(a, b)
 
 
-def _where(record: Record, number: int) -> str:
-    """Words for who was to handle what at an entry."""
-    entry = record.entries[number] if number < len(record.entries) else None
+def _where(entry: Entry | None) -> str:
+    """Words for who was to handle what."""
     if not isinstance(entry, Handled):
         return ""
     return f", {entry.path} #{entry.generation}, {entry.kind.rpartition(':')[2] or 'start'}"

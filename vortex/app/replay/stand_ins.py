@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from vortex.adapters.memory import MemoryHotStore
-from vortex.app.replay.entries import Entry, Loaded, Sent, encode
+from vortex.app.replay.entries import Loaded, Record, Sent, encode
 from vortex.app.replay.mail import DifferenceError, shown
 from vortex.app.replay.recorder import IdStreams, Incarnation
 from vortex.app.wiring import Ports
@@ -55,11 +55,10 @@ class ComparingExchange:
 class LoadedJournal:
     """Implements ports.Journal in memory, with what the recorded run found in its own."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, loaded: Iterable[Loaded]) -> None:
         self._bodies: dict[str, dict[str, bytes]] = {}
-        for entry in entries:
-            if isinstance(entry, Loaded):
-                self._bodies.setdefault(entry.kind, dict(entry.bodies))
+        for entry in loaded:
+            self._bodies.setdefault(entry.kind, dict(entry.bodies))
 
     def append(self, kind: str, key: str, body: bytes) -> int:
         bodies = self._bodies.setdefault(kind, {})
@@ -74,18 +73,17 @@ class LoadedJournal:
     def close(self) -> None: ...
 
 
-def stand_ins(
-    clock: Clock, port: ComparingExchange, entries: Sequence[Entry], seed: str, who: Callable[[], Incarnation]
-) -> Ports:
+def stand_ins(record: Record, port: ComparingExchange, clock: Clock, who: Callable[[], Incarnation]) -> Ports:
     """Everything outside the replayed actors."""
+    loaded = (entry for entry in record.entries if isinstance(entry, Loaded))
     return Ports(
         clock=clock,
-        ids=IdStreams(seed, who),
+        ids=IdStreams(record.header.seed, who),
         exchange=lambda: port,
         feed=_no_feed,
         hot_store=MemoryHotStore(),
         cold_store=NOTHING,
-        journal=LoadedJournal(entries),
+        journal=LoadedJournal(loaded),
         outbox=NOTHING,
     )
 
