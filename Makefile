@@ -12,11 +12,13 @@ help: ## this text
 
 setup: $(STAMP) ## virtual environment from the hashed locks (the others depend on it)
 
+# No dependencies are looked for: the locks name all, and for `package[extra]` pip would take a newer release than theirs.
 $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: $$($(PYTHON) --version)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "the Debian package python3-venv is missing"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock -r requirements-dev.lock
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check --quiet
 	@touch $@
 
 start: setup ## the main job: the paper system, in the foreground
