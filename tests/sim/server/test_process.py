@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from decimal import Decimal
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import msgspec
 import pytest
@@ -38,28 +39,37 @@ def as_json(options: SimOptions) -> str:
 
 
 class Process:
-    def __init__(self, popen: subprocess.Popen[str]) -> None:
+    """A simulator; its log goes to a file, since nobody empties a pipe while it runs."""
+
+    def __init__(self, popen: subprocess.Popen[str], log: IO[str]) -> None:
         assert popen.stdout is not None
-        self.popen = popen
+        self.popen, self._log = popen, log
         self.ready: dict[str, Any] = json.loads(popen.stdout.readline())
         self.client = Client(int(self.ready["url"].rpartition(":")[2]))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
         """Exit code, the rest of stdout, stderr."""
         self.popen.send_signal(number)
-        out, err = self.popen.communicate(timeout=TIMEOUT_S)
-        return self.popen.returncode, out, err
+        out, _ = self.popen.communicate(timeout=TIMEOUT_S)
+        self._log.seek(0)
+        return self.popen.returncode, out, self._log.read()
 
 
 @contextmanager
-def started(options: SimOptions) -> Iterator[Process]:
-    with subprocess.Popen(  # noqa: S603  # our own interpreter
-        [sys.executable, "-c", RUN, as_json(options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as popen:
+def running(*command: str) -> Iterator[Process]:
+    """Our own interpreter with these arguments."""
+    with (
+        TemporaryFile("w+") as log,
+        subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=log, text=True) as popen,  # noqa: S603
+    ):
         try:
-            yield Process(popen)
+            yield Process(popen, log)
         finally:
             popen.kill()
+
+
+def started(options: SimOptions) -> AbstractContextManager[Process]:
+    return running("-c", RUN, as_json(options))
 
 
 def test_one_ready_line_and_a_graceful_stop(capture: Path) -> None:
@@ -78,9 +88,7 @@ LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (INFO   |WARNING) 
 
 
 def test_the_command_logs_in_lines_that_nobody_can_forge(capture: Path) -> None:
-    command = [sys.executable, "-m", "vortex", "sim", "--port", "0", "--speed", "4", "--market", str(capture)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as popen:  # noqa: S603  # our own
-        process = Process(popen)
+    with running("-m", "vortex", "sim", "--port", "0", "--speed", "4", "--market", str(capture)) as process:
         assert process.client.get("/sim/v1/clock").body["speed"] == 4.0
         assert process.client.get("/nowhere%0A2024-01-01%20forged").status == 404
         code, _, log = process.stop()
@@ -165,11 +173,9 @@ subprocess.run([sys.executable, "-c", sys.argv[1], json.dumps(options)])
 
 
 def test_a_child_does_not_outlive_its_parent(capture: Path) -> None:
-    arguments = [sys.executable, "-c", PARENT, RUN, as_json(options_of(capture))]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:  # noqa: S603  # our own
-        child = Process(parent)
+    with running("-c", PARENT, RUN, as_json(options_of(capture))) as child:
         assert child.client.get("/fapi/v1/ping").status == 200
-        parent.kill()
+        child.popen.kill()
         until(lambda: not answers(child.client), "the end of the child")
 
 
