@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,18 @@ UNITS = st.sampled_from([Decimal("0.001"), Decimal("0.1"), Decimal("0.05"), Deci
 )
 def test_plain_shows_no_exponent_and_no_trailing_zero(value: str, text: str) -> None:
     assert plain(Decimal(value)) == text
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_plain_shows_what_is_no_number(value: str) -> None:
+    assert plain(Decimal(value)) == value
+
+
+@pytest.mark.parametrize(("value", "shown"), [("0.000000025", "0.00000002"), ("12345678901234567890.5", None)])
+def test_plain_does_not_depend_on_the_thread(value: str, shown: str | None) -> None:
+    with localcontext() as context:
+        context.rounding, context.prec = ROUND_HALF_UP, 3
+        assert plain(Decimal(value)) == (shown or value)
 
 
 def test_exact_keeps_the_printed_digits() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 
 STORED = Decimal("0.00000001")
 """The unit of every derived money figure that is written down."""
 
 BPS = Decimal(10_000)
 """Basis points in one."""
+
+_SHOWN = Context(prec=64, rounding=ROUND_HALF_EVEN)
+"""Of our own: that of a thread may have been changed by whoever else runs on it, as ccxt does with the rounding."""
 
 
 def exact(value: float) -> Decimal:
@@ -32,6 +35,8 @@ def ceil_to(value: Decimal, unit: Decimal) -> Decimal:
 
 
 def plain(value: Decimal) -> str:
-    """Return the value for people and JSON: at most 8 decimals, no exponent, no trailing zeros."""
-    text = f"{value:.8f}".rstrip("0").rstrip(".")
+    """Return the value for people and JSON: rounded half-even to at most 8 decimals, no exponent, no trailing zeros."""
+    if not value.is_finite():
+        return str(value)
+    text = f"{value.quantize(STORED, context=_SHOWN):f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import islice
 
 from vortex.domain.market import INTERVAL_MS, Interval
@@ -95,7 +95,7 @@ class SymbolFeed:
         at_ms = self.first_position_ms + now_ms - self.start_ms
         samples = range(at_ms, max(-1, at_ms - MARK_WINDOW_S * SECOND_MS), -SECOND_MS)
         double_sum = sum(map(self._playback.double_mid, samples))
-        price = (self.spec.tick_size * double_sum / (2 * len(samples))).quantize(_MARK_GRID)
+        price = (self.spec.tick_size * double_sum / (2 * len(samples))).quantize(_MARK_GRID, ROUND_HALF_EVEN)
         return MarkEvent(
             ts_ms=now_ms,
             symbol=self.spec.symbol,

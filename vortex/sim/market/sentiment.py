@@ -5,7 +5,7 @@ No exchange published these figures; they let the sentiment engine run and are f
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from vortex.sim.core.market import SentimentPoint
 from vortex.sim.market.dice import drift, fraction
@@ -40,7 +40,7 @@ class Positioning:
     def funding_rate(self, now_ms: int) -> Decimal:
         """The rate (fraction) that settles next: around 0.01 %, constant between settlements."""
         course = drift(next_funding_ms(now_ms), 3 * FUNDING_MS, *self._key, "funding")
-        return Decimal(0.0001 + 0.00005 * course).quantize(_RATE)
+        return Decimal(0.0001 + 0.00005 * course).quantize(_RATE, ROUND_HALF_EVEN)
 
     def _at(self, ts_ms: int) -> SentimentPoint:
         interest = self._open_interest * Decimal(1.0 + 0.06 * self._course(ts_ms, "open_interest"))
@@ -49,12 +49,12 @@ class Positioning:
             global_long=self._share(ts_ms, "global"),
             top_account_long=self._share(ts_ms, "top_account"),
             top_position_long=self._share(ts_ms, "top_position"),
-            open_interest=interest.quantize(self._step),
+            open_interest=interest.quantize(self._step, ROUND_HALF_EVEN),
         )
 
     def _share(self, ts_ms: int, name: str) -> Decimal:
         mean = 0.52 + 0.08 * fraction(*self._key, name)
-        return Decimal(mean + 0.06 * self._course(ts_ms, name)).quantize(_SHARE)
+        return Decimal(mean + 0.06 * self._course(ts_ms, name)).quantize(_SHARE, ROUND_HALF_EVEN)
 
     def _course(self, ts_ms: int, name: str) -> float:
         """In [-1, 1]: mostly the days' mood, a little of the hour's."""

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from vortex.domain.money import stored
 from vortex.domain.order import AlgoStatus
 from vortex.sim.core.types import SimAccount, SimAlgo, SimFill, SimOrder, SimPosition, SimSymbolConfig
-from vortex.sim.server.text import EIGHT_PLACES, plain, rounded
+from vortex.sim.server.text import plain, rounded
 
 Json: TypeAlias = dict[str, Any]
 
@@ -21,7 +22,7 @@ ALL_CANCELED: Json = {"code": 200, "msg": "The operation of cancel all open orde
 
 def average_price(order: SimOrder | SimAlgo) -> Decimal:
     """Average execution price, 0 while nothing was executed."""
-    return (order.quote / order.executed).quantize(EIGHT_PLACES) if order.executed else Decimal(0)
+    return stored(order.quote / order.executed) if order.executed else Decimal(0)
 
 
 def order_json(order: SimOrder, shift_ms: int) -> Json:

@@ -9,12 +9,11 @@ from typing import Any
 
 import orjson
 
+from vortex.domain.money import stored
 from vortex.sim.core.market import SymbolSpec, TickLevels
 
 ROWS_AT_ONCE = 200
 """Encoding so many takes about two milliseconds."""
-
-EIGHT_PLACES = Decimal("1e-8")
 
 
 def plain(number: Decimal) -> str:
@@ -24,7 +23,7 @@ def plain(number: Decimal) -> str:
 
 def rounded(number: Decimal) -> str:
     """A decimal to eight places, as the exchange prints what it has divided."""
-    return plain(number.quantize(EIGHT_PLACES))
+    return plain(stored(number))
 
 
 def to_json(value: object) -> bytes:
