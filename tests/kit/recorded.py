@@ -7,18 +7,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from decimal import Decimal
 from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
 
 from tests.kit.living_tree import QUICK
 from tests.kit.processes import REPOSITORY
 from tests.kit.virtual import START_MS, Files
 from vortex.actors.feed import SubscriptionTable
 from vortex.adapters.clock import SimulatorClock
-from vortex.app.replay.entries import Header, Record
+from vortex.app.replay.entries import Header, Reconfigured, Record
 from vortex.app.replay.recorder import Noted, Recorder
 from vortex.app.replay.recording import as_entry
 from vortex.app.wiring import Ports, Wiring
@@ -28,7 +30,7 @@ from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.market import Interval
 from vortex.domain.order import ExchangeRequest
 from vortex.domain.pnl import RowLabels
-from vortex.messages import Mirror, Recipient
+from vortex.messages import AddSymbol, Mirror, Recipient
 from vortex.ports import Clock, Exchange, MarketFeed, MarketSink
 from vortex.runtime import ActorSystem, Address, PoolDispatcher, VirtualDispatcher
 from vortex.sim.core.exchange import ExchangeCore
@@ -38,6 +40,7 @@ from vortex.sim.virtual import Scheduler, VirtualVenue
 
 LABELS = RowLabels(mode="paper", account="main", market_source="recorded", profile="quick")
 SEED = "a seed"
+T = TypeVar("T")
 
 
 def quick_config(*pairs: str, **settings: str) -> Config:
@@ -51,19 +54,18 @@ class RecordedRun:
 
     Attributes:
         system: The actors.
+        notes: What was recorded.
         decisions: Every decision that was mirrored, also those that a newer one superseded before anyone saw them.
-        requests: Everything that went to the exchange.
     """
 
     def __init__(self, config: Config, dispatcher: VirtualDispatcher | PoolDispatcher, ports: Ports, seed: int) -> None:
         self._header = Header(seed=SEED, config=config, labels=LABELS)
-        self._notes: list[Noted] = []
+        self.notes: list[Noted] = []
         self.decisions: list[Decision] = []
-        self.requests: list[ExchangeRequest] = []
-        self.recorder = Recorder(ports.clock, self._notes.append)
+        self.recorder = Recorder(ports.clock, self.notes.append)
         self.failures: list[BaseException] = []
         self.system = ActorSystem(dispatcher, on_root_failure=self.failures.append, recorder=self.recorder)
-        wiring = Wiring(
+        wiring = self._wiring = Wiring(
             config=config,
             ports=self.recorder.ports(ports, SEED),
             labels=LABELS,
@@ -76,7 +78,17 @@ class RecordedRun:
 
     def record(self) -> Record:
         """What was recorded so far."""
-        return Record(self._header, [as_entry(noted) for noted in self._notes.copy()])
+        return Record(self._header, [as_entry(noted) for noted in self.notes.copy()])
+
+    def noted(self, kind: type[T]) -> list[T]:
+        """What was recorded of one kind so far."""
+        return [noted for noted in self.notes.copy() if isinstance(noted, kind)]
+
+    def add(self, symbol: str, config: Config) -> None:
+        """Trade one more symbol, by this configuration, as a reload does it."""
+        self.recorder.keep(Reconfigured(config))
+        self._wiring.reconfigure(config)
+        self.tell("root", AddSymbol(symbol=symbol))
 
     def tell(self, path: str, message: object) -> None:
         address = self.system.find(path)
@@ -137,6 +149,12 @@ def _ports(clock: Clock, exchange: Callable[[], Exchange], feed: Callable[[], Ma
         clock=clock, ids=_NoIds(), exchange=exchange, feed=feed, hot_store=files.hot_store,
         cold_store=files.cold_store, journal=files.journal, outbox=files.outbox,
     )  # fmt: skip
+
+
+def unused_ports(**ports: Any) -> Ports:
+    """These ports, and nothing where the others are."""
+    nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(Ports))
+    return Ports(**(nothing | ports))
 
 
 class _NoIds:

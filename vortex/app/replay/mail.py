@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vortex.app.replay.entries import Handled, pack
+from vortex.app.replay.entries import Handled, pack, plain
 from vortex.runtime.cell import Cell
 from vortex.runtime.inbox import lane_of
 
-LONGEST = 600
-"""Characters of a message that are shown."""
+LONGEST, SHORT = 600, 80
+"""Characters of a message that are shown, and of a text from where it differs."""
 ROUNDING_MS = 0.01
 
 
@@ -112,9 +112,10 @@ class Mail:
                     raise DifferenceError(f"the record has {shown(found.message)}, but {left_out}")
         return found
 
-    def alike(self, handled: Handled) -> Letter | None:
-        """A letter of the same type to the same actor, to show what there is instead."""
-        return next((letter for letter in self._waiting[handled.path] if letter.kind == handled.kind), None)
+    def instead(self, handled: Handled) -> str:
+        """What there is instead of what the record has: a message of the same type to the same actor, or none."""
+        alike = next((letter for letter in self._waiting[handled.path] if letter.kind == handled.kind), None)
+        return "nothing like it" if alike is None else f"another, {differing(plain(handled.body), plain(alike.body))}"
 
     @staticmethod
     def _find(waiting: list[Letter], handled: Handled) -> Letter | None:
@@ -130,6 +131,24 @@ class Mail:
         timers = [letter for letter in same if letter.due_ms is not None]
         mine = [letter for letter in same if letter.generation == handled.generation]
         return timers[-1] if timers else next(iter(mine or same), None)
+
+
+def differing(recorded: object, replayed: object, where: str = "") -> str:
+    """Where two plain values first differ, and how."""
+    match recorded, replayed:
+        case dict(), dict() if recorded.keys() == replayed.keys():
+            pairs = [(f"{where}.{key}" if where else key, recorded[key], replayed[key]) for key in recorded]
+        case list(), list() if len(recorded) == len(replayed):
+            pairs = [(f"{where}[{at}]", *both) for at, both in enumerate(zip(recorded, replayed, strict=True))]
+        case str(), str():
+            at = next(
+                (at for at, (left, right) in enumerate(zip(recorded, replayed, strict=False)) if left != right), 0
+            )
+            return f"{where}: ...{recorded[at:][:SHORT]} in the record, ...{replayed[at:][:SHORT]} in the replay"
+        case _:
+            return f"{where}: {shown(recorded)} in the record, {shown(replayed)} in the replay"
+    unlike = (differing(left, right, path) for path, left, right in pairs if left != right)
+    return next(unlike, "in how the same values are written")
 
 
 def shown(message: object) -> str:

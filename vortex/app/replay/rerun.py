@@ -125,9 +125,7 @@ class _Play:
             return letter.message
         if is_input(handled):
             return unpack(handled.kind, handled.body)
-        alike = self.stage.mail.alike(handled)
-        instead = "nothing like it" if alike is None else shown(alike.message)
-        raise DifferenceError(f"the record has {_recorded(handled)}, the replay {instead}")
+        raise DifferenceError(f"the record has {_recorded(handled)}, the replay {self.stage.mail.instead(handled)}")
 
     def _end(self, handled: Handled) -> None:
         """A supervisor hears of an end: that of a witness, or one from outside, comes from the record."""
