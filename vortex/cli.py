@@ -209,6 +209,9 @@ def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = t
         again = rerun(record)
     except (RecordError, OSError) as error:
         _fail(str(error), FAILURE)
+    finally:
+        logging.disable(logging.NOTSET)
+        logger.enable("vortex")
     typer.echo(label_of(record.header.labels))
     counts = f"{len(again.decisions)} decisions and {len(again.requests)} requests to the exchange"
     cut = "" if record.whole else " up to where the file breaks off"
