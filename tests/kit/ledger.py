@@ -98,3 +98,12 @@ def trades_of(ledger: Mapping[str, Any], symbol: str) -> list[LedgerTrade]:
             trades.append(LedgerTrade(symbol, fill["client_id"], fill["side"], fill["ts_ms"]))
         trades[-1].add(fill)
     return trades
+
+
+def held_ms(ledger: Mapping[str, Any], symbol: str) -> list[int]:
+    """From the first fill of each trade that we closed ourselves until our order to close it was received."""
+    ours = (order for order in ledger["orders"] if order["symbol"] == symbol and order["client_id"].endswith("X"))
+    closes = sorted(order["received_ms"] for order in ours)
+    spans = [(trade.opened_ms, trade.closed_ms or ledger["now_ms"]) for trade in trades_of(ledger, symbol)]
+    firsts = [next((close for close in closes if since <= close <= until), None) for since, until in spans]
+    return [close - since for (since, _), close in zip(spans, firsts, strict=True) if close is not None]
