@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 from typing import Any
+from uuid import uuid4
 
+import pykka
 from msgspec import structs
 
 from tests.bench.market import START_MS, Tape, names
@@ -34,6 +36,7 @@ from vortex.runtime import (
     ThreadDispatcher,
 )
 from vortex.runtime.cell import Cell
+from vortex.runtime.dispatch.stock import StockCell
 
 SHARED = ("hot_store", "storage", "exchange", "account", "feed")
 PARTS = ("monitor", "decision", "E1", "E2", "E3", "E4", "E5")
@@ -47,8 +50,24 @@ CRASHES_ALLOWED = Runtime(child_restarts=1_000, child_period_s=0.05)
 """Every crash is the first of its period, so that the next start is at once."""
 
 
+class PlainCell(StockCell):
+    """Named and registered as pykka does it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.actor_urn = uuid4().urn
+        pykka.ActorRegistry.register(self.actor_ref)
+
+    def finish(self) -> None:
+        super().finish()
+        pykka.ActorRegistry.unregister(self.actor_ref)
+
+
 class PlainStock(StockDispatcher):
     """pykka alone: nobody watches handlers, which among thousands of threads wait long for the interpreter."""
+
+    def cell(self, spec: ChildSpec) -> type[Cell]:  # noqa: ARG002  # all alike here
+        return PlainCell
 
     def running(self) -> Iterable[Cell]:
         return ()

@@ -36,6 +36,29 @@ def test_hooks_and_loop_exist() -> None:
     assert {"put", "get", "empty"} <= set(dir(ActorInbox))
 
 
+class Theirs(pykka.ThreadingActor):
+    """An actor as pykka makes it."""
+
+
+def test_a_cell_has_the_fields_that_pykka_would_give_it() -> None:
+    fields = set(vars(Theirs()))
+    assert fields == {"actor_urn", "actor_inbox", "actor_stopped", "_actor_ref"}
+    source = inspect.getsource(Cell.__init__)
+    assert {name for name in fields if f"self.{name}" in source} == fields
+
+
+def test_a_start_is_an_entry_in_a_registry_and_the_loop() -> None:
+    steps = inspect.getsource(pykka.Actor.start).rpartition('"""')[2]
+    assert [line.strip() for line in steps.splitlines() if line.startswith("        ") and "obj" in line] == [
+        "obj = cls(*args, **kwargs)",
+        "assert obj.actor_ref is not None, (",
+        "ActorRegistry.register(obj.actor_ref)",
+        'logger.debug(f"Starting {obj}")',
+        "obj._start_actor_loop()",
+        "return obj.actor_ref",
+    ]
+
+
 def test_get_stands_outside_the_loops_try() -> None:
     """LeaveLoop, raised by the inbox's get, must leave the loop and not stop the actor."""
     source = inspect.getsource(pykka.Actor._actor_loop_running)

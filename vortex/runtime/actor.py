@@ -52,8 +52,8 @@ class Actor:
 
     @cached_property
     def _table(self) -> Mapping[type, Handler]:
-        table = {**self.handlers(), **self._control_handlers()}
-        return {kind: handler for kind, handler in table.items() if kind not in self.context.address.quarantined}
+        quarantined = dict.fromkeys(self.context.address.quarantined, self.context.address.refuse)
+        return {**self.handlers(), **self._control_handlers(), **quarantined}
 
     def _control_handlers(self) -> Mapping[type, Handler]:
         return {Stop: lambda _: self.leave(None), Crash: self._on_crash, Beat: lambda beat: beat.heard()}

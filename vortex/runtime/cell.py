@@ -46,11 +46,13 @@ class Cell(pykka.ThreadingActor):
     actor_inbox: Inbox
 
     def __init__(self, system: ActorSystem, spec: ChildSpec, parent: Address | None, report: Report) -> None:
-        super().__init__()
         self._system, self.spec, self.parent, self._report = system, spec, parent, report
         self.dispatcher: Dispatcher = system.dispatcher
-        self.address = system.address(parent, spec.name)
-        self.path, self.generation = self.address.path, self.address.generation
+        address = self.address = system.address(parent, spec.name)
+        self.actor_urn, self.path, self.generation = address.path, address.path, address.generation
+        # pykka's __init__ makes a random urn instead, a system call for a name that nobody uses, and an event
+        self.actor_stopped = self.actor_inbox = self._create_actor_inbox()  # type: ignore[assignment]  # one of ours
+        self._actor_ref = pykka.ActorRef(self)
         self.over = self.ended = False
         self.turns = self.thread_id = 0
         self.handling: object = None
@@ -117,7 +119,6 @@ class Cell(pykka.ThreadingActor):
         """End this incarnation after the present message."""
         if not self.over:
             self.over, self._error = True, error
-            self.actor_stopped.set()
             self.actor_inbox.close()
 
     def finish(self) -> None:

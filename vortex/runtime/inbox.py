@@ -80,6 +80,10 @@ class Inbox:
     def empty(self) -> bool:
         return not len(self)
 
+    def is_set(self) -> bool:
+        """True when closed: pykka's sign that the actor is stopped."""
+        return self.closed
+
     def __len__(self) -> int:
         return self.held
 

@@ -99,8 +99,8 @@ class ActorSystem:
         address = self.address(parent, spec.name)
         address.generation += 1
         address.state = ActorState.STARTING
-        # pykka's registry is one list for the whole process, searched at every stop: nothing of ours stays in it
-        pykka.ActorRegistry.unregister(self.dispatcher.cell(spec).start(self, spec, parent, report))
+        # past pykka's `start` and its registry: one list for the whole process, searched at every stop
+        self.dispatcher.cell(spec)(self, spec, parent, report)._start_actor_loop()  # noqa: SLF001  # ours
         return address
 
     def cut_off(self, address: Address) -> None:

@@ -54,13 +54,11 @@ class PoolDispatcher(ThreadDispatcher):
         self._tokens.put(None)
 
     def replace(self, cell: Cell) -> bool:
-        if super().replace(cell):
-            return True
         with self._worker_lock:
             stuck = self._current is cell
             if stuck:
                 self._hire()
-        return stuck
+        return stuck or super().replace(cell)
 
     def close(self) -> None:
         super().close()
