@@ -65,12 +65,13 @@ class Gates:
 
     def _change(self, side: dict[Gate, GateClosed], gate: Gate, closed: GateClosed | None) -> None:
         """Put one side of a gate; when the gate as a whole changed, log and tell it."""
-        before = self.is_closed(gate)
+        other = self._down if side is self._said else self._said
+        unchanged = gate in other or (gate in side) is (closed is not None)
         if closed is None:
             side.pop(gate, None)
         else:
             side[gate] = closed
-        if before == self.is_closed(gate):
+        if unchanged:
             return
         if closed is None:
             logger.info("{}: gate {} opened", self._symbol, gate)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Annotated
 
 from msgspec import Struct
@@ -141,6 +142,15 @@ def weights_by_regime(params: DecisionParams, regime: Regime) -> dict[EngineId, 
     return {engine: weight / total for engine, weight in raw.items()}
 
 
+@cache
+def _weight_tables(
+    params: DecisionParams,
+) -> tuple[Mapping[Regime, Mapping[EngineId, float]], Mapping[Regime, Mapping[str, float]]]:
+    """Return the weights in every regime by engine, and by its plain name: the same objects for whoever decides so."""
+    weights = {regime: weights_by_regime(params, regime) for regime in Regime}
+    return weights, {regime: {each.value: share for each, share in of.items()} for regime, of in weights.items()}
+
+
 def combine(scores: Mapping[EngineId, float], weights: Mapping[EngineId, float]) -> tuple[float, float]:
     """Return the final score in [-1, 1] over the engines present, and their coverage (sum of weights); 0, 0 if none."""
     coverage = sum([weights[engine] for engine in scores])
@@ -203,11 +213,7 @@ class SignalBoard:
 
     def __init__(self, params: DecisionParams) -> None:
         self._params = params
-        self._weights = {regime: weights_by_regime(params, regime) for regime in Regime}
-        self._shown_weights = {
-            regime: {engine.value: weight for engine, weight in weights.items()}
-            for regime, weights in self._weights.items()
-        }  # by plain name, for every decision the same object
+        self._weights, self._shown_weights = _weight_tables(params)
         ages = params.max_ages
         self._max_age_ms = {
             EngineId.ORDER_FLOW: ages.order_flow_ms,
