@@ -154,15 +154,20 @@ def test_the_service_manager_is_told_how_it_goes(
     assert spoken == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
 
 
+def children() -> set[int]:
+    """Processes that the main thread has started."""
+    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+
+
 def test_a_simulator_that_dies_ends_the_run(config: Config, tmp_path: Path) -> None:
     sim = Sim(market=(f"BTCUSDT={short_capture(tmp_path)}",), port=0)
     config = structs.replace(config, exchange=Exchange(api_key=Secret("paper"), secret_key=Secret("paper")), sim=sim)
-    life = Life(never)
+    life, others = Life(never), children()
 
     def kill() -> None:
         url_of(config)
-        (child,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        os.kill(int(child), signal.SIGKILL)
+        (child,) = children() - others
+        os.kill(child, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     with leaves_nothing(config), lines() as logged:
