@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from loguru import logger
 
 from tests.actors.test_tree import LIMIT_MS, MOMENTS, PROFILE, QUICK, SYMBOL, Moment
 from tests.kit.ledger import trades_of, unprotected_ms
@@ -21,7 +18,6 @@ from vortex.domain.trade import CloseReason, TradeRow, TradeStatus
 from vortex.messages import ExchangeStatus, GetExchange, GetSymbolStatus, Operate, SymbolStatus
 from vortex.runtime import Crash
 from vortex.runtime.errors import ActorGone
-from vortex.sim.market import capture, tape
 from vortex.sim.market.sources import DEFAULT_MARKETS
 
 HALT = Operate(action=OperatorAction.HALT, symbol=SYMBOL, why="a test")
@@ -29,24 +25,6 @@ UNHALT = Operate(action=OperatorAction.UNHALT, symbol=SYMBOL, why="a test")
 KILL = Operate(action=OperatorAction.HALT, symbol=None, why="a test")
 REVIVE = Operate(action=OperatorAction.UNHALT, symbol=None, why="a test")
 FLATTEN = Operate(action=OperatorAction.FLATTEN, symbol=SYMBOL, why="a test")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """Read the recording once, and print no log of what is meant."""
-    logger.disable("vortex")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(capture, "load_tape", cache(tape.load_tape))
-        yield
-    logger.enable("vortex")
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    """In memory where there is such a folder: every order waits for an fsync."""
-    memory = Path("/dev/shm")  # noqa: S108  # its content is ours alone, in a directory of its own
-    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as name:
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")

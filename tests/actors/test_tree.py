@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import msgspec
 import pytest
-from loguru import logger
 
 from tests.kit.ledger import agree_with_ledger, unprotected_ms
 from tests.kit.virtual import VirtualRun, virtual_run
@@ -30,7 +27,6 @@ from vortex.messages import (
     TradeRecorded,
 )
 from vortex.runtime import ActorState, Crash
-from vortex.sim.market import capture, tape
 from vortex.sim.market.sources import DEFAULT_MARKETS
 
 SYMBOL = "BTCUSDT"
@@ -85,24 +81,6 @@ MOMENTS: tuple[Moment, ...] = (
     about(f"{SYMBOL}/monitor", PositionClosed),
     about("exchange", TradeRecorded),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """Read the recording once, and do not print a thousand lines of crashes that are meant."""
-    logger.disable("vortex")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(capture, "load_tape", cache(tape.load_tape))
-        yield
-    logger.enable("vortex")
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    """In memory where there is such a folder: actors die here, not disks, and every order waits for an fsync."""
-    memory = Path("/dev/shm")  # noqa: S108  # its content is ours alone, in a directory of its own
-    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as name:
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")

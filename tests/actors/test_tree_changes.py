@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.kit.living_tree import BTC, ETH, LivingTree, in_memory
+from tests.kit.living_tree import BTC, ETH, LivingTree
 from vortex.domain.operation import OperatorAction
 from vortex.domain.trade import CloseReason, TradeStatus
 from vortex.messages import AddSymbol, GetFeedAges, GetMirror, Mirror, RemoveSymbol, SignalEmitted
@@ -18,12 +17,6 @@ FRAGILE = {
     "VORTEX__RUNTIME__TREE_RESTARTS": "1",
 }
 DECISION_PAUSE_MS = 300.0
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    with in_memory() as folder:
-        yield folder
 
 
 def storm(tree: LivingTree, path: str) -> None:
