@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib.metadata import version
 
 import pykka
@@ -12,6 +13,7 @@ from pykka._envelope import Envelope
 from vortex.runtime.cell import Cell
 from vortex.runtime.dispatch.thread import ThreadCell
 from vortex.runtime.dispatch.virtual import VirtualCell
+from vortex.runtime.inbox import Inbox
 
 HOOKS = {"_create_actor_inbox", "_create_future", "_start_actor_loop"}
 PUBLIC = {"on_start", "on_receive"}
@@ -45,6 +47,20 @@ def test_a_cell_has_the_fields_that_pykka_would_give_it() -> None:
     assert fields == {"actor_urn", "actor_inbox", "actor_stopped", "_actor_ref"}
     source = inspect.getsource(Cell.__init__)
     assert {name for name in fields if f"self.{name}" in source} == fields
+
+
+def test_an_inbox_can_all_that_pykka_wants_of_a_stop_flag() -> None:
+    """An AttributeError in pykka's own handling of what strikes it would end a worker."""
+    used = {
+        name
+        for module in (pykka._actor, pykka._ref)
+        for name in re.findall(r"actor_stopped\.(\w+)", inspect.getsource(module))
+    }
+    assert used == {"set", "is_set"}
+    inbox = Inbox()
+    assert not inbox.is_set()
+    inbox.set()
+    assert inbox.is_set()
 
 
 def test_a_start_is_an_entry_in_a_registry_and_the_loop() -> None:

@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import pykka
 import pytest
+from pykka._envelope import Envelope
 
 from tests.runtime.world import Boss, Note, Pause, RealClock, Worker, World
 from vortex.runtime import ChildSpec, Crash, PoolDispatcher, RestartLimits
-from vortex.runtime.errors import ActorHung
+from vortex.runtime.cell import Cell
+from vortex.runtime.errors import ActorHung, Fenced
 from vortex.runtime.watchdog import Watchdog
 
 PATIENCE_S = 5.0
@@ -68,6 +71,28 @@ def test_a_zombies_words_reach_nobody(threads: World) -> None:
     threads.until(lambda: threads.at("a").dead_by_type["Note"] == 1)
     assert threads.at("a").ask(Note("alive"), 1.0) == "alive"
     assert not [line for line in threads.journal if "zombie" in line]
+
+
+class Struck(pykka.ThreadingFuture[object]):
+    """A reply during which its actor is fenced, so that it is struck when its handler has just returned."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self._cell = cell
+
+    def set(self, value: object | None = None) -> None:  # noqa: ARG002  # pykka's name for it
+        self._cell.interrupt(ActorHung("fenced"))
+        raise Fenced
+
+
+def test_one_that_is_struck_outside_its_handler_ends_too(world: World) -> None:
+    world.start(world.worker("a"), world.worker("b"))
+    cell = world.at("a").cell
+    assert cell is not None
+    cell.actor_inbox.put(Envelope(Note("late"), reply_to=Struck(cell)))
+    world.until_ready("a", 2)
+    world.until(lambda: cell.ended)
+    assert world.at("b").ask(Note("served"), 1.0) == "served"
 
 
 def test_what_hangs_while_it_starts_is_fenced() -> None:

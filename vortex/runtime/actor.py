@@ -59,8 +59,7 @@ class Actor:
         return {Stop: lambda _: self.leave(None), Crash: self._on_crash, Beat: lambda beat: beat.heard()}
 
     def _on_crash(self, crash: Crash) -> None:
-        address = self.context.address
-        address.crash_to_come = crash if crash.how == "start_failure" else crash.rest
+        self.context.address.crash_to_come = crash if crash.how == "start_failure" else crash.rest
         if crash.how in ("hang", "spin"):
             self.context.block(crash)
         elif crash.how == "system_exit":

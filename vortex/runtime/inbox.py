@@ -1,4 +1,4 @@
-"""The inbox of one incarnation: three lanes behind pykka's put, get and empty.
+"""The inbox of one incarnation: three lanes behind pykka's put, get and empty; and its stop flag.
 
 Control messages (`urgent = True`) come first. Ordered messages are never dropped. Snapshots, which have
 `conflation_key()` and `absorb(older)`, wait once per type and key: a newer one takes the older one's place. A closed
@@ -80,10 +80,6 @@ class Inbox:
     def empty(self) -> bool:
         return not len(self)
 
-    def is_set(self) -> bool:
-        """True when closed: pykka's sign that the actor is stopped."""
-        return self.closed
-
     def __len__(self) -> int:
         return self.held
 
@@ -97,6 +93,12 @@ class Inbox:
                 self.wake()
         for parcel in waiting:
             self._refuse(parcel)
+
+    set = close
+    """With `is_set` what pykka wants of an actor's stop flag: it is stopped when its inbox is closed."""
+
+    def is_set(self) -> bool:
+        return self.closed
 
     def take(self) -> Parcel | None:
         """Remove and return the next message; the caller holds the lock."""
