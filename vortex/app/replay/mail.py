@@ -141,9 +141,8 @@ def differing(recorded: object, replayed: object, where: str = "") -> str:
         case list(), list() if len(recorded) == len(replayed):
             pairs = [(f"{where}[{at}]", *both) for at, both in enumerate(zip(recorded, replayed, strict=True))]
         case str(), str():
-            at = next(
-                (at for at, (left, right) in enumerate(zip(recorded, replayed, strict=False)) if left != right), 0
-            )
+            pieces = enumerate(zip(recorded, replayed, strict=False))
+            at = next((at for at, (left, right) in pieces if left != right), min(len(recorded), len(replayed)))
             return f"{where}: ...{recorded[at:][:SHORT]} in the record, ...{replayed[at:][:SHORT]} in the replay"
         case _:
             return f"{where}: {shown(recorded)} in the record, {shown(replayed)} in the replay"
