@@ -158,7 +158,7 @@ def _going_wrong(ordeal: Ordeal, what: str) -> Iterator[None]:
         yield
     elif what == "storm":
         ordeal.crash(f"{ordeal.victim}/E2", times=100)
-        eventually(lambda: ordeal.actor(f"{ordeal.victim}/E2")["restarts"] >= 2, SOON_S, "a storm")
+        eventually(lambda: ordeal.running.actor(f"{ordeal.victim}/E2")["restarts"] >= 2, SOON_S, "a storm")
         yield
     else:
         with locked(ordeal.data_dir / "vortex.db"):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.kit.living_tree import QUICK
-from tests.kit.processes import REPOSITORY, Engine, engine, environment, eventually, post
+from tests.kit.processes import REPOSITORY, engine, environment, eventually, post
 from vortex.app.replay.entries import Handled, Sent
 from vortex.app.replay.recording import read
 from vortex.domain.order import PlaceOrder
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.e2e
 
 SOON_S = 20.0
 CRASHES = (("BTCUSDT/E1", "exception"), ("BTCUSDT/decision", "exception"), ("exchange", "system_exit"))
-
-
-def generation(running: Engine, path: str) -> int:
-    actors: list[dict[str, Any]] = running.api("/api/actors")
-    return int(next(actor["generation"] for actor in actors if actor["path"] == path))
 
 
 def test_a_recorded_process_is_replayed_by_another(tmp_path: Path) -> None:
@@ -35,7 +29,7 @@ def test_a_recorded_process_is_replayed_by_another(tmp_path: Path) -> None:
             trades = len(running.api("/api/trades"))
             eventually(lambda seen=trades: len(running.api("/api/trades")) > seen, SOON_S, "a trade")  # type: ignore[misc]  # a default is no parameter
             post(f"{url}/api/chaos/crash", {"actor": path, "how": how})
-            eventually(lambda path=path: generation(running, path) == 2, SOON_S, path)  # type: ignore[misc]  # as above
+            eventually(lambda path=path: running.actor(path)["generation"] == 2, SOON_S, path)  # type: ignore[misc]  # as above
         post(f"{url}/api/halt", {"symbol": "BTCUSDT"})
         assert running.stop() == 0
     (file,) = (tmp_path / "data").glob("inputs-*.rec")

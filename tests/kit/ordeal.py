@@ -69,11 +69,11 @@ class Ordeal:
 
     def crash_and_recover(self, path: str, how: str = "exception", **more: float) -> None:
         """Crash an actor and wait until its next incarnation runs."""
-        generation = self.actor(path)["generation"]
+        generation = self.running.actor(path)["generation"]
         self.crash(path, how, **more)
 
         def back() -> bool:
-            shown = self.actor(path)
+            shown = self.running.actor(path)
             return bool(shown["generation"] > generation and shown["state"] == "READY")
 
         eventually(back, SOON_S, f"{path} after generation {generation}")
@@ -83,10 +83,6 @@ class Ordeal:
         return post(f"{self.running.run['control_url']}/api/{name}", body)
 
     # ----------------------------------------------------------------------------------------------------- looking
-
-    def actor(self, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = next(each for each in self.running.api("/api/actors") if each["path"] == path)
-        return found
 
     def symbol(self, symbol: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.running.api("/api/status")["symbols"][symbol]

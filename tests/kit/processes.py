@@ -78,6 +78,11 @@ class Engine:
         """Ask the control API."""
         return get(self.run["control_url"] + path)
 
+    def actor(self, path: str) -> dict[str, Any]:
+        """One actor as the control API shows it."""
+        found: dict[str, Any] = next(each for each in self.api("/api/actors") if each["path"] == path)
+        return found
+
     def wait_ready(self, timeout_s: float = 60.0) -> None:
         """Wait for readyz 200."""
         eventually(self._ready, timeout_s, f"readyz, see {self.log.read_text()[-3000:] if self.log.exists() else ''}")
