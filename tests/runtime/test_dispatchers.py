@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 import pykka
 import pytest
 
+from tests.kit.threads import hurried
 from tests.runtime.world import MANY, Boom, Note, World
 from vortex.runtime import Actor, Address, ChildSpec, Crash, PoolDispatcher, RestartLimits, VirtualDispatcher
 from vortex.runtime.errors import ActorFault, ActorGone, AskTimeout
@@ -97,6 +97,7 @@ def test_many_restarts_leave_threads_registry_and_timers_flat(threads: World) ->
     threads.until(lambda: threading.active_count() <= before - 3)  # root, a, timers
 
 
+@hurried()
 def test_an_ask_racing_with_crashes_always_resolves(threads: World) -> None:
     threads.start(threads.worker("a"), limits=RestartLimits(100_000, 0.000_001))
     address, outcomes = threads.at("a"), list[object]()
@@ -110,8 +111,6 @@ def test_an_ask_racing_with_crashes_always_resolves(threads: World) -> None:
                 outcomes.append(type(fault))
 
     askers = [threading.Thread(target=ask, daemon=True) for _ in range(3)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
     try:
         for asker in askers:
             asker.start()
@@ -119,7 +118,6 @@ def test_an_ask_racing_with_crashes_always_resolves(threads: World) -> None:
             address.tell(Boom(ValueError()))
             time.sleep(0.001)
     finally:
-        sys.setswitchinterval(interval)
         done.set()
     for asker in askers:
         asker.join(10.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Hashable
@@ -16,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec import Struct
 from pykka._envelope import Envelope
 
+from tests.kit.threads import hurried
 from vortex.runtime.dispatch.thread import WaitingInbox
 from vortex.runtime.errors import ActorGone, InboxOverflow
 from vortex.runtime.inbox import ORDERED_LIMIT, ORDERED_RUN, Inbox, LeaveLoop, lane_of
@@ -153,14 +153,10 @@ def test_closing_wakes_whoever_waits() -> None:
     assert left.wait(5.0)
 
 
+@hurried()
 def test_every_ask_resolves_and_every_tell_is_counted_when_closing_races_with_senders() -> None:
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for _ in range(30):
-            _race_once()
-    finally:
-        sys.setswitchinterval(interval)
+    for _ in range(30):
+        _race_once()
 
 
 def _race_once() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -17,6 +16,7 @@ import pykka
 import pytest
 from msgspec import Struct
 
+from tests.kit.threads import hurried
 from tests.runtime.world import RealClock, World
 from vortex.runtime import Actor, Address, ChildSpec, Crash, PoolDispatcher, RestartLimits, VirtualDispatcher
 from vortex.runtime.errors import ActorFault, ActorGone
@@ -47,20 +47,12 @@ class Counting(Actor):
         return message.number
 
 
-@pytest.fixture
-def hurried() -> Iterator[None]:
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(interval)
-
-
 def counting(name: str, handled: list[Numbered]) -> ChildSpec:
     inside = [0]
     return ChildSpec(name, lambda: Counting(handled, inside))
 
 
-@pytest.mark.usefixtures("hurried")
+@hurried()
 def test_everything_told_is_handled_once_and_in_order() -> None:
     world, names = World(PoolDispatcher(RealClock())), [f"a{number}" for number in range(8)]
     handled: dict[str, list[Numbered]] = {name: [] for name in names}
@@ -81,7 +73,7 @@ def test_everything_told_is_handled_once_and_in_order() -> None:
     assert world.system.stop(5.0)
 
 
-@pytest.mark.usefixtures("hurried")
+@hurried()
 def test_what_races_with_crashes_is_handled_or_counted_and_every_ask_resolves() -> None:
     world, handled = World(PoolDispatcher(RealClock())), list[Numbered]()
     world.start(counting("a", handled), world.worker("b"), limits=AT_ONCE)
@@ -110,7 +102,7 @@ def test_what_races_with_crashes_is_handled_or_counted_and_every_ask_resolves() 
     assert world.system.stop(5.0)
 
 
-@pytest.mark.usefixtures("hurried")
+@hurried()
 def test_a_stop_that_races_with_crashes_and_senders_ends_everything() -> None:
     for _ in range(10):
         world, handled = World(PoolDispatcher(RealClock())), list[Numbered]()

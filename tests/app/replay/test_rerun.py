@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.kit.living_tree import BTC, ETH, in_memory
 from tests.kit.recorded import RecordedRun, live, quick_config, until, virtual
+from tests.kit.threads import hurried
 from vortex.app.replay.entries import Entry, Handled, Loaded, Note, Record, Sent, encode, kind_of, pack, unpack
 from vortex.app.replay.rerun import Rerun, rerun
 from vortex.domain.market import Book
@@ -102,16 +102,7 @@ def test_a_virtual_run_with_every_way_to_fail(data_dir: Path) -> None:
     assert_same(run)
 
 
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Threads give way to each other all the time."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
-
-
-@pytest.mark.usefixtures("restless")
+@hurried()
 def test_a_live_run_on_real_threads(data_dir: Path) -> None:
     with live(quick_config(BTC, ETH), data_dir, speed=8.0) as run:
         until(lambda: placed(run) >= 9, 20.0)
