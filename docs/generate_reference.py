@@ -13,7 +13,7 @@ from typing import get_args
 from msgspec import Struct
 from msgspec import inspect as schema
 
-from vortex import messages
+from vortex import messages, queries
 from vortex.config import effective, load, shape
 from vortex.domain.market import MarketValue
 from vortex.domain.operation import Gate, OperatorAction
@@ -70,11 +70,17 @@ def described_message(kind: type[Struct]) -> tuple[str, ...]:
 
 def protocol() -> str:
     """Every message that one actor tells another."""
-    own = [kind for kind in vars(messages).values() if isinstance(kind, type) and kind.__module__ == messages.__name__]
+    own, asked = (
+        [
+            kind for kind in vars(module).values()
+            if isinstance(kind, type) and issubclass(kind, Struct) and kind.__module__ == module.__name__
+        ] for module in (messages, queries)
+    )  # fmt: skip
     groups = {
         "Market values: feed to engines, decision and monitor": get_args(MarketValue),
         "Reports: exchange adapter to exchange actor; AccountState goes on to account": REPORTS,
-        "Commands, events and queries": [kind for kind in own if issubclass(kind, Struct)],
+        "Commands and events": own,
+        "Questions from outside, and their answers": asked,
     }
     head = "message | lane | who to whom, and what it means | fields"
     parts = [f"## {title}\n\n" + table(head, *map(described_message, kinds)) for title, kinds in groups.items()]

@@ -13,7 +13,7 @@ from typing import get_args
 import pytest
 from msgspec import Struct, structs
 
-from vortex import messages
+from vortex import messages, queries
 from vortex.config.schema import Engines
 from vortex.domain import notices, order, signal, trade
 from vortex.domain.decision import BaseWeights
@@ -79,7 +79,7 @@ def test_handlers_are_small() -> None:
 
 def protocol() -> list[type[Struct]]:
     """Every value that is told to an actor, or is a part of one."""
-    places = (messages, control, notices, order, signal, trade)
+    places = (messages, queries, control, notices, order, signal, trade)
     found = [
         kind for place in places for kind in vars(place).values()
         if isinstance(kind, type) and issubclass(kind, Struct) and kind is not Struct

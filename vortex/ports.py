@@ -14,7 +14,8 @@ from msgspec import Struct
 from vortex.domain.market import Interval, MarketValue
 from vortex.domain.order import ExchangeRequest
 from vortex.domain.trade import RejectionRow, TradeRow
-from vortex.messages import OutboxStatus, Recipient
+from vortex.messages import Recipient
+from vortex.queries import OutboxStatus
 
 
 class Clock(Protocol):

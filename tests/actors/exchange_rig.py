@@ -19,10 +19,8 @@ from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 from vortex.messages import (
     EntryFailed,
     ExchangeReplied,
-    ExchangeStatus,
     GateClosed,
     GateOpened,
-    GetExchange,
     OpenPosition,
     Operate,
     PositionClosed,
@@ -30,6 +28,7 @@ from vortex.messages import (
     Recipient,
     RegisterSymbol,
 )
+from vortex.queries import ExchangeStatus, GetExchange
 
 R = TypeVar("R")
 Log = list[tuple[str, object]]

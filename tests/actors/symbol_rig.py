@@ -12,14 +12,8 @@ from tests.kit.runtime import ManualContext
 from vortex.actors.symbol import DECISION, MONITOR, Peers, SymbolSupervisor
 from vortex.domain.market import Book, Candle
 from vortex.domain.operation import Gate
-from vortex.messages import (
-    DeregisterSymbol,
-    GateOpened,
-    GetSymbolStatus,
-    Leave,
-    SymbolReconciled,
-    SymbolStatus,
-)
+from vortex.messages import DeregisterSymbol, GateOpened, Leave, SymbolReconciled
+from vortex.queries import GetSymbolStatus, SymbolStatus
 from vortex.runtime import Actor, Address, ChildSpec, RestartLimits
 from vortex.runtime.control import ChildExited, ChildReady
 

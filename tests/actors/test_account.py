@@ -22,7 +22,6 @@ from vortex.messages import (
     AccountChanged,
     CloseAll,
     EntryFailed,
-    GetAccount,
     JoinAccount,
     LeaveAccount,
     PositionClosed,
@@ -33,6 +32,7 @@ from vortex.messages import (
     RiskGranted,
     SymbolReconciled,
 )
+from vortex.queries import GetAccount
 
 
 class Rig:

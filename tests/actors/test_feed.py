@@ -7,8 +7,9 @@ from tests.kit.probe import Probe
 from tests.kit.runtime import ManualContext
 from vortex.actors.feed import STREAMS, FeedActor, SubscriptionTable
 from vortex.domain.market import Book, Candle, CandleHistory, Interval, MarkPrice, Sentiment, Trades
-from vortex.messages import GetFeedAges, Subscribe, Unsubscribe
+from vortex.messages import Subscribe, Unsubscribe
 from vortex.ports import MarketSink
+from vortex.queries import GetFeedAges
 
 BOOK = stream([ladder(1_000, [1.0], [1.0])])[0]
 SENTIMENT = Sentiment(symbol=SYMBOL, recv_ms=T0)

@@ -3,7 +3,8 @@ from __future__ import annotations
 from tests.kit.runtime import ManualContext
 from vortex.actors.hot_store import HotStoreActor
 from vortex.adapters.memory import MemoryHotStore
-from vortex.messages import GetMirror, Mirror
+from vortex.messages import Mirror
+from vortex.queries import GetMirror
 
 
 def test_the_newest_value_of_each_key_is_kept_and_none_deletes_it() -> None:

@@ -15,7 +15,8 @@ from tests.kit.virtual import VirtualRun, virtual_run
 from vortex.config import Config, load
 from vortex.domain.operation import OperatorAction
 from vortex.domain.trade import CloseReason, TradeRow, TradeStatus
-from vortex.messages import ExchangeStatus, GetExchange, GetSymbolStatus, Operate, SymbolStatus
+from vortex.messages import Operate
+from vortex.queries import ExchangeStatus, GetExchange, GetSymbolStatus, SymbolStatus
 from vortex.runtime import Crash
 from vortex.runtime.errors import ActorGone
 from vortex.sim.market.sources import DEFAULT_MARKETS

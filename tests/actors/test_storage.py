@@ -13,8 +13,9 @@ from vortex.actors.storage import DRAIN_SOON_MS, RETRY_FIRST_MS, RETRY_MOST_MS, 
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.outbox import SqliteOutbox
 from vortex.domain.trade import RejectionRow, TradeRow
-from vortex.messages import GetOutbox, OutboxStatus, RecordRejection, RecordTrade, TradeRecorded
+from vortex.messages import RecordRejection, RecordTrade, TradeRecorded
 from vortex.ports import StoreUnavailableError
+from vortex.queries import GetOutbox, OutboxStatus
 
 NOW = 1_723_075_200_000
 

@@ -18,7 +18,6 @@ from vortex.domain.order import AlgoReport, OrderReport, OrderRole
 from vortex.domain.trade import TradeRow, TradeStatus
 from vortex.messages import (
     ClosePosition,
-    GetSymbolStatus,
     OpenPosition,
     PositionClosed,
     PositionOpened,
@@ -26,6 +25,7 @@ from vortex.messages import (
     Shutdown,
     TradeRecorded,
 )
+from vortex.queries import GetSymbolStatus
 from vortex.runtime import ActorState, Crash
 from vortex.sim.market.sources import DEFAULT_MARKETS
 

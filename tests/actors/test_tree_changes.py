@@ -9,7 +9,8 @@ import pytest
 from tests.kit.living_tree import BTC, ETH, LivingTree
 from vortex.domain.operation import OperatorAction
 from vortex.domain.trade import CloseReason, TradeStatus
-from vortex.messages import AddSymbol, GetFeedAges, GetMirror, Mirror, RemoveSymbol, SignalEmitted
+from vortex.messages import AddSymbol, Mirror, RemoveSymbol, SignalEmitted
+from vortex.queries import GetFeedAges, GetMirror
 from vortex.runtime import ActorState, Crash
 
 FRAGILE = {

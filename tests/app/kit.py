@@ -28,19 +28,16 @@ from vortex.config import Config, ConfigError, Loaded, load
 from vortex.domain.pnl import RowLabels
 from vortex.domain.risk.view import AccountView
 from vortex.domain.trade import OpenTrade
-from vortex.messages import (
-    AddSymbol,
+from vortex.messages import AddSymbol, GateClosed, Operate, RemoveSymbol
+from vortex.queries import (
     ExchangeStatus,
-    GateClosed,
     GetAccount,
     GetExchange,
     GetFeedAges,
     GetMirror,
     GetOutbox,
     GetSymbolStatus,
-    Operate,
     OutboxStatus,
-    RemoveSymbol,
     SymbolStatus,
 )
 from vortex.runtime import Actor, ActorSystem, Address, ChildSpec, Crash, RestartLimits, Supervisor, ThreadDispatcher

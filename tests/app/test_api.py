@@ -12,7 +12,7 @@ import pytest
 from tests.app.kit import LABEL, SYMBOLS, TIMEOUT_S, Client, Tiny, replies, running, served
 from vortex.app.guard import COMMANDS_PER_S, MOST_BYTES, READS_PER_S
 from vortex.app.status import StatusReader
-from vortex.messages import GetExchange, GetSymbolStatus, SymbolStatus
+from vortex.queries import GetExchange, GetSymbolStatus, SymbolStatus
 from vortex.runtime import Crash
 
 

@@ -14,7 +14,8 @@ from vortex.app import operate as module
 from vortex.app.guard import COMMANDS_PER_S
 from vortex.config import Config
 from vortex.domain.operation import OperatorAction
-from vortex.messages import AddSymbol, GetExchange, Operate, RemoveSymbol
+from vortex.messages import AddSymbol, Operate, RemoveSymbol
+from vortex.queries import GetExchange
 
 ACTIONS = tuple(OperatorAction)
 

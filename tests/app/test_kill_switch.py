@@ -12,7 +12,8 @@ from tests.app.kit import SYMBOLS, concerned, exchange_status, replies, running
 from vortex.app import operate as module
 from vortex.app.operate import KillSwitch, Operator
 from vortex.domain.operation import OperatorAction
-from vortex.messages import GetExchange, Operate
+from vortex.messages import Operate
+from vortex.queries import GetExchange
 from vortex.runtime.errors import ActorFault
 
 HALT, UNHALT = OperatorAction.HALT, OperatorAction.UNHALT

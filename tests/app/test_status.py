@@ -23,7 +23,8 @@ from vortex.config import load
 from vortex.domain.market import MarkPrice
 from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
-from vortex.messages import GateClosed, GetAccount, GetExchange, GetMirror, GetSymbolStatus, RemoveSymbol
+from vortex.messages import GateClosed, RemoveSymbol
+from vortex.queries import GetAccount, GetExchange, GetMirror, GetSymbolStatus
 
 PAPER = Path(__file__).parents[2] / "config" / "paper.toml"
 TOP = {

@@ -20,7 +20,8 @@ from tests.kit.crashing import CrashPoint
 from tests.kit.virtual import START_MS
 from vortex.domain.order import OrderRole
 from vortex.domain.trade import TradeStatus
-from vortex.messages import GetAccount, Shutdown
+from vortex.messages import Shutdown
+from vortex.queries import GetAccount
 
 FIRST_OCCASION_MS = (1_500, 4_500)
 """After the start."""

@@ -13,19 +13,8 @@ from tests.kit.crashing import CrashPoint, Strike
 from vortex.domain.operation import OperatorAction
 from vortex.domain.order import OrderRole
 from vortex.domain.trade import CloseReason
-from vortex.messages import (
-    AddSymbol,
-    CloseAll,
-    GetAccount,
-    GetExchange,
-    GetFeedAges,
-    GetMirror,
-    GetOutbox,
-    GetSymbolStatus,
-    Operate,
-    RemoveSymbol,
-    UserStreamChanged,
-)
+from vortex.messages import AddSymbol, CloseAll, Operate, RemoveSymbol, UserStreamChanged
+from vortex.queries import GetAccount, GetExchange, GetFeedAges, GetMirror, GetOutbox, GetSymbolStatus
 from vortex.sim.core.exchange import Answer
 from vortex.sim.core.types import CancelAlgoRequest, CoreRequest, NewOrder, RequestRefused
 

@@ -13,7 +13,7 @@ from tests.chaos.profile import BTC, ETH, profile
 from tests.kit.crashing import CrashingDispatcher, Strike, role_of
 from tests.kit.virtual import START_MS, virtual_run
 from vortex.domain.order import OrderKind
-from vortex.messages import GetSymbolStatus, SymbolStatus
+from vortex.queries import GetSymbolStatus, SymbolStatus
 from vortex.runtime import ActorState, Crash
 from vortex.runtime.errors import ActorFault, AskTimeout
 from vortex.sim.core.world import Latency

@@ -21,7 +21,8 @@ from tests.kit.processes import REPOSITORY
 from tests.kit.virtual import virtual_run
 from vortex.config import load
 from vortex.domain.operation import OperatorAction
-from vortex.messages import ExchangeStatus, GetExchange, GetSymbolStatus, Operate, Shutdown, SymbolStatus
+from vortex.messages import Operate, Shutdown
+from vortex.queries import ExchangeStatus, GetExchange, GetSymbolStatus, SymbolStatus
 from vortex.runtime import ActorInfo, Address, Crash
 from vortex.runtime.errors import ActorGone, AskTimeout
 from vortex.sim.market import capture, tape

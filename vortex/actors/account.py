@@ -18,7 +18,6 @@ from vortex.messages import (
     AccountChanged,
     CloseAll,
     EntryFailed,
-    GetAccount,
     JoinAccount,
     LeaveAccount,
     PositionClosed,
@@ -31,6 +30,7 @@ from vortex.messages import (
     SymbolReconciled,
 )
 from vortex.ports import Journal
+from vortex.queries import GetAccount
 from vortex.runtime import Actor
 
 TICK_MS = 1_000

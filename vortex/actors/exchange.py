@@ -42,8 +42,6 @@ from vortex.messages import (
     DeregisterSymbol,
     EntryFailed,
     ExchangeReplied,
-    ExchangeStatus,
-    GetExchange,
     OpenPosition,
     Operate,
     Recipient,
@@ -53,6 +51,7 @@ from vortex.messages import (
     UserStreamChanged,
 )
 from vortex.ports import Exchange, Journal
+from vortex.queries import ExchangeStatus, GetExchange
 from vortex.runtime import Actor
 
 TICK_MS = 100

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vortex.domain.market import CandleHistory, MarketValue, MarkPrice, Sentiment
-from vortex.messages import GetFeedAges, Recipient, Subscribe, Unsubscribe
+from vortex.messages import Recipient, Subscribe, Unsubscribe
 from vortex.ports import MarketFeed
+from vortex.queries import GetFeedAges
 from vortex.runtime import Actor
 
 STREAMS = ("depth20", "aggTrade", "kline_1m", "kline_15m", "markPrice", "forceOrder", "sentiment")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vortex.messages import GetMirror, Mirror
+from vortex.messages import Mirror
 from vortex.ports import HotStore
+from vortex.queries import GetMirror
 from vortex.runtime import Actor
 
 

@@ -9,8 +9,9 @@ from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.trade import TradeStatus
-from vortex.messages import GetOutbox, OutboxStatus, Recipient, RecordRejection, RecordTrade, TradeRecorded
+from vortex.messages import Recipient, RecordRejection, RecordTrade, TradeRecorded
 from vortex.ports import ColdStore, Outbox, StoreUnavailableError
+from vortex.queries import GetOutbox, OutboxStatus
 from vortex.runtime import Actor
 
 DRAIN_SOON_MS = 50

@@ -16,7 +16,6 @@ from vortex.messages import (
     DeregisterSymbol,
     GateClosed,
     GateOpened,
-    GetSymbolStatus,
     JoinAccount,
     Leave,
     LeaveAccount,
@@ -30,9 +29,9 @@ from vortex.messages import (
     SymbolLeft,
     SymbolReconciled,
     SymbolReleased,
-    SymbolStatus,
     Unsubscribe,
 )
+from vortex.queries import GetSymbolStatus, SymbolStatus
 from vortex.runtime import Address, ChildSpec, RestartLimits, Supervisor
 
 DECISION, MONITOR = "decision", "monitor"

@@ -16,7 +16,8 @@ from vortex.actors.root import SHARED
 from vortex.app import views
 from vortex.domain.pnl import RowLabels
 from vortex.domain.risk.view import AccountView
-from vortex.messages import (
+from vortex.ports import Clock
+from vortex.queries import (
     ExchangeStatus,
     GetAccount,
     GetExchange,
@@ -27,7 +28,6 @@ from vortex.messages import (
     OutboxStatus,
     SymbolStatus,
 )
-from vortex.ports import Clock
 from vortex.runtime import ActorInfo, ActorState, ActorSystem
 from vortex.runtime.errors import ActorFault
 

@@ -12,7 +12,7 @@ from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
 from vortex.domain.signal import EngineId, Signal
 from vortex.domain.trade import OpenTrade
-from vortex.messages import ExchangeStatus, OutboxStatus, SymbolStatus
+from vortex.queries import ExchangeStatus, OutboxStatus, SymbolStatus
 
 T = TypeVar("T")
 ACCOUNT_WIDE = frozenset({Gate.USER_STREAM, Gate.JOURNAL, Gate.ACCOUNT, Gate.CLOCK, Gate.KILL_SWITCH, Gate.DISK})

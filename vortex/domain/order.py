@@ -252,6 +252,49 @@ class AccountUpdate(Struct, frozen=True, kw_only=True, tag=True):
     positions: tuple[PositionReport, ...] = ()
 
 
+class FillAnnounced(Struct, frozen=True, kw_only=True, tag=True):
+    """TRADE_LITE: an execution, told early and without its fee; the OrderReport that follows is the one that counts."""
+
+    symbol: str
+    client_id: str
+    order_id: int
+    fill_id: int
+    ts_ms: int
+
+
+class TriggerRejected(Struct, frozen=True, kw_only=True, tag=True):
+    """A conditional order triggered and the order it became was refused; `reason` in the exchange's words."""
+
+    symbol: str
+    order_id: int
+    reason: str
+    ts_ms: int
+
+
+class ConfigUpdate(Struct, frozen=True, kw_only=True, tag=True):
+    """Someone changed a symbol's leverage, or the account's multi-assets mode; what did not change is None."""
+
+    ts_ms: int
+    symbol: str | None = None
+    leverage: int | None = None
+    multi_assets: bool | None = None
+
+
+class MarginCall(Struct, frozen=True, kw_only=True, tag=True):
+    """The exchange warns that these positions come near liquidation."""
+
+    ts_ms: int
+    symbols: tuple[str, ...]
+
+
+class ClockMeasured(Struct, frozen=True, kw_only=True, tag=True):
+    """The exchange's clock less ours, milliseconds, good to within half of the round trip."""
+
+    ts_ms: int
+    offset_ms: float
+    round_trip_ms: float
+
+
 class Done(Struct, frozen=True, kw_only=True, tag=True):
     """The exchange did it and said so."""
 
@@ -259,16 +302,18 @@ class Done(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Refused(Struct, frozen=True, kw_only=True, tag=True):
-    """The exchange did not do it and never will; `code` is its own number."""
+    """The exchange did not do it and never will; `code` its own number; it wants silence for `retry_after_ms`."""
 
     code: int
     text: str
+    retry_after_ms: int = 0
 
 
 class Unknown(Struct, frozen=True, kw_only=True, tag=True):
     """It may or may not have been done: find out before anything else is sent for that symbol."""
 
     text: str
+    retry_after_ms: int = 0
 
 
 Outcome: TypeAlias = Done | Refused | Unknown

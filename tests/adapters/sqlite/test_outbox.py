@@ -20,7 +20,7 @@ from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.adapters.sqlite.outbox import SqliteOutbox
 from vortex.adapters.sqlite.rows import UnwritableRowError
 from vortex.domain.trade import RejectionRow, TradeRow
-from vortex.messages import OutboxStatus
+from vortex.queries import OutboxStatus
 
 EMPTY = OutboxStatus(pending=0, oldest_ms=None, parked=0)
 DRAINER = """

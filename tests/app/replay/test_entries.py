@@ -17,16 +17,8 @@ from vortex.config.secret import Secret
 from vortex.domain.market import Book, FlowStep, MarkPrice
 from vortex.domain.operation import OperatorAction
 from vortex.domain.order import Done, QueryOrder, QuerySymbol, Refused
-from vortex.messages import (
-    ExchangeReplied,
-    GetMirror,
-    Mirror,
-    Operate,
-    Shutdown,
-    Subscribe,
-    TradeRecorded,
-    UserStreamChanged,
-)
+from vortex.messages import ExchangeReplied, Mirror, Operate, Shutdown, Subscribe, TradeRecorded, UserStreamChanged
+from vortex.queries import GetMirror
 from vortex.runtime import Address, Crash
 from vortex.runtime.control import ChildExited, ChildReady, Stop
 from vortex.runtime.errors import ActorHung, InboxOverflow

@@ -11,8 +11,8 @@ import msgspec
 from vortex.adapters.sqlite.connect import open_database, transaction
 from vortex.adapters.sqlite.rows import TABLES, Row, validate
 from vortex.domain.trade import RejectionRow, TradeRow
-from vortex.messages import OutboxStatus
 from vortex.ports import ColdStore
+from vortex.queries import OutboxStatus
 
 KINDS: Mapping[str, type[TradeRow | RejectionRow]] = {table: kind for kind, table in TABLES.items()}
 STATUS = """

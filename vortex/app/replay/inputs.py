@@ -10,25 +10,20 @@ from vortex.domain.order import AccountUpdate, AlgoReport, OrderReport
 from vortex.messages import (
     AddSymbol,
     ExchangeReplied,
-    GetAccount,
-    GetExchange,
-    GetFeedAges,
-    GetMirror,
-    GetOutbox,
-    GetSymbolStatus,
     Operate,
     RemoveSymbol,
     Shutdown,
     TradeRecorded,
     UserStreamChanged,
 )
+from vortex.queries import GetAccount, GetExchange, GetFeedAges, GetMirror, GetOutbox, GetSymbolStatus
 from vortex.runtime import Crash
 from vortex.runtime.control import ChildReady, Stop
 
 WITNESSES = ("hot_store", "storage", "feed")
 """They answer to memory, disk and network: what they were told is compared, what they did is taken from the record."""
 
-COMMON = "vortex.messages:"
+COMMON = ("vortex.messages:", "vortex.queries:")
 
 
 def _kinds(*types: type) -> frozenset[str]:

@@ -1,0 +1,88 @@
+"""What is asked from outside the actors (CLI, control API, tests), always with a timeout, and what is answered.
+
+Questions start with Get and overtake; the other classes are their answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from msgspec import Struct
+
+from vortex.domain.trade import OpenTrade
+from vortex.messages import GateClosed
+
+
+class GetSymbolStatus(Struct, frozen=True, kw_only=True):
+    """To a symbol's supervisor: its state and closed gates. Replies SymbolStatus."""
+
+    urgent: ClassVar[bool] = True
+
+
+class SymbolStatus(Struct, frozen=True, kw_only=True):
+    """Answer to GetSymbolStatus; state STARTING, RECONCILING, LEAVING, HALTED, PAUSED, WARMING or READY.
+
+    `entry_allowed` is true when every gate is open: the AND of all of them.
+    """
+
+    symbol: str
+    state: str
+    entry_allowed: bool
+    gates: tuple[GateClosed, ...]
+
+
+class GetMirror(Struct, frozen=True, kw_only=True):
+    """To hot_store: the values under these keys. Replies a dict; absent keys are absent."""
+
+    urgent: ClassVar[bool] = True
+    keys: tuple[str, ...]
+
+
+class GetFeedAges(Struct, frozen=True, kw_only=True):
+    """To feed. Replies {symbol: {stream: time of its last message in epoch ms, or None}}."""
+
+    urgent: ClassVar[bool] = True
+
+
+class GetAccount(Struct, frozen=True, kw_only=True):
+    """To account. Replies the AccountView."""
+
+    urgent: ClassVar[bool] = True
+
+
+class GetExchange(Struct, frozen=True, kw_only=True):
+    """To exchange. Replies ExchangeStatus."""
+
+    urgent: ClassVar[bool] = True
+
+
+class ExchangeStatus(Struct, frozen=True, kw_only=True):
+    """Answer to GetExchange; `unsettled` symbols are between orders, `trades` holds the open trade of each symbol.
+
+    `halted` symbols take no entry until UNHALT; `flattening` ones are ordered flat and not yet confirmed to be.
+    """
+
+    reconciled: bool
+    user_stream_ms: int | None
+    weight_used_1m: int
+    orders_1m: int
+    unknown_orders: int
+    unsettled: tuple[str, ...]
+    halted: tuple[str, ...]
+    flattening: tuple[str, ...]
+    trades: Mapping[str, OpenTrade]
+
+
+class GetOutbox(Struct, frozen=True, kw_only=True):
+    """To storage. Replies OutboxStatus."""
+
+    urgent: ClassVar[bool] = True
+
+
+class OutboxStatus(Struct, frozen=True, kw_only=True):
+    """Rows that wait for the cold store: how many, since when, and how many were set aside as unwritable."""
+
+    pending: int
+    oldest_ms: int | None
+    parked: int
