@@ -65,18 +65,23 @@ class Client:
         self._secret = secret
         self.ahead_ms = 0.0
         """What the client knows of the exchange's clock; fast runs leave it ahead."""
+        self.patience_s = TIMEOUT_S
 
     def send(self, method: str, target: str, body: str | bytes = "", headers: dict[str, str] | None = None) -> Reply:
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_S)
+        reply = self.raw(method, target, body, headers)
+        is_json = reply.body and reply.headers["CONTENT-TYPE"].startswith("application/json")
+        return reply._replace(body=json.loads(reply.body)) if is_json else reply
+
+    def raw(self, method: str, target: str, body: str | bytes = "", headers: dict[str, str] | None = None) -> Reply:
+        """The reply with its body as text."""
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=self.patience_s)
         try:
             connection.request(method, target, body or None, headers or {})
             reply = connection.getresponse()
             text, shown = reply.read().decode(), {name.upper(): value for name, value in reply.getheaders()}
         finally:
             connection.close()
-        return Reply(
-            reply.status, shown, json.loads(text) if shown["CONTENT-TYPE"].startswith("application/json") else text
-        )
+        return Reply(reply.status, shown, text)
 
     def get(self, path: str, **params: Any) -> Reply:
         """Ask without key or signature."""
@@ -93,6 +98,21 @@ class Client:
         if method in ("POST", "PUT"):
             return self.send(method, path, text, headers)
         return self.send(method, f"{path}?{text}", "", headers)
+
+    def fault(self, do: str, **fields: Any) -> Any:
+        """Post a rule, for orders unless told otherwise, and return its id."""
+        order = {"method": "POST", "path": "/fapi/v1/order", "do": do} | fields
+        reply = self.post_json("/sim/v1/faults", order)
+        assert reply.status == 200, reply
+        assert reply.body["ok"] is True
+        return reply.body["id"]
+
+    def ledger(self) -> Any:
+        return self.get("/sim/v1/ledger").body
+
+    def faults_noted(self) -> list[Any]:
+        """The FAULT lines of the timeline."""
+        return [line for line in self.ledger()["timeline"] if line["event"] == "FAULT"]
 
     def market_order(self, side: str, quantity: str = "0.010", **params: Any) -> Reply:
         order = {
@@ -137,8 +157,11 @@ class Running:
 
         return self.wait(act())
 
-    def stop(self) -> None:
+    def stop_server(self) -> None:
         self.wait(self.server.stop())
+
+    def stop(self) -> None:
+        self.stop_server()
         self._thread.close()
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:

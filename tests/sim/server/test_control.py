@@ -89,8 +89,8 @@ def test_a_bad_command_is_answered_in_words_and_changes_nothing(client: Client, 
 @pytest.mark.parametrize(
     ("method", "command"),
     [
-        ("POST", "faults"), ("GET", "faults"), ("DELETE", "faults/1"), ("POST", "stream"), ("POST", "algo"),
-        ("POST", "market"), ("POST", "user"), ("POST", "reset"), ("PUT", "clock"), ("POST", "ledger"), ("GET", ""),
+        ("PUT", "faults"), ("GET", "faults/1"), ("GET", "stream"), ("GET", "algo"), ("DELETE", "user"),
+        ("PUT", "reset"), ("PUT", "clock"), ("POST", "ledger"), ("GET", ""),
     ],
 )  # fmt: skip
 def test_what_is_no_command_here_is_named(client: Client, method: str, command: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sim.server.kit import TIMEOUT_S, Client, Running
 from vortex.sim.server.app import SimServer
-from vortex.sim.server.streams import MAX_WAITING
+from vortex.sim.server.sockets import MAX_WAITING
 
 Socket: TypeAlias = aiohttp.ClientWebSocketResponse
 PUBLIC = "btcusdt@depth20@100ms"

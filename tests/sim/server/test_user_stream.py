@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from vortex.sim.core.types import RequestRefused
-from vortex.sim.server.streams import Outlet
+from vortex.sim.server.sockets import Outlet
 from vortex.sim.server.user_stream import KEY_LIFE_MS, UserStream
 
 

@@ -111,6 +111,10 @@ class ExchangeCore:
         """Do or answer one request at this time. Raises RequestRefused with the exchange's own code and text."""
         return self._handlers[type(request)](now_ms, request)
 
+    def note(self, now_ms: int, symbol: str | None, event: str, detail: dict[str, str]) -> None:
+        """Add a line to the timeline for what is done to the exchange from outside."""
+        self._floor.record(now_ms, symbol, event, detail)
+
     def drain(self) -> list[UserEvent]:
         """User events since the last call, in the order in which they happened."""
         events, self._floor.events = self._floor.events, []

@@ -174,19 +174,23 @@ class Floor:
             AccountPushed(ts_ms=now_ms, reason="ORDER", wallet=self.account.wallet, positions=(position,))
         )
 
-    def record(self, now_ms: int, symbol: str, event: str, detail: dict[str, str]) -> None:
-        """Add a line to the timeline with the state after the event."""
-        position = self.account.positions.get(symbol)
+    def record(self, now_ms: int, symbol: str | None, event: str, detail: dict[str, str]) -> None:
+        """Add a line to the timeline with the state after the event, if it is about a symbol."""
+        amount = None if symbol is None else self._amount(symbol)
         entry = TimelineEntry(
             seq=len(self.history.timeline) + 1,
             ts_ms=now_ms,
             symbol=symbol,
             event=event,
-            position_amt=position.amount if position else ZERO,
-            stop_working=self.stop_working(now_ms, symbol),
+            position_amt=amount,
+            stop_working=None if symbol is None else self.stop_working(now_ms, symbol),
             detail=detail,
         )
         self.history.timeline.append(entry)
+
+    def _amount(self, symbol: str) -> Decimal:
+        position = self.account.positions.get(symbol)
+        return position.amount if position else ZERO
 
     def stop_working(self, now_ms: int, symbol: str) -> bool:
         """True when a STOP_MARKET that would close the whole position rests, or has triggered within the grace."""

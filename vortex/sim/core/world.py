@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from vortex.sim.core.commands import CoreCommand
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import MarketEvent, MarketSource
 from vortex.sim.core.types import CoreRequest, RequestRefused, UserEvent
@@ -99,7 +100,11 @@ class World:
             else:
                 heapq.heappop(self._agenda)[2]()
 
-    def request(self, now_ms: int, request: CoreRequest, on_reply: OnReply) -> None:
+    def command(self, _now_ms: int, command: CoreCommand) -> None:
+        """Raises ValueError: this world takes no commands."""
+        raise ValueError(f"{type(command).__name__} is not simulated")
+
+    def request(self, now_ms: int, request: CoreRequest, on_reply: OnReply, *, lag_ms: int = 0) -> None:  # noqa: ARG002  # not simulated
         """Send a request; `on_reply` is called once, with the answer or the refusal, when the reply arrives."""
         due_ms = self._requests.due_ms(now_ms)
         self._at(due_ms, lambda: self._execute(due_ms, request, on_reply))

@@ -21,10 +21,13 @@ from vortex.sim.market.sources import open_markets
 from vortex.sim.server.clock import SimClock
 from vortex.sim.server.control import PREFIX, Control
 from vortex.sim.server.keeper import StateKeeper
+from vortex.sim.server.lines import Route
 from vortex.sim.server.options import SimOptions
 from vortex.sim.server.pump import Pump
-from vortex.sim.server.rest import Rest, error_json, json_response
-from vortex.sim.server.streams import MarketStreams, Outlet, Route, StreamRefused
+from vortex.sim.server.reply import error_json, json_response
+from vortex.sim.server.rest import Rest
+from vortex.sim.server.sockets import Outlet
+from vortex.sim.server.streams import MarketStreams, StreamRefused
 from vortex.sim.server.text import to_json
 from vortex.sim.server.venue import Venue
 
@@ -91,6 +94,7 @@ class SimServer:
 
     async def stop(self) -> None:
         """Close every connection while the world still moves, so that what is under way is answered; then save."""
+        self._rest.close()
         await self.venue.sockets.close()
         await self._runner.cleanup()
         for task in self._tasks:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-import msgspec
 from aiohttp import web
 from loguru import logger
 from msgspec import Meta, Struct
 
+from vortex.sim.core.commands import AlgoCommand, MarketCommand, UserCommand
+from vortex.sim.server.bodies import decoded
+from vortex.sim.server.faults import FaultOrder
+from vortex.sim.server.lines import StreamOrder
 from vortex.sim.server.render import Json
-from vortex.sim.server.rest import json_response
+from vortex.sim.server.reply import json_response
 from vortex.sim.server.text import json_pieces
 from vortex.sim.server.venue import Venue
 
 PREFIX = "/sim/v1/"
+ONE_FAULT = "faults/"
 MAX_OFFSET_MS = 10**12
 """About 30 years: the times that clients see stay such that everybody can read them."""
 
+OK: Json = {"ok": True}
 Command: TypeAlias = Callable[[Venue, bytes], object]
 
 
@@ -59,7 +65,7 @@ def market(venue: Venue, _body: bytes) -> Json:
 
 def set_clock(venue: Venue, body: bytes) -> Json:
     """Raises ValueError when the command is malformed or the speed out of range."""
-    command = msgspec.json.decode(body, type=ClockCommand)
+    command = decoded(body, ClockCommand)
     if command.offset_ms is None and command.speed is None:
         raise ValueError("give offset_ms or speed")
     if command.speed is not None:
@@ -67,7 +73,49 @@ def set_clock(venue: Venue, body: bytes) -> Json:
         venue.wake.set()
     if command.offset_ms is not None:
         venue.clock.offset_ms = command.offset_ms
-    return {"ok": True}
+    return OK
+
+
+def reset(venue: Venue, _body: bytes) -> Json:
+    """POST reset: back to the beginning, except for the market."""
+    venue.reset()
+    return OK
+
+
+def post_fault(venue: Venue, body: bytes) -> Json:
+    """POST faults: a new rule. Raises ValueError when it is malformed."""
+    return OK | {"id": venue.faults.post(decoded(body, FaultOrder))}
+
+
+def list_faults(venue: Venue, _body: bytes) -> object:
+    """GET faults: every rule with its counters."""
+    return venue.faults.rows()
+
+
+def clear_faults(venue: Venue, _body: bytes) -> Json:
+    """DELETE faults: all of them."""
+    venue.faults.clear()
+    return OK
+
+
+def disturb(venue: Venue, body: bytes) -> Json:
+    """POST stream. Raises ValueError when the order is malformed or cannot be carried out."""
+    order: StreamOrder = decoded(body, StreamOrder)
+    venue.disturb(order.checked_route(), order.do, order.for_ms)
+    return OK
+
+
+def command_of(kind: Any) -> Command:
+    """POST market, algo, user: one of these commands. It raises ValueError when malformed or not to be done."""
+
+    def obey(venue: Venue, body: bytes) -> Json:
+        command = decoded(body, kind)
+        if command.symbol not in venue.specs:
+            raise ValueError(f"symbol: {command.symbol!r} is not listed; there are {', '.join(venue.specs)}")
+        venue.command(command)
+        return OK
+
+    return obey
 
 
 COMMANDS: dict[tuple[str, str], Command] = {
@@ -75,6 +123,14 @@ COMMANDS: dict[tuple[str, str], Command] = {
     ("GET", "market"): market,
     ("GET", "clock"): clock,
     ("POST", "clock"): set_clock,
+    ("POST", "reset"): reset,
+    ("POST", "faults"): post_fault,
+    ("GET", "faults"): list_faults,
+    ("DELETE", "faults"): clear_faults,
+    ("POST", "stream"): disturb,
+    ("POST", "market"): command_of(MarketCommand),
+    ("POST", "algo"): command_of(AlgoCommand),
+    ("POST", "user"): command_of(UserCommand),
 }
 
 
@@ -88,17 +144,24 @@ class Control:
         name = request.path.removeprefix(PREFIX)
         if (request.method, name) == ("GET", "ledger"):
             return await self._ledger(request)
+        if request.method == "DELETE" and name.startswith(ONE_FAULT):
+            return self._delete_fault(name.removeprefix(ONE_FAULT))
         command = COMMANDS.get((request.method, name))
         if command is None:
             return web.Response(status=HTTPStatus.NOT_FOUND, text=f"no command {request.method} {request.path}")
         body = await request.read()
         try:
             reply = command(self._venue, body)
-        except ValueError as error:  # malformed JSON and wrong types are ValueErrors of msgspec
+        except ValueError as error:
             return web.Response(status=HTTPStatus.BAD_REQUEST, text=str(error))
         if request.method == "POST":
             logger.info("{} {}", request.path, body.decode(errors="replace"))
         return json_response(HTTPStatus.OK, reply)
+
+    def _delete_fault(self, number: str) -> web.Response:
+        if re.fullmatch(r"[0-9]{1,18}", number) and self._venue.faults.delete(int(number)):
+            return json_response(HTTPStatus.OK, OK)
+        return web.Response(status=HTTPStatus.NOT_FOUND, text=f"no fault {number}")
 
     async def _ledger(self, request: web.Request) -> web.StreamResponse:
         """Everything that happened on the account, and what is: after days too long to encode at one go."""

@@ -36,7 +36,7 @@ class Pump:
         now_ms = self._venue.clock.now_ms()
         self._reached_ms = min(now_ms, self._reached_ms + SLICE_MS)
         self._venue.world.advance(self._reached_ms)
-        self._venue.users.expire(now_ms)
+        self._venue.tick()
         return self._reached_ms < now_ms
 
     def _pause_s(self) -> float:

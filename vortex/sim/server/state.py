@@ -46,11 +46,13 @@ class Saved(Struct, kw_only=True):
     Attributes:
         account: What `ExchangeCore.dump` gives; None leaves it as it is, and is a new one when loaded.
         rows: Its history when loaded, what is not known to be saved yet when saving.
+        anew: The history begins with these rows: what was saved before them is gone.
     """
 
     course: Course
     account: bytes | None = None
     rows: Iterable[FinalRow] = ()
+    anew: bool = False
 
 
 class StateFile:
@@ -89,6 +91,8 @@ class StateFile:
         if state.account is not None:
             bodies["account"] = state.account
         with self._database:
+            if state.anew:
+                self._database.execute("DELETE FROM history")
             self._database.executemany("REPLACE INTO history VALUES (?, ?, ?)", state.rows)
             self._database.executemany("REPLACE INTO state VALUES (?, ?)", bodies.items())
 

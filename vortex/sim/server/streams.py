@@ -1,35 +1,17 @@
-"""Market streams: which exist, who reads them, and sockets that a slow reader cannot fill without end."""
+"""Market streams: which exist and who reads them."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
-from enum import StrEnum
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from aiohttp import WSCloseCode, WSMsgType, web
-from loguru import logger
+from aiohttp import web
 
+from vortex.sim.server.lines import Lines, Route
+from vortex.sim.server.sockets import Outlet, Sockets
 from vortex.sim.server.text import to_json
-
-MAX_WAITING = 4_096
-"""Frames a client may be behind: some seconds of 20 symbols."""
-
-PING_S = 180.0
-"""Real seconds between the server's pings, as on the real exchange."""
-
-CLOSE_S = 1.0
-"""Real seconds a client has to answer a close."""
-
-
-class Route(StrEnum):
-    """The two routes of market data; a stream lives on exactly one of them."""
-
-    PUBLIC = "public"
-    MARKET = "market"
-
 
 STREAM_ROUTES = {
     "depth20@100ms": Route.PUBLIC,
@@ -45,6 +27,11 @@ class StreamRefused(Exception):  # noqa: N818  # an answer to the client, not a 
     """A stream that this route does not carry."""
 
 
+def route_of(stream: str) -> Route:
+    """The route of a stream that was checked."""
+    return STREAM_ROUTES[stream.partition("@")[2]]
+
+
 def checked_stream(name: str, route: Route) -> str:
     """Return the name, or raise StreamRefused. An unlisted symbol is accepted and stays silent, as on Binance."""
     symbol, _, kind = name.partition("@")
@@ -53,54 +40,19 @@ def checked_stream(name: str, route: Route) -> str:
     return name
 
 
-class Outlet:
-    """One client's socket behind a bounded buffer: a client that does not keep up is disconnected."""
-
-    def __init__(self, socket: web.WebSocketResponse, abort: Callable[[], None], name: str) -> None:
-        self._socket = socket
-        self._abort = abort
-        self._name = name
-        self._waiting: deque[bytes] = deque()
-        self._filled = asyncio.Event()
-
-    def push(self, frame: bytes) -> None:
-        if len(self._waiting) >= MAX_WAITING:
-            logger.warning("{} is {} frames behind: disconnected", self._name, len(self._waiting))
-            self._waiting.clear()
-            self._abort()
-            return
-        self._waiting.append(frame)
-        self._filled.set()
-
-    async def write(self) -> None:
-        """Send what waits until the socket is closed or this task is cancelled."""
-        while not self._socket.closed:
-            await self._filled.wait()
-            self._filled.clear()
-            while self._waiting:
-                try:
-                    await self._socket.send_frame(self._waiting.popleft(), WSMsgType.TEXT)
-                except ConnectionError:
-                    logger.debug("{} went away", self._name)
-                    return
-
-    async def close(self) -> None:
-        await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"server stops")
-
-
 class Hub:
     """Fans frames out: each is encoded once, whoever reads it, and not at all when nobody does."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
         self._readers: defaultdict[str, set[Outlet]] = defaultdict(set)
 
     def wanted(self, stream: str) -> bool:
         return bool(self._readers.get(stream))
 
     def publish(self, stream: str, data: object) -> None:
-        frame = to_json({"stream": stream, "data": data})
-        for outlet in tuple(self._readers[stream]):
-            outlet.push(frame)
+        line = self._lines[route_of(stream)]
+        line.carry(stream, to_json({"stream": stream, "data": data}), lambda frame: self._send(stream, frame))
 
     def subscribe(self, outlet: Outlet, streams: Iterable[str]) -> None:
         for stream in streams:
@@ -116,41 +68,9 @@ class Hub:
     def drop(self, outlet: Outlet) -> None:
         self.unsubscribe(outlet, tuple(self._readers))
 
-
-class Sockets:
-    """Every open socket, so that a stop can close them."""
-
-    def __init__(self) -> None:
-        self._open: set[Outlet] = set()
-
-    async def serve(
-        self, request: web.Request, *, joined: Callable[[Outlet], None], left: Callable[[Outlet], None],
-        heard: Callable[[Outlet, str], None],
-    ) -> web.WebSocketResponse:  # fmt: skip
-        """Run one client's connection from handshake to close."""
-        socket = web.WebSocketResponse(timeout=CLOSE_S, heartbeat=PING_S, compress=False)
-        await socket.prepare(request)
-        outlet = Outlet(socket, lambda: _abort(request), f"{request.path} of {request.remote}")
-        writer = asyncio.create_task(outlet.write())
-        self._open.add(outlet)
-        joined(outlet)
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    heard(outlet, message.data)
-        finally:
-            left(outlet)
-            self._open.discard(outlet)
-            writer.cancel()
-        return socket
-
-    async def close(self) -> None:
-        await asyncio.gather(*(outlet.close() for outlet in tuple(self._open)))
-
-
-def _abort(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+    def _send(self, stream: str, frame: bytes) -> None:
+        for outlet in tuple(self._readers[stream]):
+            outlet.push(frame)
 
 
 class MarketStreams:

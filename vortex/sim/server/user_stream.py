@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -19,11 +20,16 @@ from vortex.sim.core.types import (
     SimPosition,
     UserEvent,
 )
+from vortex.sim.server.lines import Send
 from vortex.sim.server.render import Json, average_price, trigger_ms
-from vortex.sim.server.streams import Outlet
+from vortex.sim.server.sockets import Outlet
 from vortex.sim.server.text import plain, rounded, to_json
 
 KEY_LIFE_MS = 60 * 60_000
+GOODBYE_MS = 1_000
+"""From the end of a key to the end of the sockets opened with it."""
+
+Carry: TypeAlias = Callable[[str, bytes, Send], None]
 ZERO = Decimal(0)
 
 
@@ -40,11 +46,16 @@ class UserStream:
     Args:
         shift_ms: By how much the times that clients see differ from the market's.
         key: The one that was valid before a restart.
+        carry: Takes frames to the sockets, whatever may be wrong with the way.
     """
 
-    def __init__(self, shift_ms: Callable[[], int], key: ListenKey | None = None) -> None:
+    def __init__(
+        self, shift_ms: Callable[[], int], key: ListenKey | None = None, *, carry: Carry | None = None
+    ) -> None:
         self._shift_ms = shift_ms
+        self._carry = carry or _straight
         self._outlets: set[Outlet] = set()
+        self._leaving: list[tuple[int, Outlet]] = []
         self._isolated: dict[str, Decimal] = {}
         self.key = key
 
@@ -66,17 +77,30 @@ class UserStream:
         return self.open(now_ms)
 
     def close(self) -> None:
+        """End the key at its owner's wish, and the sockets opened with it."""
         self.key = None
+        for outlet in self._outlets:
+            outlet.finish()
 
     def valid(self, text: str | None, now_ms: int) -> bool:
         self.expire(now_ms)
         return self.key is not None and self.key.text == text
 
     def expire(self, now_ms: int) -> None:
-        """Drop a key that was not kept alive, and say so on its stream."""
+        """Drop a key that was not kept alive; a moment later close what was opened with it."""
         if self.key is not None and self.key.expires_ms <= now_ms:
-            self._send({"e": "listenKeyExpired", "E": now_ms + self._shift_ms(), "listenKey": self.key.text})
-            self.key = None
+            self.end(now_ms)
+        while self._leaving and self._leaving[0][0] <= now_ms:
+            self._leaving.pop(0)[1].finish()
+
+    def end(self, now_ms: int) -> None:
+        """The key ends now; its sockets are told. Raises ValueError when there is none."""
+        if self.key is None:
+            raise ValueError("there is no listen key that could expire")
+        self._send({"e": "listenKeyExpired", "E": now_ms + self._shift_ms(), "listenKey": self.key.text})
+        self.key = None
+        self._leaving += [(now_ms + GOODBYE_MS, outlet) for outlet in self._outlets]
+        self._outlets = set()
 
     # -------------------------------------------------------------------------------------------------- events
 
@@ -97,9 +121,18 @@ class UserStream:
             self._send(frame(event, self._shift_ms(), sum(self._isolated.values(), ZERO)))
 
     def _send(self, frame: Json) -> None:
-        data = to_json(frame)
-        for outlet in tuple(self._outlets):
-            outlet.push(data)
+        outlets = tuple(self._outlets)
+        self._carry("user", to_json(frame), lambda data: _push(outlets, data))
+
+
+def _straight(_stream: str, frame: bytes, send: Send) -> None:
+    """A way with nothing wrong."""
+    send(frame)
+
+
+def _push(outlets: Iterable[Outlet], data: bytes) -> None:
+    for outlet in outlets:
+        outlet.push(data)
 
 
 def frame(event: UserEvent, shift_ms: int, isolated_usdt: Decimal) -> Json:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import TypeVar
 
+from vortex.sim.core.commands import CoreCommand
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import BookEvent, CandleEvent, MarketEvent, MarketSource, MarkEvent, SymbolSpec, TradeEvent
 from vortex.sim.core.types import CoreRequest, ListPositions, RequestRefused, SimPosition, UserEvent
 from vortex.sim.core.world import Latency, World
 from vortex.sim.server.auth import Guard
 from vortex.sim.server.clock import SimClock
+from vortex.sim.server.faults import FaultBook
 from vortex.sim.server.frames import candle_frame, depth_frame, mark_frame, trade_frame
+from vortex.sim.server.lines import Lines, Route, StreamFault
 from vortex.sim.server.options import SimOptions
 from vortex.sim.server.params import Params
+from vortex.sim.server.sockets import Sockets
 from vortex.sim.server.state import Saved
-from vortex.sim.server.streams import Hub, Sockets
-from vortex.sim.server.text import grids
+from vortex.sim.server.streams import Hub
+from vortex.sim.server.text import Grid, grids
 from vortex.sim.server.usage import Usage
 from vortex.sim.server.user_stream import UserStream
 from vortex.sim.server.view import MarketView
 
 T = TypeVar("T")
+LAG_MS: ContextVar[int] = ContextVar("lag_ms", default=0)
+"""How old the state is that the request being handled sees: a fault."""
 
 
 class Venue:
@@ -33,23 +40,33 @@ class Venue:
         self.clock = clock
         self.sources = tuple(sources)
         self._source_of = {spec.symbol: source for source in sources for spec in source.specs}
-        self.specs: dict[str, SymbolSpec] = {spec.symbol: spec for source in sources for spec in source.specs}
+        self.core = _new_core(sources, options)
         self.grids = grids(self.specs.values())
-        self.core = ExchangeCore(self.specs.values(), balance_usdt=options.balance_usdt)
         if saved.account is not None:
             self.core.restore(saved.account, saved.rows)
         self.view = MarketView(self.specs)
-        self.hub = Hub()
-        self.sockets = Sockets()
+        self.lines = Lines(clock.now_ms)
+        self.hub = Hub(self.lines)
+        self.sockets = Sockets(self.lines, clock)
         self.usage = Usage()
+        self.faults = FaultBook()
         self.guard = Guard(key=options.key, secret=options.secret)
-        self.users = UserStream(lambda: self.clock.offset_ms, saved.course.listen_key)
+        self.users = UserStream(
+            lambda: self.clock.offset_ms, saved.course.listen_key, carry=self.lines[Route.PRIVATE].carry
+        )
         self.users.seed(self.peek_list(ListPositions(), SimPosition))
         self.wake = asyncio.Event()
         """Set when a request may have made the world's next event earlier."""
         self.complete = asyncio.Event()
         """Set once every symbol has shown a book and a mark price."""
         self.world = self._world()
+        self.on_reset: Callable[[], None] = _nobody
+        """Called after a reset."""
+
+    @property
+    def specs(self) -> dict[str, SymbolSpec]:
+        """The listed contracts by symbol, as they are now."""
+        return self.core.specs
 
     # ----------------------------------------------------------------------------------------------- asking the core
 
@@ -65,7 +82,7 @@ class Venue:
             else:
                 reply.set_result(answer)
 
-        self.world.request(self.clock.now_ms(), request, answered)
+        self.world.request(self.clock.now_ms(), request, answered, lag_ms=LAG_MS.get())
         self.wake.set()
         return await reply
 
@@ -80,6 +97,44 @@ class Venue:
     def peek_list(self, request: CoreRequest, kind: type[T]) -> list[T]:
         """Read a list from the core at once, for what belongs to a reply that has already had its latency."""
         return _many(self.core.execute(self.clock.now_ms(), request), kind)
+
+    # ------------------------------------------------------------------------------------- what the exchange suffers
+
+    def note_fault(self, symbol: str | None, detail: dict[str, str]) -> None:
+        """Put a fault that happens now into the ledger."""
+        self.core.note(self.clock.now_ms(), symbol if symbol in self.specs else None, "FAULT", detail)
+
+    def disturb(self, route: Route, fault: StreamFault, for_ms: int | None) -> None:
+        """Begin a stream fault. Raises ValueError when there is no listen key to expire."""
+        if fault is StreamFault.EXPIRE_LISTEN_KEY:
+            self.users.end(self.clock.now_ms())
+        else:
+            self.lines[route].disturb(fault, for_ms)
+        lasting = {} if for_ms is None else {"for_ms": str(for_ms)}
+        self.note_fault(None, {"do": fault, "route": route, **lasting})
+
+    def command(self, command: CoreCommand) -> None:
+        """Have the world obey. Raises ValueError when it cannot."""
+        self.world.command(self.clock.now_ms(), command)
+        self.grids[command.symbol] = Grid(self.specs[command.symbol])  # the tick size may be another one
+        self.wake.set()
+
+    def tick(self) -> None:
+        """Do what time alone brings: end faults, keys and sockets."""
+        now_ms = self.clock.now_ms()
+        self.lines.tick()
+        self.users.expire(now_ms)
+        self.sockets.tick(now_ms)
+
+    def reset(self) -> None:
+        """Back to the beginning, except for the market: account, ledger, counters, faults, the shown time's offset."""
+        self.core.restore(_new_core(self.sources, self.options).dump(), ())
+        self.users.seed([])
+        self.usage = Usage()
+        self.faults.clear()
+        self.lines.clear()
+        self.clock.offset_ms = 0
+        self.on_reset()
 
     # -------------------------------------------------------------------------------------------------------- market
 
@@ -128,6 +183,16 @@ class Venue:
         world.market_sink = self.on_market
         world.user_sink = self.on_user
         return world
+
+
+def _new_core(sources: Sequence[MarketSource], options: SimOptions) -> ExchangeCore:
+    """The exchange as it begins."""
+    specs = [spec for source in sources for spec in source.specs]
+    return ExchangeCore(specs, balance_usdt=options.balance_usdt)
+
+
+def _nobody() -> None:
+    """Before anybody wants to know of a reset."""
 
 
 def _stream_kind(event: MarketEvent) -> str:

@@ -1,0 +1,301 @@
+"""Every fault of the streams, on real sockets and in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import aiohttp
+import pytest
+
+from tests.sim.server.kit import TIMEOUT_S, Client, Running, options_of, running
+from vortex.sim.server.sockets import LIFE_MS
+
+Socket: TypeAlias = aiohttp.ClientWebSocketResponse
+Act: TypeAlias = Callable[[Socket], Awaitable[Any]]
+BOOKS = "/public/stream?streams=btcusdt@depth20@100ms"
+KEY = {"X-MBX-APIKEY": "paper"}
+ENDS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+
+
+@pytest.fixture(scope="module")
+def own(capture: Path) -> Iterator[Running]:
+    """An exchange whose streams these tests may break."""
+    with running(options_of(capture)) as server:
+        yield server
+
+
+@pytest.fixture
+def client(own: Running) -> Client:
+    own.client.post_json("/sim/v1/reset", {})
+    return own.client
+
+
+def on_socket(own: Running, target: str, act: Act, **options: Any) -> Any:
+    async def run() -> Any:
+        async with (
+            asyncio.timeout(TIMEOUT_S),
+            aiohttp.ClientSession() as session,
+            session.ws_connect(own.server.ws_url + target, **options) as socket,
+        ):
+            return await act(socket)
+
+    return asyncio.run(run())
+
+
+async def order(client: Client, do: str, route: str | None = "public", **fields: Any) -> None:
+    body = {"do": do, "route": route} | fields
+    reply = await asyncio.to_thread(client.post_json, "/sim/v1/stream", body)
+    assert (reply.status, reply.body) == (200, {"ok": True})
+
+
+def noted(client: Client) -> list[tuple[str, str]]:
+    lines = client.faults_noted()
+    assert {(line["symbol"], line["position_amt"], line["stop_working"]) for line in lines} <= {(None, None, None)}
+    return [(line["do"], line["route"]) for line in lines]
+
+
+async def ended(socket: Socket) -> int | None:
+    """Read until the connection ends, and give the code it was closed with."""
+    while (await socket.receive()).type not in ENDS:
+        pass
+    return socket.close_code
+
+
+async def books(socket: Socket, count: int) -> list[Any]:
+    return [(await socket.receive_json())["data"] for _ in range(count)]
+
+
+def gaps(frames: list[Any]) -> int:
+    return sum(after["pu"] != before["u"] for before, after in pairwise(frames))
+
+
+def test_drop_cuts_every_socket_of_its_route(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> None:
+        await books(socket, 1)
+        await order(client, "drop")
+        assert await ended(socket) == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
+
+    on_socket(own, BOOKS, act)
+    assert len(on_socket(own, BOOKS, lambda socket: books(socket, 1))) == 1
+    assert noted(client) == [("drop", "public")]
+
+
+def test_drop_for_a_while_refuses_new_connections(own: Running, client: Client) -> None:
+    asyncio.run(order(client, "drop", for_ms=60_000))
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+        on_socket(own, BOOKS, lambda socket: books(socket, 1))
+    assert refusal.value.status == 503
+    market = "/market/stream?streams=btcusdt@markPrice@1s"
+    assert len(on_socket(own, market, lambda socket: books(socket, 1))) == 1
+    asyncio.run(order(client, "drop", for_ms=1))
+    assert len(on_socket(own, BOOKS, lambda socket: books(socket, 1))) == 1
+
+
+def test_silence_answers_pings_and_commands_and_sends_no_data(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> None:
+        await order(client, "silence", for_ms=600)
+        began_s = time.monotonic()
+        await socket.ping(b"there?")
+        await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+        seen: list[Any] = []
+        while not any(m.type is aiohttp.WSMsgType.PONG for m in seen) or len(seen) < 2:
+            seen.append(await socket.receive())
+        answers = [json.loads(m.data) for m in seen if m.type is aiohttp.WSMsgType.TEXT]
+        assert answers[-1]["id"] == 1
+        assert time.monotonic() - began_s < 0.5
+        assert "stream" in await socket.receive_json()
+        assert time.monotonic() - began_s > 0.5
+
+    on_socket(own, BOOKS, act, autoping=False)
+    assert noted(client) == [("silence", "public")]
+
+
+def test_half_open_neither_sends_nor_answers_and_new_connections_hang(own: Running, client: Client) -> None:
+    async def connect() -> float:
+        began_s = time.monotonic()
+        async with aiohttp.ClientSession() as session, session.ws_connect(own.server.ws_url + BOOKS):
+            return time.monotonic() - began_s
+
+    async def act(socket: Socket) -> None:
+        await books(socket, 1)
+        await order(client, "half_open", for_ms=700)
+        began_s = time.monotonic()
+        connecting = asyncio.create_task(connect())
+        await socket.ping(b"there?")
+        while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT and time.monotonic() - began_s < 0.3:
+            pass  # what was on its way
+        pong_s = time.monotonic() - began_s
+        while message.type is not aiohttp.WSMsgType.PONG:
+            message, pong_s = await socket.receive(), time.monotonic() - began_s
+        assert pong_s > 0.5
+        assert await connecting > 0.5
+        await books_after(socket)
+
+    on_socket(own, BOOKS, act, autoping=False)
+    assert noted(client) == [("half_open", "public")]
+
+
+async def books_after(socket: Socket) -> None:
+    assert "stream" in await socket.receive_json()
+
+
+def test_malformed_frames_come_in_three_kinds(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> list[str]:
+        await books(socket, 1)
+        await order(client, "malformed", for_ms=60_000)
+        frames = [(await socket.receive_str()) for _ in range(6)]
+        await order(client, "malformed", for_ms=1)
+        return frames
+
+    frames = on_socket(own, BOOKS, act)
+    cut = next(number for number, frame in enumerate(frames) if not frame.endswith("}"))
+    assert cut < 3  # what was on its way when the order came is whole
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(frames[cut])
+    mistyped, nameless = (json.loads(frame)["data"] for frame in frames[cut + 1 : cut + 3])
+    assert (mistyped["e"], mistyped["E"], mistyped["s"], mistyped["b"]) == ("depthUpdate", "wrong", 0, None)
+    assert "s" not in nameless
+    assert len(nameless["b"]) == 20
+
+
+def test_one_malformed_frame_without_a_duration(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> list[str]:
+        await order(client, "malformed")
+        return [(await socket.receive_str()) for _ in range(6)]
+
+    frames = on_socket(own, BOOKS, act)
+    assert sum(not frame.endswith("}") for frame in frames) == 1
+    assert noted(client) == [("malformed", "public")]
+
+
+def test_a_gap_in_the_books_is_seen_in_their_ids(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> list[Any]:
+        first = await books(socket, 1)
+        await order(client, "gap", for_ms=350)
+        return first + await books(socket, 6)
+
+    frames = on_socket(own, BOOKS, act)
+    assert gaps(frames) == 1
+    assert noted(client) == [("gap", "public")]
+
+
+def test_duplicates_come_twice(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> list[Any]:
+        await order(client, "duplicate", for_ms=60_000)
+        return await books(socket, 7)
+
+    ids = [frame["u"] for frame in on_socket(own, BOOKS, act)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) in (4, 5)
+    assert noted(client) == [("duplicate", "public")]
+
+
+def test_neighbours_are_swapped_and_none_is_lost(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> list[Any]:
+        await books(socket, 1)
+        await order(client, "reorder", for_ms=450)
+        return await books(socket, 12)
+
+    frames = on_socket(own, BOOKS, act)
+    ids = [frame["u"] for frame in frames]
+    assert ids != sorted(ids)
+    assert gaps(sorted(frames, key=lambda frame: int(frame["u"]))) == 0
+    assert ids[-4:] == sorted(ids[-4:])
+    assert noted(client) == [("reorder", "public")]
+
+
+# ----------------------------------------------------------------------------------------------------- the user stream
+
+
+def listen_key(client: Client) -> str:
+    key = client.send("POST", "/fapi/v1/listenKey", headers=KEY).body["listenKey"]
+    assert isinstance(key, str)
+    return key
+
+
+def test_private_events_are_lost_in_a_gap(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> list[Any]:
+        await order(client, "gap", "private", for_ms=60_000)
+        await asyncio.to_thread(client.market_order, "BUY", newClientOrderId="lost")
+        await order(client, "gap", "private", for_ms=1)
+        await asyncio.to_thread(client.market_order, "SELL", newClientOrderId="seen")
+        frames: list[Any] = []
+        while not frames or frames[-1].get("o", {}).get("X") != "FILLED":
+            frames.append(await socket.receive_json())
+        return frames
+
+    frames = on_socket(own, f"/private/ws?listenKey={listen_key(client)}", act)
+    assert {frame["o"]["c"] for frame in frames if "o" in frame} == {"seen"}
+    assert [order["client_id"] for order in client.ledger()["orders"]] == ["lost", "seen"]
+
+
+def test_an_expired_listen_key_is_told_and_its_sockets_are_closed(own: Running, client: Client) -> None:
+    key = listen_key(client)
+
+    async def act(socket: Socket) -> int | None:
+        await order(client, "expire_listen_key", "private")
+        frame = await socket.receive_json()
+        assert (frame["e"], frame["listenKey"]) == ("listenKeyExpired", key)
+        return await ended(socket)
+
+    assert on_socket(own, f"/private/ws?listenKey={key}", act) == aiohttp.WSCloseCode.OK
+    assert client.send("PUT", "/fapi/v1/listenKey", headers=KEY).code == -1125
+    assert listen_key(client) != key
+    assert noted(client) == [("expire_listen_key", "private")]
+
+
+def test_a_deleted_listen_key_closes_its_sockets(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> int | None:
+        await asyncio.to_thread(client.send, "DELETE", "/fapi/v1/listenKey", headers=KEY)
+        return await ended(socket)
+
+    assert on_socket(own, f"/private/ws?listenKey={listen_key(client)}", act) == aiohttp.WSCloseCode.OK
+
+
+def test_a_connection_ends_after_a_day(own: Running, client: Client) -> None:
+    async def act(socket: Socket) -> int | None:
+        def a_day_later() -> None:
+            now_ms = own.server.venue.clock.now_ms()
+            own.server.venue.sockets._looked_s = 0.0
+            own.server.venue.sockets.tick(now_ms + LIFE_MS)
+
+        await books(socket, 1)
+        await asyncio.to_thread(own.do, lambda _: a_day_later())
+        return await ended(socket)
+
+    assert on_socket(own, BOOKS, act) == aiohttp.WSCloseCode.OK
+    assert client.faults_noted() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"do": "drop"}, ("route", "drop", "public market private")),
+        ({"do": "shout", "route": "public"}, ("do", "shout")),
+        ({"do": "gap", "route": "secret"}, ("route", "secret")),
+        ({"do": "gap", "route": "public", "for_ms": 0}, ("for_ms", "0")),
+        ({"do": "gap", "route": "public", "for_ms": "long"}, ("for_ms", "long")),
+        ({"do": "gap", "route": "public", "until": 5}, ("until", "5")),
+        ({"do": "expire_listen_key", "route": "public"}, ("route", "public")),
+        ({"route": "public"}, ("do",)),
+    ],
+)
+def test_a_malformed_order_is_refused_by_field_and_value(
+    client: Client, body: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    reply = client.post_json("/sim/v1/stream", body)
+    assert reply.status == 400
+    assert [word for word in words if word not in reply.body] == []
+    assert client.faults_noted() == []
+
+
+def test_there_must_be_a_key_to_expire(client: Client) -> None:
+    client.send("DELETE", "/fapi/v1/listenKey", headers=KEY)
+    reply = client.post_json("/sim/v1/stream", {"do": "expire_listen_key"})
+    assert (reply.status, reply.body) == (400, "there is no listen key that could expire")
