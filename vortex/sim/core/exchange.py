@@ -107,7 +107,7 @@ class ExchangeCore:
             self._floor.markets[event.symbol].mark = event
             self._on_price(event.ts_ms, event.symbol, MARK_PRICE)
 
-    def execute(self, now_ms: int, request: CoreRequest) -> Answer:
+    def execute(self, now_ms: int, request: CoreRequest, *, lag_ms: int = 0) -> Answer:  # noqa: ARG002  # no past yet
         """Do or answer one request at this time. Raises RequestRefused with the exchange's own code and text."""
         return self._handlers[type(request)](now_ms, request)
 

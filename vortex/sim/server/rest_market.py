@@ -170,6 +170,14 @@ async def open_interest_history(venue: Venue, params: Params) -> list[Json]:
     ]
 
 
+def period_of(params: Params) -> int:
+    """The grid, in ms, that a request names. Raises -1130."""
+    period_ms = PERIODS_MS.get(params.text("period"))
+    if period_ms is None:
+        raise RequestRefused(-1130, "Data sent for parameter 'period' is not valid.")
+    return period_ms
+
+
 def _candles(venue: Venue, symbol: str, interval: str, before_ms: int, limit: int) -> list[CandleEvent]:
     candles = venue.source(symbol).history(symbol, interval, before_ms, limit)
     forming = venue.view.candles.get((symbol, interval))
@@ -180,9 +188,7 @@ def _candles(venue: Venue, symbol: str, interval: str, before_ms: int, limit: in
 
 def _sentiment(venue: Venue, symbol: str, params: Params) -> list[SentimentPoint]:
     """Generated positioning on the asked grid, the newest `limit` points within startTime and endTime."""
-    period_ms = PERIODS_MS.get(params.text("period"))
-    if period_ms is None:
-        raise RequestRefused(-1130, "Data sent for parameter 'period' is not valid.")
+    period_ms = period_of(params)
     end_ms, start_ms = params.optional_integer("endTime"), params.optional_integer("startTime")
     now_ms = venue.clock.now_ms()
     until_ms = now_ms if end_ms is None else min(now_ms, venue.clock.hidden_ms(end_ms))

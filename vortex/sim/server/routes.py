@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from vortex.sim.server import rest_account as account
 from vortex.sim.server import rest_market as market
+from vortex.sim.server import rest_ticker as ticker
 from vortex.sim.server import rest_trade as trade
+from vortex.sim.server import rest_wallet as wallet
 from vortex.sim.server.auth import Security
 from vortex.sim.server.params import Params
 from vortex.sim.server.venue import Venue
@@ -62,12 +64,20 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/fapi/v1/depth"): Endpoint(market.depth, OPEN, DEPTH_WEIGHT),
     ("GET", "/fapi/v1/klines"): Endpoint(market.klines, OPEN, KLINES_WEIGHT),
     ("GET", "/fapi/v1/aggTrades"): Endpoint(market.agg_trades, OPEN, flat(20)),
+    ("GET", "/fapi/v1/trades"): Endpoint(ticker.trades, OPEN, flat(5)),
+    ("GET", "/fapi/v1/historicalTrades"): Endpoint(ticker.old_trades, KEY, flat(20)),
+    ("GET", "/fapi/v1/ticker/price"): Endpoint(ticker.price_ticker, OPEN, by_symbol(1, 2)),
+    ("GET", "/fapi/v2/ticker/price"): Endpoint(ticker.price_ticker, OPEN, by_symbol(1, 2)),
+    ("GET", "/fapi/v1/ticker/bookTicker"): Endpoint(ticker.book_ticker, OPEN, by_symbol(2, 5)),
+    ("GET", "/fapi/v1/ticker/24hr"): Endpoint(ticker.day_ticker, OPEN, by_symbol(1, 40)),
+    ("GET", "/fapi/v1/fundingRate"): Endpoint(ticker.funding_history, OPEN, flat(0)),
     ("GET", "/fapi/v1/premiumIndex"): Endpoint(market.premium_index, OPEN, by_symbol(1, 10)),
     ("GET", "/fapi/v1/openInterest"): Endpoint(market.open_interest, OPEN, flat(1)),
     ("GET", "/fapi/v1/fundingInfo"): Endpoint(market.funding_info, OPEN, flat(0)),
     ("GET", "/futures/data/globalLongShortAccountRatio"): Endpoint(market.global_ratio, OPEN, flat(0)),
     ("GET", "/futures/data/topLongShortAccountRatio"): Endpoint(market.top_account_ratio, OPEN, flat(0)),
     ("GET", "/futures/data/topLongShortPositionRatio"): Endpoint(market.top_position_ratio, OPEN, flat(0)),
+    ("GET", "/futures/data/takerlongshortRatio"): Endpoint(ticker.taker_ratio, OPEN, flat(0)),
     ("GET", "/futures/data/openInterestHist"): Endpoint(market.open_interest_history, OPEN, flat(0)),
     ("GET", "/fapi/v1/leverageBracket"): Endpoint(market.leverage_bracket, SIGNED, flat(1)),
     ("GET", "/fapi/v1/commissionRate"): Endpoint(account.commission_rate, SIGNED, flat(20)),
@@ -92,6 +102,8 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/fapi/v3/account"): Endpoint(account.account, SIGNED, flat(5)),
     ("GET", "/fapi/v2/positionRisk"): Endpoint(account.positions_v2, SIGNED, flat(5)),
     ("GET", "/fapi/v3/positionRisk"): Endpoint(account.positions, SIGNED, flat(5)),
+    ("GET", "/fapi/v2/balance"): Endpoint(wallet.balance, SIGNED, flat(5)),
+    ("GET", "/fapi/v3/balance"): Endpoint(wallet.balance, SIGNED, flat(5)),
     ("POST", "/fapi/v1/listenKey"): Endpoint(account.open_listen_key, KEY, flat(1)),
     ("PUT", "/fapi/v1/listenKey"): Endpoint(account.keep_listen_key, KEY, flat(1)),
     ("DELETE", "/fapi/v1/listenKey"): Endpoint(account.close_listen_key, KEY, flat(1)),

@@ -96,13 +96,15 @@ class Venue:
 
     def peek_list(self, request: CoreRequest, kind: type[T]) -> list[T]:
         """Read a list from the core at once, for what belongs to a reply that has already had its latency."""
-        return _many(self.core.execute(self.clock.now_ms(), request), kind)
+        return _many(self.core.execute(self.clock.now_ms(), request, lag_ms=LAG_MS.get()), kind)
 
     # ------------------------------------------------------------------------------------- what the exchange suffers
 
     def note_fault(self, symbol: str | None, detail: dict[str, str]) -> None:
-        """Put a fault that happens now into the ledger."""
-        self.core.note(self.clock.now_ms(), symbol if symbol in self.specs else None, "FAULT", detail)
+        """Put a fault that happens now into the ledger, after all that happened before it."""
+        now_ms = self.clock.now_ms()
+        self.world.advance(now_ms)
+        self.core.note(now_ms, symbol if symbol in self.specs else None, "FAULT", detail)
 
     def disturb(self, route: Route, fault: StreamFault, for_ms: int | None) -> None:
         """Begin a stream fault. Raises ValueError when there is no listen key to expire."""
