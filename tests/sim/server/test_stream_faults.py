@@ -71,6 +71,14 @@ async def books(socket: Socket, count: int) -> list[Any]:
     return [(await socket.receive_json())["data"] for _ in range(count)]
 
 
+def whole(frame: str) -> bool:
+    try:
+        json.loads(frame)
+    except json.JSONDecodeError:
+        return False
+    return True
+
+
 def gaps(frames: list[Any]) -> int:
     return sum(after["pu"] != before["u"] for before, after in pairwise(frames))
 
@@ -154,10 +162,8 @@ def test_malformed_frames_come_in_three_kinds(own: Running, client: Client) -> N
         return frames
 
     frames = on_socket(own, BOOKS, act)
-    cut = next(number for number, frame in enumerate(frames) if not frame.endswith("}"))
+    cut = next(number for number, frame in enumerate(frames) if not whole(frame))
     assert cut < 3  # what was on its way when the order came is whole
-    with pytest.raises(json.JSONDecodeError):
-        json.loads(frames[cut])
     mistyped, nameless = (json.loads(frame)["data"] for frame in frames[cut + 1 : cut + 3])
     assert (mistyped["e"], mistyped["E"], mistyped["s"], mistyped["b"]) == ("depthUpdate", "wrong", 0, None)
     assert "s" not in nameless
@@ -170,7 +176,7 @@ def test_one_malformed_frame_without_a_duration(own: Running, client: Client) ->
         return [(await socket.receive_str()) for _ in range(6)]
 
     frames = on_socket(own, BOOKS, act)
-    assert sum(not frame.endswith("}") for frame in frames) == 1
+    assert sum(not whole(frame) for frame in frames) == 1
     assert noted(client) == [("malformed", "public")]
 
 

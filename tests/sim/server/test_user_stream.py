@@ -13,6 +13,8 @@ from vortex.sim.server.user_stream import KEY_LIFE_MS, UserStream
 class Listener:
     """What an outlet is to the stream."""
 
+    combined = False
+
     def __init__(self) -> None:
         self.heard: list[dict[str, Any]] = []
 

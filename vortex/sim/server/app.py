@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -23,10 +24,10 @@ from vortex.sim.server.control import PREFIX, Control
 from vortex.sim.server.keeper import StateKeeper
 from vortex.sim.server.lines import Route
 from vortex.sim.server.options import SimOptions
+from vortex.sim.server.private import PrivateStreams
 from vortex.sim.server.pump import Pump
-from vortex.sim.server.reply import error_json, json_response
+from vortex.sim.server.reply import json_response
 from vortex.sim.server.rest import Rest
-from vortex.sim.server.sockets import Outlet
 from vortex.sim.server.streams import MarketStreams, StreamRefused
 from vortex.sim.server.text import to_json
 from vortex.sim.server.venue import Venue
@@ -57,6 +58,7 @@ class SimServer:
         self._rest = Rest(self.venue)
         self._control = Control(self.venue)
         self._streams = MarketStreams(self.venue.hub, self.venue.sockets)
+        self._private = PrivateStreams(self.venue.users, self.venue.sockets, clock)
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._port = 0
@@ -107,37 +109,22 @@ class SimServer:
 
     def _app(self) -> web.Application:
         app = web.Application()
-        app.router.add_get("/public/stream", self._public_stream)
-        app.router.add_get("/market/stream", self._market_stream)
-        app.router.add_get("/private/ws", self._private_stream)
+        for route in Route:
+            for path in ("stream", "ws", "ws/" + ANYTHING):
+                app.router.add_get(f"/{route}/{path}", partial(self._stream, route))
         app.router.add_route("*", PREFIX + ANYTHING, self._control.answer)
         app.router.add_route("*", "/" + ANYTHING, self._rest.answer)
         return app
 
-    async def _public_stream(self, request: web.Request) -> web.StreamResponse:
-        return await self._market_data(request, Route.PUBLIC)
-
-    async def _market_stream(self, request: web.Request) -> web.StreamResponse:
-        return await self._market_data(request, Route.MARKET)
-
-    async def _market_data(self, request: web.Request, route: Route) -> web.StreamResponse:
-        self.venue.usage.known[f"GET {request.path}"] += 1
+    async def _stream(self, route: Route, request: web.Request) -> web.StreamResponse:
+        self.venue.usage.known[f"GET {'/'.join(request.path.split('/')[:3])}"] += 1
         try:
+            if route is Route.PRIVATE:
+                return await self._private.connect(request)
             return await self._streams.connect(request, route)
         except StreamRefused as refusal:
             logger.warning("{}", refusal)
             return json_response(HTTPStatus.BAD_REQUEST, {"error": {"code": 2, "msg": str(refusal)}})
-
-    async def _private_stream(self, request: web.Request) -> web.StreamResponse:
-        self.venue.usage.known[f"GET {request.path}"] += 1
-        users = self.venue.users
-        if not users.valid(request.query.get("listenKey"), self.venue.clock.now_ms()):
-            return json_response(HTTPStatus.BAD_REQUEST, error_json(-1125, "This listenKey does not exist."))
-        return await self.venue.sockets.serve(request, joined=users.join, left=users.leave, heard=_ignore)
-
-
-def _ignore(_outlet: Outlet, _text: str) -> None:
-    """A user stream takes no commands."""
 
 
 async def serve(server: SimServer) -> None:

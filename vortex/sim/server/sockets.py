@@ -13,6 +13,7 @@ from loguru import logger
 from vortex.sim.server.clock import SimClock
 from vortex.sim.server.delivery import reset
 from vortex.sim.server.lines import Line, Lines, Route
+from vortex.sim.server.text import to_json
 
 MAX_WAITING = 4_096
 """Frames a client may be behind: some seconds of 20 symbols."""
@@ -32,7 +33,13 @@ CLOSE_S = 1.0
 
 
 class Outlet:
-    """One client's socket behind a bounded buffer: a client that does not keep up is disconnected."""
+    """One client's socket behind a bounded buffer: a client that does not keep up is disconnected.
+
+    Attributes:
+        combined: True where each frame is wrapped in the name of its stream.
+        opened_ms: Exchange time.
+        ending: Will be closed in good order.
+    """
 
     def __init__(self, request: web.Request, socket: web.WebSocketResponse, *, opened_ms: int, now_s: float) -> None:
         self._request = request
@@ -40,7 +47,8 @@ class Outlet:
         self._waiting: deque[tuple[bytes, WSMsgType] | None] = deque()  # None closes the socket when its turn comes
         self._filled = asyncio.Event()
         self._paused = False
-        self._ending = False
+        self.ending = False
+        self.combined = request.path.endswith("/stream")
         self.opened_ms = opened_ms
         self.pinged_s = self.ponged_s = now_s
 
@@ -61,7 +69,7 @@ class Outlet:
 
     def finish(self) -> None:
         """Close in good order after what waits, when it is not paused."""
-        self._ending = True
+        self.ending = True
         if not self._paused:
             self._waiting.append(None)
             self._filled.set()
@@ -81,7 +89,7 @@ class Outlet:
         self._paused = False
         if (transport := self._request.transport) is not None and not transport.is_closing():
             transport.resume_reading()
-        if self._ending:
+        if self.ending:
             self.finish()
 
     async def write(self) -> None:
@@ -102,6 +110,17 @@ class Outlet:
 
     async def close(self) -> None:
         await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"server stops")
+
+
+class Frames:
+    """One frame in both forms; it is wrapped once, for whoever reads it so."""
+
+    def __init__(self, stream: str, plain: bytes) -> None:
+        self._plain = plain
+        self._wrapped = b'{"stream":' + to_json(stream) + b',"data":' + plain + b"}"
+
+    def of(self, outlet: Outlet) -> bytes:
+        return self._wrapped if outlet.combined else self._plain
 
 
 class Sockets:
@@ -160,6 +179,8 @@ class Sockets:
             left(outlet)
             line.readers.discard(outlet)
             self._open.discard(outlet)
+            if outlet.ending:  # the writer is saying goodbye
+                await asyncio.wait({writer}, timeout=2 * CLOSE_S)
             writer.cancel()
 
     def _look_at(self, outlet: Outlet, now_ms: int, now_s: float) -> None:

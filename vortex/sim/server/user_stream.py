@@ -22,7 +22,7 @@ from vortex.sim.core.types import (
 )
 from vortex.sim.server.lines import Send
 from vortex.sim.server.render import Json, average_price, trigger_ms
-from vortex.sim.server.sockets import Outlet
+from vortex.sim.server.sockets import Frames, Outlet
 from vortex.sim.server.text import plain, rounded, to_json
 
 KEY_LIFE_MS = 60 * 60_000
@@ -121,8 +121,8 @@ class UserStream:
             self._send(frame(event, self._shift_ms(), sum(self._isolated.values(), ZERO)))
 
     def _send(self, frame: Json) -> None:
-        outlets = tuple(self._outlets)
-        self._carry("user", to_json(frame), lambda data: _push(outlets, data))
+        outlets, name = tuple(self._outlets), "" if self.key is None else self.key.text
+        self._carry("user", to_json(frame), lambda data: _push(outlets, Frames(name, data)))
 
 
 def _straight(_stream: str, frame: bytes, send: Send) -> None:
@@ -130,9 +130,9 @@ def _straight(_stream: str, frame: bytes, send: Send) -> None:
     send(frame)
 
 
-def _push(outlets: Iterable[Outlet], data: bytes) -> None:
+def _push(outlets: Iterable[Outlet], frames: Frames) -> None:
     for outlet in outlets:
-        outlet.push(data)
+        outlet.push(frames.of(outlet))
 
 
 def frame(event: UserEvent, shift_ms: int, isolated_usdt: Decimal) -> Json:
