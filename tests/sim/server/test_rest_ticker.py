@@ -68,13 +68,3 @@ def test_taker_volumes_are_those_of_the_candles(client: Client, period: str, per
     total = Decimal(rows[1]["buyVol"]) + Decimal(rows[1]["sellVol"])
     assert total == pytest.approx(sum(Decimal(candle[5]) for candle in candles), rel=Decimal("0.01"))
     assert client.get("/futures/data/takerlongshortRatio", symbol="BTCUSDT", period="7m").code == -1130
-
-
-def test_the_balance_is_the_accounts(client: Client) -> None:
-    client.market_order("BUY")
-    for version in (2, 3):
-        [row] = client.signed("GET", f"/fapi/v{version}/balance").body
-        [asset] = client.signed("GET", "/fapi/v3/account").body["assets"]
-        assert row["asset"] == "USDT"
-        assert row["balance"] == asset["walletBalance"]
-        assert Decimal(row["crossWalletBalance"]) < Decimal(row["balance"])

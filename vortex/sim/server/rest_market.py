@@ -238,8 +238,8 @@ def _brackets(tiers: tuple[LeverageTier, ...]) -> list[Json]:
         {
             "bracket": number,
             "initialLeverage": tier.max_leverage,
-            "notionalCap": float(tier.cap_usdt),
-            "notionalFloor": float(tier.floor_usdt),
+            "notionalCap": int(tier.cap_usdt),
+            "notionalFloor": int(tier.floor_usdt),
             "maintMarginRatio": float(tier.maintenance_rate),
             "cum": float(tier.cumulative_usdt),
         }

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from vortex.sim.server import rest_account as account
 from vortex.sim.server import rest_market as market
+from vortex.sim.server import rest_standing as standing
 from vortex.sim.server import rest_ticker as ticker
 from vortex.sim.server import rest_trade as trade
-from vortex.sim.server import rest_wallet as wallet
 from vortex.sim.server.auth import Security
 from vortex.sim.server.params import Params
 from vortex.sim.server.venue import Venue
@@ -102,8 +102,10 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/fapi/v3/account"): Endpoint(account.account, SIGNED, flat(5)),
     ("GET", "/fapi/v2/positionRisk"): Endpoint(account.positions_v2, SIGNED, flat(5)),
     ("GET", "/fapi/v3/positionRisk"): Endpoint(account.positions, SIGNED, flat(5)),
-    ("GET", "/fapi/v2/balance"): Endpoint(wallet.balance, SIGNED, flat(5)),
-    ("GET", "/fapi/v3/balance"): Endpoint(wallet.balance, SIGNED, flat(5)),
+    ("GET", "/fapi/v2/balance"): Endpoint(standing.balance, SIGNED, flat(5)),
+    ("GET", "/fapi/v3/balance"): Endpoint(standing.balance, SIGNED, flat(5)),
+    ("GET", "/fapi/v1/rateLimit/order"): Endpoint(standing.order_limits, SIGNED, flat(1)),
+    ("GET", "/fapi/v1/adlQuantile"): Endpoint(standing.adl_quantiles, SIGNED, flat(5)),
     ("POST", "/fapi/v1/listenKey"): Endpoint(account.open_listen_key, KEY, flat(1)),
     ("PUT", "/fapi/v1/listenKey"): Endpoint(account.keep_listen_key, KEY, flat(1)),
     ("DELETE", "/fapi/v1/listenKey"): Endpoint(account.close_listen_key, KEY, flat(1)),
