@@ -8,7 +8,20 @@ from typing import Any
 
 import pytest
 from ccxt.async_support import binanceusdm
-from ccxt.base.errors import AuthenticationError, BaseError, InvalidOrder, OrderNotFound
+from ccxt.base.errors import (
+    AuthenticationError,
+    BaseError,
+    DDoSProtection,
+    ExchangeError,
+    ExchangeNotAvailable,
+    InsufficientFunds,
+    InvalidOrder,
+    MarginModeAlreadySet,
+    OperationFailed,
+    OperationRejected,
+    OrderNotFound,
+    RequestTimeout,
+)
 
 from tests.sim.server.kit import TIMEOUT_S, Client, Running
 
@@ -97,6 +110,110 @@ def test_a_protected_trade(exchange: Running, client: Client) -> None:
 
     with_ccxt(exchange, act)
     assert not [path for path in client.get("/sim/v1/requests").body["unknown"] if "leak" in path]
+
+
+def test_prices_and_histories(exchange: Running) -> None:
+    async def act(ccxt: Any) -> None:
+        await ccxt.load_markets()
+        ticker = await ccxt.fetch_ticker(SYMBOL)
+        assert ticker["low"] <= ticker["last"] <= ticker["high"]
+        assert set(await ccxt.fetch_tickers()) == set(ccxt.symbols)
+        best = (await ccxt.fetch_bids_asks([SYMBOL]))[SYMBOL]
+        assert best["bid"] < best["ask"]
+        assert (await ccxt.fetch_last_prices([SYMBOL]))[SYMBOL]["price"] > 0
+        assert set(await ccxt.fetch_funding_rates()) == set(ccxt.symbols)
+        assert len(await ccxt.fetch_funding_rate_history(SYMBOL, limit=3)) == 3
+        assert [row["openInterestAmount"] > 0 for row in await ccxt.fetch_open_interest_history(SYMBOL, "5m")]
+        takers = await ccxt.fapiDataGetTakerlongshortRatio({"symbol": "BTCUSDT", "period": "5m", "limit": 2})
+        assert [float(row["buySellRatio"]) > 0 for row in takers] == [True, True]
+        assert abs(await ccxt.fetch_time() - ccxt.milliseconds()) < 5_000
+
+    with_ccxt(exchange, act)
+
+
+@pytest.mark.usefixtures("client")
+def test_settings_of_a_symbol(exchange: Running) -> None:
+    async def act(ccxt: Any) -> None:
+        await ccxt.load_markets()
+        await ccxt.set_leverage(9, SYMBOL)
+        leverage = await ccxt.fetch_leverage(SYMBOL)
+        assert (leverage["longLeverage"], leverage["shortLeverage"]) == (9, 9)
+        with pytest.raises(OperationRejected, match="-4059"):
+            await ccxt.set_position_mode(hedged=False)
+        assert (await ccxt.fetch_position_mode())["hedged"] is False
+        if (await ccxt.fetch_margin_mode(SYMBOL))["marginMode"] == "cross":
+            await ccxt.set_margin_mode("isolated", SYMBOL)
+        with pytest.raises(MarginModeAlreadySet):
+            await ccxt.set_margin_mode("isolated", SYMBOL)
+        assert (await ccxt.fapiPrivateGetMultiAssetsMargin())["multiAssetsMargin"] is False
+
+    with_ccxt(exchange, act)
+
+
+def test_lists_of_an_account_and_how_to_empty_them(exchange: Running, client: Client) -> None:
+    async def act(ccxt: Any) -> None:
+        await ccxt.load_markets()
+        placed = await ccxt.create_order(SYMBOL, "market", "buy", 0.01, None, {"newClientOrderId": "ccxt-list"})
+        found = await ccxt.fetch_order(None, SYMBOL, {"clientOrderId": "ccxt-list"})
+        assert found["id"] == placed["id"]
+        [position] = await ccxt.fetch_positions([SYMBOL], {"useV2": True})
+        assert position["leverage"] > 0
+        await ccxt.create_order(SYMBOL, "market", "sell", None, None, {"stopLossPrice": 1000.0, "closePosition": True})
+        assert await ccxt.fetch_open_orders() == []
+        assert len(await ccxt.fetch_open_orders(None, params={"trigger": True})) == 1
+        await ccxt.cancel_all_orders(SYMBOL)
+        assert len(await ccxt.fetch_open_orders(SYMBOL, params={"trigger": True})) == 1
+        await ccxt.cancel_all_orders(SYMBOL, {"trigger": True})
+        assert await ccxt.fetch_open_orders(SYMBOL, params={"trigger": True}) == []
+        assert int(ccxt.last_response_headers["X-MBX-USED-WEIGHT-1M"]) > 0
+
+    with_ccxt(exchange, act)
+    assert not [path for path in client.get("/sim/v1/requests").body["unknown"] if "leak" in path]
+
+
+@pytest.mark.usefixtures("client")
+def test_listen_keys(exchange: Running) -> None:
+    async def act(ccxt: Any) -> None:
+        key = (await ccxt.fapiPrivatePostListenKey())["listenKey"]
+        assert (await ccxt.fapiPrivatePutListenKey())["listenKey"] == key
+        await ccxt.fapiPrivateDeleteListenKey()
+        with pytest.raises(AuthenticationError, match="-1125"):
+            await ccxt.fapiPrivatePutListenKey()
+
+    with_ccxt(exchange, act)
+
+
+FAULTS: dict[str, type[BaseError]] = {
+    "timeout_after_apply": RequestTimeout,
+    "reset_after_apply": ExchangeNotAvailable,
+    "truncate": ExchangeError,
+    "http:503": ExchangeNotAvailable,
+    "http:429:5": DDoSProtection,
+    "http:418:5": DDoSProtection,
+    "code:-1007": RequestTimeout,
+    "code:-1006@after": OperationFailed,
+    "code:-2019": InsufficientFunds,
+    "code:-2015": AuthenticationError,
+}
+WRONG_ANSWERS = ("empty_200", "html_200", "json:{}")
+
+
+def test_faults_as_ccxt_sees_them(exchange: Running, client: Client) -> None:
+    async def act(ccxt: Any) -> None:
+        await ccxt.load_markets()
+        ccxt.timeout = 300
+        for kind in FAULTS.values():
+            with pytest.raises(kind):
+                await ccxt.create_order(SYMBOL, "market", "sell", 0.01)
+        for _ in WRONG_ANSWERS:  # it takes them for one
+            assert (await ccxt.create_order(SYMBOL, "market", "sell", 0.01))["id"] is None
+
+    client.send("DELETE", "/sim/v1/faults")
+    for number, do in enumerate((*FAULTS, *WRONG_ANSWERS), start=1):
+        client.fault(do, nth=number)
+    with_ccxt(exchange, act)
+    assert [row["hits"] for row in client.get("/sim/v1/faults").body] == [1] * (len(FAULTS) + len(WRONG_ANSWERS))
+    client.send("DELETE", "/sim/v1/faults")
 
 
 @pytest.mark.parametrize(

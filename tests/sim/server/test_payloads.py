@@ -9,9 +9,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec import structs
 
 from tests.kit.recordings import recording
-from tests.sim.server.kit import TIMEOUT_S, Client, Running
+from tests.sim.server.kit import TIMEOUT_S, Client, Running, until
+from vortex.sim.server.app import SimServer
 from vortex.sim.server.lines import Route
 from vortex.sim.server.streams import STREAM_ROUTES
 
@@ -85,7 +87,20 @@ REST = [
         {"symbol": "BTCUSDT", "period": "5m"},
         "timestamp",
     ),
+    (
+        "py_http_responses_http_futures_market_taker_long_short_ratio",
+        "/futures/data/takerlongshortRatio",
+        {"symbol": "BTCUSDT", "period": "5m"},
+        "timestamp",
+    ),
+    ("py_http_responses_http_futures_market_agg_trades", "/fapi/v1/aggTrades", {"symbol": "BTCUSDT"}, ""),
+    ("py_http_responses_http_futures_market_trades", "/fapi/v1/trades", {"symbol": "BTCUSDT"}, ""),
+    ("py_http_responses_http_futures_market_book_ticker", "/fapi/v1/ticker/bookTicker", {"symbol": "BTCUSDT"}, ""),
+    ("py_http_responses_http_futures_market_ticker_price", "/fapi/v1/ticker/price", {"symbol": "BTCUSDT"}, ""),
+    ("py_http_responses_http_futures_market_ticker_24hr", "/fapi/v1/ticker/24hr", {"symbol": "BTCUSDT"}, ""),
+    ("py_http_responses_http_futures_market_funding_rate", "/fapi/v1/fundingRate", {"symbol": "BTCUSDT"}, ""),
     ("l2_snapshot::linear_swap", "/fapi/v1/depth", {"symbol": "BTCUSDT"}, ""),
+    ("open_interest::linear_swap", "/fapi/v1/openInterest", {"symbol": "BTCUSDT"}, ""),
 ]
 
 
@@ -93,13 +108,15 @@ REST = [
 def test_market_replies(
     client: Client, payloads: dict[str, Any], name: str, path: str, params: dict[str, str], but: str
 ) -> None:
-    reply = client.get(path, **params)
-    assert reply.status == 200
-    assert differences(payloads[name], reply.body, but=frozenset({but})) == []
+    body = until(lambda: client.get(path, **params).body or None, "a row to compare")
+    assert differences(payloads[name], body, but=frozenset({but})) == []
 
 
 SIGNED = [
     ("rs_http_json_account_info_v2", "/fapi/v2/account", {}),
+    ("rs_http_json_balance", "/fapi/v2/balance", {}),
+    ("rs_http_json_balance", "/fapi/v3/balance", {}),
+    ("py_http_responses_http_futures_market_historical_trades", "/fapi/v1/historicalTrades", {"symbol": "BTCUSDT"}),
     ("rs_http_json_position_risk", "/fapi/v2/positionRisk", {"symbol": "BTCUSDT"}),
     ("py_http_responses_http_futures_account_positions_one_way", "/fapi/v2/positionRisk", {"symbol": "BTCUSDT"}),
     ("py_http_responses_http_futures_account_symbol_config", "/fapi/v1/symbolConfig", {"symbol": "BTCUSDT"}),
@@ -128,7 +145,11 @@ def test_account_replies(
 
 
 def test_an_order_reply(client: Client, payloads: dict[str, Any]) -> None:
-    assert differences(payloads["rs_http_json_order_response"], client.market_order("BUY").body) == []
+    order = client.market_order("BUY").body
+    assert differences(payloads["rs_http_json_order_response"], order) == []
+    found = client.signed("GET", "/fapi/v1/order", symbol="BTCUSDT", orderId=order["orderId"]).body
+    [wanted] = payloads["py_http_responses_http_futures_account_orders"]
+    assert differences(wanted, found, but=frozenset({"activatePrice", "priceRate"})) == []  # of trailing stops
 
 
 MARKET_STREAMS = {
@@ -178,6 +199,9 @@ USER = [
     ("rs_user_data_json_account_update", "ACCOUNT_UPDATE", ""),
     ("rs_user_data_json_algo_update_new", "ALGO_UPDATE", "NEW"),
     ("rs_user_data_json_algo_update_canceled", "ALGO_UPDATE", "CANCELED"),
+    ("py_ws_messages_ws_futures_algo_update_triggering", "ALGO_UPDATE", "TRIGGERING"),
+    ("py_ws_messages_ws_futures_algo_update_triggered", "ALGO_UPDATE", "TRIGGERED"),
+    ("py_ws_messages_ws_futures_algo_update_finished", "ALGO_UPDATE", "FINISHED"),
 ]
 TRAILING = frozenset({"AP", "cr", "W", "rm"})
 """Fields of trailing stops, of good-till-date orders, and a reason given only when there is one."""
@@ -192,7 +216,7 @@ def test_user_frames(exchange: Running, client: Client, payloads: dict[str, Any]
 
 
 async def user_frames(exchange: Running, client: Client) -> list[Any]:
-    """The events of an entry, a stop and its cancellation."""
+    """The events of an entry, a stop and its cancellation, and of a take-profit that triggers."""
     key = client.send("POST", "/fapi/v1/listenKey", headers={"X-MBX-APIKEY": "paper"}).body["listenKey"]
     frames: list[Any] = []
 
@@ -200,6 +224,8 @@ async def user_frames(exchange: Running, client: Client) -> list[Any]:
         client.market_order("BUY")
         client.stop_order("SELL", f"{lowest(client):.1f}")
         client.signed("DELETE", "/fapi/v1/algoOpenOrders", symbol="BTCUSDT")
+        client.stop_order("SELL", f"{lowest(client) * 2:.1f}", type="TAKE_PROFIT_MARKET")
+        exchange.do(double_mark)
 
     async with (
         asyncio.timeout(TIMEOUT_S),
@@ -207,7 +233,7 @@ async def user_frames(exchange: Running, client: Client) -> list[Any]:
         session.ws_connect(f"{exchange.server.ws_url}/private/ws?listenKey={key}") as socket,
     ):
         acting = asyncio.create_task(asyncio.to_thread(act))
-        while not frames or frames[-1].get("o", {}).get("X") != "CANCELED":
+        while not frames or frames[-1].get("o", {}).get("X") != "FINISHED":
             frames.append(await socket.receive_json())
         await acting
     return frames
@@ -216,3 +242,10 @@ async def user_frames(exchange: Running, client: Client) -> list[Any]:
 def lowest(client: Client) -> Decimal:
     """A trigger price far below the market."""
     return Decimal(client.get("/fapi/v1/depth", symbol="BTCUSDT").body["bids"][0][0]) * Decimal("0.8")
+
+
+def double_mark(server: SimServer) -> None:
+    """A mark price at which every take-profit of a long position triggers."""
+    mark = server.venue.core.market("BTCUSDT").mark
+    assert mark is not None
+    server.venue.core.on_market(structs.replace(mark, mark_price=mark.mark_price * 2))
