@@ -22,7 +22,7 @@ from vortex.sim.server.params import Params
 from vortex.sim.server.sockets import Sockets
 from vortex.sim.server.state import Saved
 from vortex.sim.server.streams import Hub
-from vortex.sim.server.text import Grid, grids
+from vortex.sim.server.text import grids
 from vortex.sim.server.usage import Usage
 from vortex.sim.server.user_stream import UserStream
 from vortex.sim.server.view import MarketView
@@ -42,6 +42,7 @@ class Venue:
         self._source_of = {spec.symbol: source for source in sources for spec in source.specs}
         self.core = _new_core(sources, options)
         self.grids = grids(self.specs.values())
+        """How the market's own events are printed, whatever tick size a command gives a contract."""
         if saved.account is not None:
             self.core.restore(saved.account, saved.rows)
         self.view = MarketView(self.specs)
@@ -119,7 +120,6 @@ class Venue:
     def command(self, command: CoreCommand) -> None:
         """Have the world obey. Raises ValueError when it cannot."""
         self.world.command(self.clock.now_ms(), command)
-        self.grids[command.symbol] = Grid(self.specs[command.symbol])  # the tick size may be another one
         self.wake.set()
 
     def tick(self) -> None:
