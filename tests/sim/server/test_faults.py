@@ -261,6 +261,17 @@ def test_a_request_that_names_no_symbol_is_noted_without_one(client: Client) -> 
     assert (noted["symbol"], noted["position_amt"], noted["stop_working"]) == (None, None, None)
 
 
+def test_the_id_of_a_conditional_order_names_its_symbol(client: Client) -> None:
+    client.market_order("BUY")
+    assert client.stop_order("SELL", "1000.0", clientAlgoId="named").status == 200
+    client.fault("code:-1021", method="*", path="/fapi/v1/algoOrder", symbol="BTCUSDT", times=9)
+    assert client.signed("GET", "/fapi/v1/algoOrder", clientAlgoId="named").code == -1021
+    assert client.signed("DELETE", "/fapi/v1/algoOrder", clientAlgoId="named").code == -1021
+    assert client.signed("GET", "/fapi/v1/algoOrder", clientAlgoId="nobody").code == -2013
+    assert client.signed("GET", "/fapi/v1/algoOrder", algoId="x").code == -1102
+    assert [line["symbol"] for line in client.faults_noted()] == ["BTCUSDT"] * 2
+
+
 def test_a_limit_by_rule_bans_nothing(client: Client) -> None:
     client.fault("http:418:60", method="GET", path="/fapi/v1/time", times=20)
     assert {client.get("/fapi/v1/time").status for _ in range(20)} == {418}

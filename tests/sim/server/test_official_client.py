@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -70,19 +70,26 @@ def official(exchange: Running, secret: str = "paper") -> Any:
     return DerivativesTradingUsdsFutures(config_rest_api=rest, config_ws_streams=streams)
 
 
-@pytest.fixture(autouse=True)
-def models_that_fit(caplog: pytest.LogCaptureFixture) -> Any:
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
     """It warns of what its models do not take as it is, and goes on."""
+    return [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.WARNING]
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
-    assert [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.WARNING] == []
+    assert complaints(caplog) == []
 
 
-@pytest.mark.parametrize(("name", "params"), ANSWERED, ids=[f"{name}-{len(params)}" for name, params in ANSWERED])
-def test_a_question(exchange: Running, client: Client, name: str, params: dict[str, Any]) -> None:
+def test_every_question_is_answered_as_its_models_say(
+    exchange: Running, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     client.market_order("BUY")
     client.stop_order("SELL", "1000.0")
     api = official(exchange).rest_api
-    assert getattr(api, name)(**params).data() is not None
+    for name, params in ANSWERED:
+        assert getattr(api, name)(**params).data() is not None, name
+        assert complaints(caplog) == [], name
     api._session.close()
 
 
@@ -140,7 +147,10 @@ STREAMS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def test_streams_of_the_market_and_of_the_account(exchange: Running, client: Client) -> None:
+def test_streams_of_the_market_and_of_the_account(
+    exchange: Running, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("binance_common.websocket.SUBSCRIBE_MESSAGE_DELAY_SECONDS", 0.0)  # it paces itself
     client_api = official(exchange)
     key = client_api.rest_api.start_user_data_stream().data().listen_key
     heard: dict[str, list[Any]] = {name: [] for name, _ in STREAMS} | {"user": []}

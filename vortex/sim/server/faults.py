@@ -69,6 +69,9 @@ class FaultBook:
         self._rules: dict[int, FaultRule] = {}
         self._last_id = 0
 
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
     def post(self, order: FaultOrder) -> int:
         """Add a rule and return its id. Raises ValueError naming the field and value that cannot be used."""
         if order.method not in METHODS:

@@ -10,7 +10,7 @@ from aiohttp import web
 from loguru import logger
 from msgspec import Struct
 
-from vortex.sim.core.types import RequestRefused
+from vortex.sim.core.types import FindAlgo, RequestRefused, SimAlgo
 from vortex.sim.server.delivery import Delivery
 from vortex.sim.server.effects import Effect
 from vortex.sim.server.faults import FaultRule
@@ -22,6 +22,7 @@ from vortex.sim.server.usage import Limited
 from vortex.sim.server.venue import LAG_MS, Venue
 
 KEY_HEADER = "X-MBX-APIKEY"
+ALGO_PATH = "/fapi/v1/algoOrder"
 UNHARMED = Effect()
 
 
@@ -68,13 +69,27 @@ class Rest:
 
     def _fault(self, asked: Asked) -> FaultRule | None:
         """The rule that fires on this request, noted in the ledger."""
-        symbol = asked.params.optional("symbol")
+        if not self._venue.faults:
+            return None
+        symbol = self._symbol(asked)
         rule = self._venue.faults.fire(asked.method, asked.path, symbol)
         if rule is not None:
             detail = {"id": str(rule.id), "do": rule.order.do, "method": asked.method, "path": asked.path}
             self._venue.note_fault(symbol, detail)
             logger.info("fault {}: {} on {}", rule.id, rule.order.do, asked.name)
         return rule
+
+    def _symbol(self, asked: Asked) -> str | None:
+        """The symbol that a request names; the id of a conditional order, asked for without one, names it too."""
+        params = asked.params
+        symbol = params.optional("symbol")
+        if symbol is not None or asked.path != ALGO_PATH:
+            return symbol
+        try:
+            request = FindAlgo(algo_id=params.optional_integer("algoId"), client_id=params.optional("clientAlgoId"))
+            return self._venue.peek(request, SimAlgo).symbol
+        except RequestRefused:
+            return None
 
     def _count(self, asked: Asked, endpoint: Endpoint | None) -> None:
         usage = self._venue.usage

@@ -96,6 +96,10 @@ class Venue:
         """Send a request that is answered by a list of this kind."""
         return _many(await self.send(request), kind)
 
+    def peek(self, request: CoreRequest, kind: type[T]) -> T:
+        """Read one value from the core at once. Raises RequestRefused."""
+        return _one(self.core.execute(self.clock.now_ms(), request, lag_ms=LAG_MS.get()), kind)
+
     def peek_list(self, request: CoreRequest, kind: type[T]) -> list[T]:
         """Read a list from the core at once, for what belongs to a reply that has already had its latency."""
         return _many(self.core.execute(self.clock.now_ms(), request, lag_ms=LAG_MS.get()), kind)
