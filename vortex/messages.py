@@ -212,6 +212,12 @@ class UserStreamChanged(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class DiskMeasured(Struct, frozen=True, kw_only=True):
+    """Outside to exchange: what is free where journal and outbox are kept."""
+
+    room_bytes: int
+
+
 class RecordTrade(Struct, frozen=True, kw_only=True):
     """Monitor to storage: the whole row, as often as it changes."""
 

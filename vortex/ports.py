@@ -135,11 +135,15 @@ class JournalEntry(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class UnwritableError(Exception):
+    """The disk does not take what was to be kept: nothing of it is there."""
+
+
 class Journal(Protocol):
     """What we intend and what must survive a crash, on disk before the call returns (fsync)."""
 
     def append(self, kind: str, key: str, body: bytes) -> int:
-        """Write durably and return the sequence number; an empty body forgets the key. Raises when it cannot."""
+        """Write durably and return the sequence number; an empty body forgets the key. Raises UnwritableError."""
         ...
 
     def latest(self, kind: str) -> dict[str, bytes]:
@@ -153,7 +157,7 @@ class Outbox(Protocol):
     """Rows on their way to the cold store, kept on disk until it has them."""
 
     def append(self, row: TradeRow | RejectionRow) -> None:
-        """Keep the row durably before returning."""
+        """Keep the row durably before returning. Raises UnwritableError."""
         ...
 
     def drain(self, store: ColdStore, limit: int = 100) -> int:

@@ -14,7 +14,16 @@ from tests.kit.tiny_exchange import TinyExchange
 from vortex.actors.exchange import ExchangeActor
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.domain.operation import Gate, OperatorAction
-from vortex.domain.order import Done, ExchangeRequest, Outcome, PlaceOrder, PrepareSymbol, QueryAccount, QuerySymbol
+from vortex.domain.order import (
+    Done,
+    ExchangeRequest,
+    Outcome,
+    PlaceOrder,
+    PrepareSymbol,
+    QueryAccount,
+    QueryPositions,
+    QuerySymbol,
+)
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 from vortex.messages import (
     EntryFailed,
@@ -31,6 +40,7 @@ from vortex.messages import (
 from vortex.queries import ExchangeStatus, GetExchange
 
 R = TypeVar("R")
+OVERVIEWS = (QueryAccount, QueryPositions)
 Log = list[tuple[str, object]]
 
 

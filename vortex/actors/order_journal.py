@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.bracket import Bracket
 from vortex.domain.entries import Entries
 from vortex.domain.trade import CloseReason
-from vortex.ports import Journal
+from vortex.ports import Journal, UnwritableError
 
 _BRACKET, _ENDED, _ENTRIES, _EPOCH = "bracket", "ended", "entries", "epoch"
 _GONE = b""
@@ -29,7 +30,7 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class OrderJournal:
-    """Writes through to the journal and skips what is already there. Every write is durable when it returns.
+    """Writes through to the journal and skips what is already there. A write is durable when it returns, if `writable`.
 
     Args:
         journal: The file.
@@ -43,7 +44,13 @@ class OrderJournal:
         self._over = over
         self._brackets: dict[str, Bracket] = {}
         self._entries = Entries()
+        self._unwritten: dict[tuple[str, str], bytes] = {}
         self.ended: dict[str, Ended] = {}
+
+    @property
+    def writable(self) -> bool:
+        """True unless something waits that the disk did not take: nothing new may be begun then."""
+        return not self._unwritten
 
     def load(self) -> dict[str, Bracket]:
         """Read what was under way; returns the trades by symbol."""
@@ -96,7 +103,22 @@ class OrderJournal:
         """True while a trade of this symbol is over and its row is not safe."""
         return any(ended.bracket.plan.symbol == symbol for ended in self.ended.values())
 
+    def retry(self) -> None:
+        """Write what the disk did not take, oldest first."""
+        for (kind, key), body in tuple(self._unwritten.items()):
+            self._append(kind, key, body)
+            if (kind, key) in self._unwritten:
+                return
+
     def _append(self, kind: str, key: str, body: bytes) -> None:
+        """Write, or keep for later: what is open is guarded on, whether or not the disk takes it."""
         if self._over():
             raise IncarnationOverError(f"{kind} {key} is not written")
-        self._journal.append(kind, key, body)
+        try:
+            self._journal.append(kind, key, body)
+        except UnwritableError as error:
+            if not self._unwritten:
+                logger.error("{}: no entry leaves until it can be", error)
+            self._unwritten[kind, key] = body
+        else:
+            self._unwritten.pop((kind, key), None)

@@ -9,7 +9,7 @@ from loguru import logger
 
 from vortex.actors.order_journal import IncarnationOverError
 from vortex.actors.seat import Seat
-from vortex.domain.order import ExchangeRequest, PlaceOrder, QueryAccount
+from vortex.domain.order import ExchangeRequest, PlaceOrder, QueryAccount, QueryPositions
 from vortex.domain.planning import Lane
 from vortex.ports import Exchange
 
@@ -55,14 +55,18 @@ class Sender:
         for seat, (lane, request) in sorted(planned, key=lambda item: item[1][0])[:room]:
             seat.desk.sent(request, now_ms)
             seat.settle()
+            if lane is Lane.ENTRY and not seat.durable:
+                seat.desk.retract(request, "the journal cannot be written", now_ms)
+                seat.settle()
+                continue
             if isinstance(request, PlaceOrder):
                 self._order_times_ms.append(now_ms)
                 logger.info("{}: send {} {} {}", request.symbol, request.client_id, request.side, request.kind)
             self._leave(request, lane)
 
-    def ask_account(self) -> None:
-        """Ask for the account's money, beside everything else."""
-        self._leave(QueryAccount(), Lane.STATISTICS)
+    def ask(self, request: QueryAccount | QueryPositions) -> None:
+        """Ask about the account as a whole, beside everything else."""
+        self._leave(request, Lane.STATISTICS)
 
     def _leave(self, request: ExchangeRequest, lane: Lane) -> None:
         if self._over():

@@ -16,9 +16,11 @@ from vortex.domain.order import (
     Outcome,
     PlaceOrder,
     PositionReport,
+    PositionsState,
     PrepareSymbol,
     QueryAccount,
     QueryOrder,
+    QueryPositions,
     QuerySymbol,
     Refused,
     SetLeverage,
@@ -162,7 +164,7 @@ class _Call:
 
 def core_requests(request: ExchangeRequest) -> tuple[CoreRequest, ...]:  # noqa: PLR0911  # one case per kind
     """What one request of the port asks of the core, in order."""
-    symbol = "" if isinstance(request, QueryAccount) else request.symbol
+    symbol = "" if isinstance(request, QueryAccount | QueryPositions) else request.symbol
     match request:
         case PlaceOrder():
             return (_placement(request),)
@@ -177,14 +179,24 @@ def core_requests(request: ExchangeRequest) -> tuple[CoreRequest, ...]:  # noqa:
                 GetSymbolConfig(symbol=symbol),
                 ListOrders(symbol=symbol),
                 ListAlgos(symbol=symbol),
-                ListFills(symbol=symbol, start_ms=request.fills_since_ms, limit=FILLS_LIMIT),
+                _executions(request),
             )
+        case QueryPositions():
+            return (ListPositions(),)
         case QueryAccount():
             return (GetAccountInfo(),)
         case PrepareSymbol():
             return (ChangeMarginType(symbol=symbol, margin_type=ISOLATED),)
         case SetLeverage(leverage=leverage):
             return (ChangeLeverage(symbol=symbol, leverage=leverage),)
+
+
+def _executions(request: QuerySymbol) -> ListFills:
+    """Those after an id or from a time on; without either the newest."""
+    after, start_ms = request.after_fill_id, request.fills_since_ms or None
+    if after is not None:
+        return ListFills(symbol=request.symbol, from_id=after + 1, limit=FILLS_LIMIT)
+    return ListFills(symbol=request.symbol, start_ms=start_ms, limit=FILLS_LIMIT)
 
 
 def _placement(request: PlaceOrder) -> CoreRequest:
@@ -227,6 +239,9 @@ def outcome(request: ExchangeRequest, answers: Answers, core: ExchangeCore, sent
         return Done(value=symbol_setup(core, request.symbol))
     if isinstance(request, QuerySymbol):
         return Done(value=_symbol_state(request.symbol, answers, sent_ms))
+    if isinstance(request, QueryPositions):
+        positions = cast("list[SimPosition]", answers[0])
+        return Done(value=PositionsState(ts_ms=sent_ms, positions=tuple(map(position_report, positions))))
     if isinstance(request, CancelOrder) and request.conditional:
         return Done()  # the exchange confirms without saying what it was
     return Done(value=_value(answers[0], sent_ms))

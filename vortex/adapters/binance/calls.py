@@ -18,9 +18,11 @@ from vortex.domain.order import (
     Fill,
     OrderReport,
     PlaceOrder,
+    PositionsState,
     PrepareSymbol,
     QueryAccount,
     QueryOrder,
+    QueryPositions,
     QuerySymbol,
     SetLeverage,
     SymbolSetup,
@@ -34,7 +36,7 @@ RULES_LIFE_MS = 600_000
 FILLS_PAGE = 1_000
 KEPT_IDS = 10_000
 
-Answer = OrderReport | AlgoReport | SymbolState | AccountState | SymbolSetup | int | None
+Answer = OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | SymbolSetup | int | None
 
 
 class Calls:
@@ -64,6 +66,10 @@ class Calls:
             case QueryAccount():
                 ts_ms = self._clock.now_ms()
                 return rows.account_state(await self._client.fapiPrivateV3GetAccount(), ts_ms)
+            case QueryPositions():
+                ts_ms = self._clock.now_ms()
+                positions = rows.open_positions(await self._client.fapiPrivateV3GetPositionRisk())
+                return PositionsState(ts_ms=ts_ms, positions=positions)
             case PrepareSymbol():
                 return await self._prepare(request.symbol)
             case SetLeverage():
@@ -126,7 +132,7 @@ class Calls:
 
     async def _fills(self, request: QuerySymbol) -> tuple[Fill, ...]:
         params: dict[str, Any] = {"symbol": request.symbol, "limit": FILLS_PAGE}
-        page = await self._client.fapiPrivateGetUserTrades(params | {"startTime": request.fills_since_ms})
+        page = await self._client.fapiPrivateGetUserTrades(params | _from(request))
         found = list(page)
         while len(page) == FILLS_PAGE:
             page = await self._client.fapiPrivateGetUserTrades(params | {"fromId": page[-1]["id"] + 1})
@@ -204,6 +210,13 @@ def _amount(request: PlaceOrder) -> dict[str, str]:
         raise ValueError(f"{request.client_id}: an order needs a quantity or close_position")
     amount = {"quantity": f"{request.quantity:f}"}
     return amount | ({"reduceOnly": "true"} if request.reduce_only else {})
+
+
+def _from(request: QuerySymbol) -> dict[str, int]:
+    """Where the list of executions begins; without anything it holds the newest."""
+    if request.after_fill_id is not None:
+        return {"fromId": request.after_fill_id + 1}
+    return {"startTime": request.fills_since_ms} if request.fills_since_ms else {}
 
 
 def _ours(report: AlgoReport | None) -> AlgoReport:

@@ -80,9 +80,20 @@ class _PositionRow(Struct, rename="camel"):
     entry_price: Decimal
     mark_price: Decimal
     liquidation_price: Decimal
-    leverage: int
+    leverage: int | None = None  # v3 does not say
     isolated_wallet: Decimal = ZERO
     position_side: str = "BOTH"
+
+    def report(self) -> PositionReport:
+        return PositionReport(
+            symbol=self.symbol,
+            amount=self.position_amt,
+            entry_price=self.entry_price,
+            mark_price=self.mark_price,
+            leverage=self.leverage,
+            isolated_wallet_usdt=self.isolated_wallet,
+            liquidation_price=self.liquidation_price or None,
+        )
 
 
 class _AssetRow(Struct, rename="camel"):
@@ -176,16 +187,14 @@ def position(rows: object, symbol: str) -> PositionReport:
     """
     for row in msgspec.convert(rows, list[_PositionRow], strict=False):
         if row.symbol == symbol and row.position_side == "BOTH":
-            return PositionReport(
-                symbol=symbol,
-                amount=row.position_amt,
-                entry_price=row.entry_price,
-                mark_price=row.mark_price,
-                leverage=row.leverage,
-                isolated_wallet_usdt=row.isolated_wallet,
-                liquidation_price=row.liquidation_price or None,
-            )
+            return row.report()
     raise LookupError(f"positionRisk has no row for {symbol}")
+
+
+def open_positions(rows: object) -> tuple[PositionReport, ...]:
+    """Every one-way position of v3 positionRisk, which lists only open ones."""
+    parsed = msgspec.convert(rows, list[_PositionRow], strict=False)
+    return tuple(row.report() for row in parsed if row.position_side == "BOTH")
 
 
 def account_state(reply: object, ts_ms: int) -> AccountState:
