@@ -26,6 +26,7 @@ from vortex.domain.order import (
 )
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 from vortex.messages import (
+    ClosePosition,
     EntryFailed,
     ExchangeReplied,
     GateClosed,
@@ -169,6 +170,10 @@ class Rig:
         reply = self.actor.receive(Operate(action=action, symbol=symbol, why="a test says so"))
         assert isinstance(reply, tuple)
         return reply
+
+    def operate_close(self, trade_id: str) -> None:
+        """The monitor asks for the exit."""
+        self.actor.receive(ClosePosition(symbol=SYMBOL, trade_id=trade_id, reason=CloseReason.TIME_EXIT))
 
     def plan(self, symbol: str = SYMBOL) -> EntryPlan:
         return plan(symbol=symbol, book_ms=self.now_ms, decided_ms=self.now_ms)

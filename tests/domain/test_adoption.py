@@ -54,7 +54,7 @@ def test_our_own_is_found_again_with_its_entry_and_the_orders_that_rest_for_it()
 def test_a_persons_gets_a_stop_and_no_take_profit() -> None:
     bracket = adopt(state(THEIRS), SETUP, IDS, PARAMS, NOW)
     assert (bracket.stop.state, bracket.take_profit.state) == (LegState.IDLE, LegState.FINAL)
-    assert (bracket.plan.sl_price, bracket.plan.tp_price, bracket.naked_since_ms) == (Decimal(58_800), 0, NOW)
+    assert (bracket.plan.sl_price, bracket.plan.tp_price, bracket.naked_since_ms) == (Decimal(58_800), Decimal(0), NOW)
     assert bracket.open_trade().open_fee_usdt == 0
 
 

@@ -66,7 +66,7 @@ def test_our_stop_closes_everything_and_only_our_share_is_accounted() -> None:
     stopped = fill(12, "0.4", side=SELL, client_id=STOP.client_id, order_id=5, fee="8")
     held = divided(OPENED, by_hand(11, "0.3", BUY), stopped)
     assert held.exits == (share_of(stopped, Decimal("0.1")),)
-    assert (held.exits[0].commission, held.others) == (2, 0)
+    assert (held.exits[0].commission, held.others) == (Decimal(2), Decimal(0))
 
 
 @pytest.mark.parametrize("name", ["autoclose-17", "adl_autoclose"])

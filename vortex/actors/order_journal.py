@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from loguru import logger
@@ -15,6 +16,7 @@ from vortex.ports import Journal, UnwritableError
 
 _BRACKET, _ENDED, _ENTRIES, _EPOCH = "bracket", "ended", "entries", "epoch"
 _GONE = b""
+T = TypeVar("T")
 
 
 class IncarnationOverError(Exception):
@@ -54,11 +56,19 @@ class OrderJournal:
 
     def load(self) -> dict[str, Bracket]:
         """Read what was under way; returns the trades by symbol."""
-        decode_bracket = msgspec.json.Decoder(Bracket).decode
-        decode_ended = msgspec.json.Decoder(Ended).decode
-        self._brackets = {key: decode_bracket(body) for key, body in self._journal.latest(_BRACKET).items() if body}
-        self.ended = {key: decode_ended(body) for key, body in self._journal.latest(_ENDED).items() if body}
+        self._brackets = self._read(_BRACKET, Bracket)
+        self.ended = self._read(_ENDED, Ended)
         return dict(self._brackets)
+
+    def _read(self, kind: str, form: type[T]) -> dict[str, T]:
+        """Everything of a kind; what cannot be read is left to what the exchange knows of it."""
+        found: dict[str, T] = {}
+        for key, body in self._journal.latest(kind).items():
+            try:
+                found[key] = msgspec.json.decode(body, type=form)
+            except msgspec.DecodeError as error:
+                logger.error("journal: the {} of {} cannot be read: {}", kind, key, error)
+        return found
 
     def load_entries(self) -> Entries:
         """Read what holds entries."""

@@ -22,6 +22,7 @@ from vortex.app import collector, logs
 from vortex.app.api import Api
 from vortex.app.control import ControlServer
 from vortex.app.data_dir import DataDir, RunInfo
+from vortex.app.disk import DiskRoom
 from vortex.app.life import Life
 from vortex.app.notify_systemd import Systemd
 from vortex.app.operate import KillSwitch, Operator
@@ -177,10 +178,12 @@ def _serve(config: Config, ground: _Ground, crew: _Crew, stack: ExitStack) -> No
 def _looker(ground: _Ground, crew: _Crew, *, halt: bool) -> Callable[[], None]:
     """What the main thread sees to while it waits."""
     kill_switch = KillSwitch(crew.operator, ground.data_dir.halt, at_start=halt)
+    room = DiskRoom(ground.data_dir.path, crew.system)
     announced = not crew.systemd.listens
 
     def look() -> None:
         nonlocal announced
+        room.look()
         if ground.child is not None:
             ground.child.look()
         kill_switch.look()

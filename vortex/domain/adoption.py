@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -29,7 +29,6 @@ from vortex.domain.order import (
     SymbolSetup,
     SymbolState,
 )
-from vortex.domain.ranges import switch, within
 from vortex.domain.trade import EntryPlan, Strategy
 
 LIQUIDATION_SHARE = Decimal("0.3")
@@ -38,13 +37,15 @@ FOREVER_S = 10**9
 
 
 class ForeignParams(Struct, frozen=True, kw_only=True):
-    """What is done with a position that is not ours."""
+    """What is done with a position that is not ours: the keys of the `[exchange]` section.
 
-    foreign_position: Annotated[
-        Literal["leave", "protect", "refuse"],
-        switch("a position not ours: left alone and no entries beside it; given a stop too; or no start at all"),
-    ] = "leave"
-    adopted_stop_pct: Annotated[float, within(0.01, 50, "distance of an adopted stop from the mark, %")] = 1.0
+    Attributes:
+        foreign_position: `leave` it alone, `protect` it with a stop, or `refuse` to start beside it.
+        adopted_stop_pct: Distance of an adopted position's stop from the mark price, percent.
+    """
+
+    foreign_position: Literal["leave", "protect", "refuse"] = "leave"
+    adopted_stop_pct: float = 1.0
 
 
 def opened_by(fills: Sequence[Fill], amount: Decimal, after_fill_id: int = 0) -> tuple[Fill, ...]:

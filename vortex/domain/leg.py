@@ -77,6 +77,11 @@ class Leg(Struct, frozen=True, kw_only=True):
         """True while the exchange may still hold it: what it only does not list or find may be there all the same."""
         return self.state not in (LegState.IDLE, LegState.FINAL) or self.detail == GONE
 
+    @property
+    def working(self) -> bool:
+        """True while it is on its way, or known to rest or to fire."""
+        return self.state in (LegState.SENT, LegState.WORKING, LegState.FIRING)
+
     def owns(self, fill: Fill) -> bool:
         """True when this execution is this very order's, whichever of the ids is known."""
         return fill.order_id in self.order_ids or fill.client_id == self.client_id

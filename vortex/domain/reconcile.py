@@ -6,16 +6,20 @@ import msgspec
 
 from vortex.domain import bracket as life
 from vortex.domain.bracket import Bracket
-from vortex.domain.leg import GONE, Leg, LegState, advance
-from vortex.domain.order import AlgoReport, OrderReport, OrderRole, SymbolState
+from vortex.domain.client_id import OrderIds
+from vortex.domain.leg import GONE, Leg, LegState, advance, successor
+from vortex.domain.order import AlgoReport, OrderKind, OrderReport, OrderRole, SymbolState
 from vortex.domain.trade import CloseReason
 
 
-def with_state(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
+def with_state(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds | None = None) -> Bracket:
     """Fold the exchange's whole truth about the symbol into its trade.
 
-    What we believe to rest and the exchange does not list is not gone for that: it is asked for by its id.
+    What we believe to rest and the exchange does not list is not gone for that: it is asked for by its id. What rests
+    for it and is not known, as when the disk was full as it was ordered, is known again by `ids`.
     """
+    if ids is not None:
+        bracket = _known_again(bracket, state, ids)
     reports: tuple[OrderReport | AlgoReport, ...] = (*state.orders, *state.algos)
     for report in reports:
         bracket = life.on_report(bracket, report, now_ms)
@@ -30,6 +34,16 @@ def with_state(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
     lost = bracket.stop.state is LegState.FINAL and bracket.open_quantity > 0 and not bracket.replaceable(bracket.stop)
     if lost and state.position.amount != 0 and not bracket.executions_missing:
         bracket = life.order_close(bracket, CloseReason.PROTECTION_FAILED)
+    return bracket
+
+
+def _known_again(bracket: Bracket, state: SymbolState, ids: OrderIds) -> Bracket:
+    """Take over a conditional order of ours that rests in the place of one that does not."""
+    for report in state.algos:
+        leg = bracket.stop if report.kind is OrderKind.STOP_MARKET else bracket.take_profit
+        fits = report.close_position and report.side is bracket.plan.side.closing and ids.ours(report.client_id)
+        if fits and not leg.working and life.leg_of(bracket, report.client_id) is None:
+            bracket = life.put_leg(bracket, successor(leg, leg.role, report.client_id))
     return bracket
 
 

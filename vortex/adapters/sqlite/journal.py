@@ -27,7 +27,7 @@ where seq in (select max(seq) from journal where kind = ? group by key) and leng
 """
 EARLIER = "select body from journal where kind = ? and key = ? order by seq desc limit -1 offset 1"
 SEALED = b"\x01"
-"""First byte of a body with a checksum; what older versions wrote begins with something printable."""
+"""First byte of a body with a checksum; what earlier versions wrote begins with something printable."""
 
 
 class SqliteJournal:
@@ -98,7 +98,9 @@ def _sealed(body: bytes) -> bytes:
 
 def _unsealed(stored: bytes) -> bytes | None:
     """Return what was written, or None when it is not what it was."""
-    if not stored.startswith(SEALED):
+    if stored[:1] >= b" ":
         return stored
+    if not stored.startswith(SEALED):
+        return None
     body = stored[5:]
     return body if zlib.crc32(body).to_bytes(4) == stored[1:5] else None
