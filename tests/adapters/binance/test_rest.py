@@ -16,6 +16,7 @@ from loguru import logger
 from tests.adapters.binance.probes import Probe
 from tests.adapters.binance.resources import reply
 from tests.adapters.binance.servers import ScriptedServer
+from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Client, Credentials
 from vortex.adapters.binance.hosts import HostRefused, simulator
 from vortex.adapters.binance.loop import NetworkLoop
@@ -36,6 +37,7 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.messages import ExchangeReplied, UserStreamChanged
+from vortex.ports import Usage
 
 KEY, SECRET = "canary-key", "canary-secret"
 ENTRY = PlaceOrder(
@@ -244,20 +246,36 @@ def test_outside_the_window_reads_the_clock_again_and_sends_nothing_twice(
     server.answer = script = Script(error(400, -1021))
     outcome = ask(exchange, ENTRY)
     assert isinstance(outcome, Refused)
-    exchange.clock_offset_ms()
+    exchange.measure_clock()
     assert script.calls["POST /fapi/v1/order"] == 1
-    assert script.calls["GET /fapi/v1/time"] == 3  # at the start, after the refusal, and ours
+    assert script.calls["GET /fapi/v1/time"] == 9  # three readings each: at the start, after the refusal, and ours
 
 
-def test_the_weight_is_the_exchange_s_own_count(exchange: BinanceExchange, server: ScriptedServer) -> None:
-    server.answer = Script(raw(400, '{"code":-2019,"msg":"x"}', **{"X-MBX-USED-WEIGHT-1M": "321"}))
+def test_what_is_used_is_the_exchange_s_own_count(exchange: BinanceExchange, server: ScriptedServer) -> None:
+    counts = {"X-MBX-USED-WEIGHT-1M": "321", "X-MBX-ORDER-COUNT-10S": "3", "X-MBX-ORDER-COUNT-1M": "5"}
+    server.answer = Script(raw(400, '{"code":-2019,"msg":"x"}', **counts))
     ask(exchange, ENTRY)
-    assert exchange.weight_used_1m() == 321
+    assert exchange.usage() == Usage(weight_1m=321, orders_10s=3, orders_1m=5)
+
+
+def test_silence_that_is_asked_for_is_told_and_holds_no_order_back(
+    exchange: BinanceExchange, server: ScriptedServer
+) -> None:
+    server.answer = script = Script(raw(429, '{"code":-1003,"msg":"x"}', **{"Retry-After": "7"}))
+    before_ms = SystemClock().now_ms()
+    outcome = ask(exchange, ENTRY)
+    assert isinstance(outcome, Refused)
+    assert (outcome.code, outcome.retry_after_ms) == (-1003, 7_000)
+    assert 6_900 < exchange.usage().silent_until_ms - before_ms < 10_000
+    exchange.send(ENTRY, 5_000)
+    server.wait_for(lambda: script.calls["POST /fapi/v1/order"] == 2)
 
 
 def test_a_client_refuses_another_mode_s_host_before_sending(loop: NetworkLoop, server: ScriptedServer) -> None:
     async def leak() -> None:
-        client = Client(simulator(server.url), SystemClock(), Credentials(key=KEY, secret=SECRET))
+        client = Client(
+            simulator(server.url), SystemClock(), Budget(SystemClock()), Credentials(key=KEY, secret=SECRET)
+        )
         client.urls["api"]["fapiPrivate"] = "https://fapi.binance.com/fapi/v1"
         try:
             await client.fapiPrivateGetOrder({"symbol": "BTCUSDT"})
