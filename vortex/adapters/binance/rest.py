@@ -18,7 +18,7 @@ from vortex.adapters.binance.errors import ApiError, MalformedReply, NotSent, cl
 from vortex.adapters.binance.hosts import Hosts
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.user_stream import UserStream
-from vortex.domain.order import ClockMeasured, Done, ExchangeRequest, OrderReport, Outcome, Refused, Unknown
+from vortex.domain.order import ClockMeasured, Done, ExchangeRequest, OrderReport, Outcome, PlaceOrder, Refused, Unknown
 from vortex.messages import ExchangeReplied, Recipient
 from vortex.ports import Clock, Usage
 
@@ -131,6 +131,8 @@ class BinanceExchange:
             if isinstance(outcome, Refused) and outcome.code == OUTSIDE_WINDOW:
                 self._check_clock_soon()
             return outcome
+        if isinstance(request, PlaceOrder):
+            self._user_stream.expect_news()
         return Done(value=value)
 
     def _reply(self, request: ExchangeRequest, sent_ms: int, outcome: Outcome) -> None:
