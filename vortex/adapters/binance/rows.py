@@ -60,6 +60,11 @@ class _AlgoRow(Struct, rename="camel"):
     actual_order_id: str | None = None
 
 
+class _CanceledAlgoRow(Struct, rename="camel"):
+    algo_id: int
+    client_algo_id: str
+
+
 class _FillRow(Struct, rename="camel"):
     id: int
     order_id: int
@@ -145,6 +150,11 @@ def algo_report(row: object) -> AlgoReport | None:
         ts_ms=algo.update_time,
         child_order_id=child_id(algo.actual_order_id),
     )
+
+
+def canceled_algo(row: object) -> str:
+    """Our id of the conditional order that a reply says is cancelled."""
+    return msgspec.convert(row, _CanceledAlgoRow, strict=False).client_algo_id
 
 
 def fills(rows: object, client_ids: dict[int, str]) -> tuple[Fill, ...]:
