@@ -40,7 +40,8 @@ def test_limits_are_the_exchange_s_own(budget: Budget) -> None:
         {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61_000},
     ]
     budget.learn_limits({"rateLimits": rows})
-    for odd in ({}, [], {"rateLimits": [{"limit": "many"}]}):
+    odds: tuple[object, ...] = ({}, [], {"rateLimits": [{"limit": "many"}]})
+    for odd in odds:
         budget.learn_limits(odd)
     assert budget.usage() == Usage(weight_limit_1m=6_000, orders_limit_10s=100)
 

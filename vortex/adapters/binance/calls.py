@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from vortex.adapters.binance import rows, symbol_rows
 from vortex.adapters.binance.client import Client
@@ -72,7 +73,7 @@ class Calls:
                 return await self._prepare(request.symbol)
             case SetLeverage():
                 params = {"symbol": request.symbol, "leverage": request.leverage}
-                return int((await self._client.fapiPrivatePostLeverage(params))["leverage"])
+                return symbol_rows.leverage(await self._client.fapiPrivatePostLeverage(params), request.symbol)
 
     def remember(self, report: OrderReport) -> OrderReport:
         """Keep the order's client id: the exchange's list of fills does not name it."""
@@ -134,21 +135,24 @@ class Calls:
             symbol=request.symbol,
             ts_ms=ts_ms,
             position=rows.position(position, request.symbol),
-            orders=tuple(self.remember(rows.order_report(row)) for row in orders),
-            algos=tuple(report for row in algos if (report := rows.algo_report(row)) is not None),
+            orders=tuple(self.remember(report) for report in rows.order_reports(orders)),
+            algos=rows.algo_reports(algos),
             fills=fills,
         )
 
     async def _fills(self, request: QuerySymbol) -> tuple[Fill, ...]:
         params: dict[str, Any] = {"symbol": request.symbol, "limit": FILLS_PAGE}
-        page = await self._client.fapiPrivateGetUserTrades(params | {"startTime": request.fills_since_ms})
+        page = await self._trades(params | {"startTime": request.fills_since_ms})
         found = list(page)
         while len(page) == FILLS_PAGE:
-            page = await self._client.fapiPrivateGetUserTrades(params | {"fromId": page[-1]["id"] + 1})
+            page = await self._trades(params | {"fromId": int(page[-1]["id"]) + 1})
             found += page
         for order_id in {int(row["orderId"]) for row in found} - self._client_ids.keys():
             await self._learn_client_id(request.symbol, order_id)
         return rows.fills(found, self._client_ids)
+
+    async def _trades(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        return msgspec.convert(await self._client.fapiPrivateGetUserTrades(params), list[dict[str, Any]])
 
     async def _learn_client_id(self, symbol: str, order_id: int) -> None:
         try:
@@ -171,7 +175,7 @@ class Calls:
         return SymbolSetup(
             rules=known[symbol],
             tiers=symbol_rows.tiers(brackets, symbol),
-            taker_fee=Decimal(fee["takerCommissionRate"]),
+            taker_fee=symbol_rows.taker_fee(fee),
         )
 
     async def _isolate(self, symbol: str) -> None:
@@ -195,8 +199,7 @@ class Calls:
         amount = rows.position(risk, symbol).amount
         if amount:
             raise NotSent(HAS_POSITION, f"{symbol} is on cross margin and holds {amount:f}: isolated needs it flat")
-        if orders or algos:
-            count = len(orders) + len(algos)
+        if count := len(rows.order_reports(orders)) + len(msgspec.convert(algos, list[Any])):
             raise NotSent(HAS_ORDERS, f"{symbol} is on cross margin and has {count} open orders: isolated needs none")
 
 

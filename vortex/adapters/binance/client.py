@@ -6,6 +6,7 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from ccxt.async_support.binanceusdm import binanceusdm
 from msgspec import Struct
 
@@ -20,6 +21,10 @@ RECV_WINDOW_MS = 2_000
 _LONGEST_MS = 30_000
 _OK = range(200, 300)
 _SUCCESS = (None, 200, 0)
+
+
+class _Time(Struct, rename="camel"):
+    server_time: int
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
@@ -91,7 +96,7 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
         raise ApiError(code, number, f"{text} ({method} {urlsplit(url).path})", wait_ms)
 
     async def _server_ms(self) -> int:
-        return int((await self.fapiPublicGetTime())["serverTime"])
+        return msgspec.convert(await self.fapiPublicGetTime(), _Time, strict=False).server_time
 
 
 def _settings() -> dict[str, Any]:

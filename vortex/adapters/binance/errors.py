@@ -17,7 +17,7 @@ REFUSALS: tuple[tuple[str, Iterable[int]], ...] = (
     ("not authorised, too many requests, throttled", (-1002, -1003, -1008, -1015)),
     ("unsupported, outside recvWindow, bad signature", (-1020, -1021, -1022)),
     ("malformed request", (-1013, -1014, -1023, *range(-1130, -1099))),
-    ("order, cancel or query refused; keys", (*range(-2028, -2017), -2010, -2011, -2012, -2013, -2014, -2015)),
+    ("order, cancel or query refused; keys", (*range(-2028, -2016), *range(-2015, -2009))),
     ("filters, limits and modes", range(-4299, -3999)),
     ("reduce-only mode of the symbol", (-4400, -4401, -4402, -4403)),
     ("closePosition without a position", (-4509,)),

@@ -7,6 +7,7 @@ missing or of another type: such a reply proves nothing, so its request's outcom
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -150,6 +151,16 @@ def algo_report(row: object) -> AlgoReport | None:
         ts_ms=algo.update_time,
         child_order_id=child_id(algo.actual_order_id),
     )
+
+
+def order_reports(reply: object) -> tuple[OrderReport, ...]:
+    """Every ordinary order of a list; anything but a list is no answer, not an empty one."""
+    return tuple(order_report(row) for row in msgspec.convert(reply, list[Any]))
+
+
+def algo_reports(reply: object) -> tuple[AlgoReport, ...]:
+    """Every conditional order of a list that is of a type we place."""
+    return tuple(report for row in msgspec.convert(reply, list[Any]) if (report := algo_report(row)) is not None)
 
 
 def canceled_algo(row: object) -> str:

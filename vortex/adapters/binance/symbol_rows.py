@@ -40,6 +40,15 @@ class _ExchangeInfo(Struct):
     symbols: list[_SymbolRow]
 
 
+class _Leverage(Struct):
+    symbol: str
+    leverage: int
+
+
+class _Fee(Struct, rename="camel"):
+    taker_commission_rate: Decimal
+
+
 class _Setting(Struct, rename="camel"):
     symbol: str
     margin_type: str
@@ -69,6 +78,19 @@ def margin_type(rows: object, symbol: str) -> str:
         if row.symbol == symbol:
             return row.margin_type.upper()
     raise LookupError(f"symbolConfig has no row for {symbol}")
+
+
+def leverage(reply: object, symbol: str) -> int:
+    """The leverage that was set. Raises LookupError when the reply is about another symbol."""
+    row = msgspec.convert(reply, _Leverage, strict=False)
+    if row.symbol != symbol:
+        raise LookupError(f"leverage of another symbol than {symbol}")
+    return row.leverage
+
+
+def taker_fee(reply: object) -> Decimal:
+    """The account's taker fee of a symbol, a fraction."""
+    return msgspec.convert(reply, _Fee, strict=False).taker_commission_rate
 
 
 def tradable_rules(reply: object) -> dict[str, SymbolRules]:
