@@ -72,6 +72,12 @@ def tiers(rows: object, symbol: str) -> tuple[LeverageTier, ...]:
     raise LookupError(f"no leverage brackets for {symbol}")
 
 
+def max_leverage(rows: object) -> dict[str, int]:
+    """The highest leverage of every symbol that has brackets."""
+    found = msgspec.convert(rows, list[_BracketRow], strict=False)
+    return {row.symbol: max(tier.initial_leverage for tier in row.brackets) for row in found if row.brackets}
+
+
 def margin_type(rows: object, symbol: str) -> str:
     """ISOLATED or CROSSED, from symbolConfig. Raises LookupError when the symbol has no row."""
     for row in msgspec.convert(rows, list[_Setting], strict=False):
