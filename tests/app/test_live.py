@@ -198,9 +198,8 @@ def test_every_dispatcher_becomes_ready(config: Config, dispatcher: Literal["poo
 
 def test_real_money_cannot_be_sent_anywhere_else(config: Config, simulator: Running) -> None:
     port = simulator.server.url.rpartition(":")[2]
-    keys = {"api_key": Secret("paper"), "secret_key": Secret("paper")}
     for url in (f"https://127.0.0.1:{port}", simulator.server.url):
-        elsewhere = structs.replace(config, mode="live", exchange=Exchange(rest_url=url, **keys))
+        elsewhere = structs.replace(config, mode="live", exchange=structs.replace(config.exchange, rest_url=url))
         with leaves_nothing(elsewhere), pytest.raises(ConfigError, match="live mode must not connect to"):
             run(elsewhere, Life(never))
 

@@ -145,7 +145,7 @@ def test_a_mode_of_the_account_is_changed_only_while_nothing_is_open(name: str) 
         ({"positions": HELD * 2, "orders": RESTING}, "2 open positions and 1 open order:"),
         ({"orders": LOST}, "what is open unknown:"),
     ):
-        used = structs.replace(wrong, **obstacle)  # type: ignore[arg-type]  # several fields
+        used = structs.replace(wrong, **obstacle)
         verdict, detail = seen(line, used)
         assert verdict is Verdict.FAILED
         assert words in detail

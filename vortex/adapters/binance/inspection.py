@@ -126,20 +126,31 @@ class Inspection:
 
     async def _facts(self, pair: str) -> Facts:
         clock = await self._client.read_clock()  # first: what follows is signed by it
-        permissions = self._try(self._permissions) if self._has_wallet else _nothing()
-        found = await asyncio.gather(
-            permissions,
+        permissions, hedge_mode, multi_assets, positions, orders = await asyncio.gather(
+            self._try(self._permissions),
             self._try(self._hedge_mode),
             self._try(self._multi_assets),
+            self._try(self._positions),
+            self._try(self._orders),
+        )
+        rules, max_leverage, taker_fee, money = await asyncio.gather(
             self._try(self._rules),
             self._try(self._max_leverage),
             self._try(lambda: self._taker_fee(pair)),
             self._try(self._money),
-            self._try(self._positions),
-            self._try(self._orders),
         )
-        names = [name for name in Facts.__struct_fields__ if name != "clock"]
-        return Facts(clock=clock, **dict(zip(names, found, strict=True)))
+        return Facts(
+            clock=clock,
+            permissions=permissions,
+            hedge_mode=hedge_mode,
+            multi_assets=multi_assets,
+            rules=rules,
+            max_leverage=max_leverage,
+            taker_fee=taker_fee,
+            money=money,
+            positions=positions,
+            orders=orders,
+        )
 
     async def _try(self, reading: Reading[T]) -> T | Unread:
         try:
@@ -148,7 +159,9 @@ class Inspection:
         except _FAILURES as error:
             return Unread(why=describe(error), code=error.code if isinstance(error, ApiError) else None)
 
-    async def _permissions(self) -> KeyPermissions:
+    async def _permissions(self) -> KeyPermissions | None:
+        if not self._has_wallet:
+            return None
         return msgspec.convert(await self._client.sapiGetAccountApiRestrictions(), KeyPermissions)
 
     async def _hedge_mode(self) -> bool:
@@ -193,10 +206,6 @@ class Inspection:
                 await self._client.fapiPrivatePostPositionSideDual({"dualSidePosition": "false"})
             else:
                 await self._client.fapiPrivatePostMultiAssetsMargin({"multiAssetsMargin": "false"})
-
-
-async def _nothing() -> None:
-    return None
 
 
 class _PositionMode(Struct, rename="camel"):
