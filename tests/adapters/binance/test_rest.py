@@ -24,6 +24,7 @@ from vortex.adapters.binance.rest import BinanceExchange
 from vortex.adapters.clock import SystemClock
 from vortex.domain.order import (
     CancelOrder,
+    ClockMeasured,
     Done,
     ExchangeRequest,
     OrderKind,
@@ -249,6 +250,38 @@ def test_outside_the_window_reads_the_clock_again_and_sends_nothing_twice(
     exchange.measure_clock()
     assert script.calls["POST /fapi/v1/order"] == 1
     assert script.calls["GET /fapi/v1/time"] == 9  # three readings each: at the start, after the refusal, and ours
+
+
+def test_requests_are_signed_with_the_exchange_s_time(exchange: BinanceExchange, server: ScriptedServer) -> None:
+    script = Script(lambda _: web.json_response(reply("POST /fapi/v1/order")))
+    ahead_ms = 3_600_000
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/fapi/v1/time":
+            return web.json_response({"serverTime": SystemClock().now_ms() + ahead_ms})
+        return await script(request)
+
+    server.answer = answer
+    probe = started(exchange)
+    exchange.send(ENTRY, 5_000)
+    probe.expect(ExchangeReplied)
+    assert abs(int(script.forms[0]["timestamp"]) - ahead_ms - SystemClock().now_ms()) < 1_000
+    measured = probe.expect(ClockMeasured)
+    assert abs(measured.offset_ms - ahead_ms) < 500
+    assert 0.0 <= measured.round_trip_ms < 2_000
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", "7"])
+def test_a_clock_that_cannot_be_read_holds_no_request_back(
+    exchange: BinanceExchange, server: ScriptedServer, body: str
+) -> None:
+    script = Script(lambda _: web.json_response(reply("POST /fapi/v1/order")))
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=body) if request.path == "/fapi/v1/time" else await script(request)
+
+    server.answer = answer
+    assert isinstance(ask(exchange, ENTRY), Done)
 
 
 def test_what_is_used_is_the_exchange_s_own_count(exchange: BinanceExchange, server: ScriptedServer) -> None:
