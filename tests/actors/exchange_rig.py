@@ -38,6 +38,7 @@ from vortex.messages import (
     Recipient,
     RegisterSymbol,
 )
+from vortex.ports import Usage
 from vortex.queries import ExchangeStatus, GetExchange
 
 R = TypeVar("R")
@@ -60,8 +61,8 @@ class Line:
     def stop(self) -> None:
         self.recipient = None
 
-    def weight_used_1m(self) -> int:
-        return 17
+    def usage(self) -> Usage:
+        return Usage(weight_1m=17)
 
     def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
         self.open.append(request)

@@ -30,6 +30,7 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.messages import ExchangeReplied, UserStreamChanged
+from vortex.ports import Usage
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def rig() -> Rig:
 
 def test_the_user_stream_is_up_from_the_start(rig: Rig) -> None:
     assert rig.probe.messages == [UserStreamChanged(up=True, ts_ms=START_MS)]
-    assert rig.exchange.weight_used_1m() == 0
+    assert rig.exchange.usage() == Usage()
 
 
 def test_a_market_order_is_answered_and_reported(rig: Rig) -> None:

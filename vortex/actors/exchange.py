@@ -321,7 +321,7 @@ class ExchangeActor(Actor):
         return ExchangeStatus(
             reconciled=all(desk.reconciled for desk in desks),
             user_stream_ms=self._user_stream_ms,
-            weight_used_1m=self._port.weight_used_1m(),
+            weight_used_1m=self._port.usage().weight_1m,
             orders_1m=self._sender.orders_1m,
             unknown_orders=sum(desk.unresolved for desk in desks),
             unsettled=tuple(desk.symbol for desk in desks if desk.unsettled),

@@ -32,7 +32,7 @@ from vortex.app.sim_child import SimulatorChild
 from vortex.app.status import StatusReader
 from vortex.app.venue import Venue, open_venue
 from vortex.app.wiring import Ports, Wiring
-from vortex.config import Config, ConfigError, Loaded
+from vortex.config import Config, Loaded
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.pnl import RowLabels
 from vortex.messages import Shutdown
@@ -84,10 +84,6 @@ def run(loaded: Loaded, life: Life, seconds: float | None = None, *, read: Calla
         SimulatorFailedError, OSError: The exchange cannot be reached, or an address cannot be used.
         StoreError: A database file cannot be used.
     """
-    if loaded.config.mode == "live":
-        raise ConfigError(
-            'mode = "live": real money waits for the order safety of a later version: expected paper, or TESTNET=true'
-        )
     with ExitStack() as stack:
         stack.callback(life.ended)
         try:
@@ -119,6 +115,7 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     )
     logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *loaded.notes)))
     venue.check_pairs(config.trading_pairs)
+    venue.clear(config)
     ports = _ports(config, venue, data_dir, stack)
     collector.calm()
     return _Ground(

@@ -77,6 +77,12 @@ def parsed(text: str) -> OrderId | None:
     return OrderId(account=account, tag=tag, epoch=int(epoch, 36), seq=int(seq, 36), role=OrderRole(role))
 
 
+def is_made_for(text: str, account: str) -> bool:
+    """True when this system made the id for this account, whatever the symbol and the process."""
+    own = parsed(text)
+    return own is not None and own.account == account
+
+
 class OrderIds:
     """Makes the ids of one symbol's orders, and knows them again.
 

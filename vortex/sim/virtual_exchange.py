@@ -28,6 +28,7 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.messages import ExchangeReplied, Recipient, UserStreamChanged
+from vortex.ports import Usage
 from vortex.sim.core.account import ISOLATED
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.matching import MARK_PRICE
@@ -106,9 +107,9 @@ class VirtualExchange:
     def stop(self) -> None:
         self._recipient = None
 
-    def weight_used_1m(self) -> int:
-        """Always 0: request weight belongs to the wire format, which this port does without."""
-        return 0
+    def usage(self) -> Usage:
+        """Always nothing: request weight belongs to the wire format, which this port does without."""
+        return Usage()
 
     def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
         _Call(self._line, request, self._reply).send(timeout_ms)

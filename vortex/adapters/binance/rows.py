@@ -7,6 +7,7 @@ missing or of another type: such a reply proves nothing, so its request's outcom
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -58,6 +59,11 @@ class _AlgoRow(Struct, rename="camel"):
     quantity: Decimal = ZERO
     close_position: bool = False
     actual_order_id: str | None = None
+
+
+class _CanceledAlgoRow(Struct, rename="camel"):
+    algo_id: int
+    client_algo_id: str
 
 
 class _FillRow(Struct, rename="camel"):
@@ -156,6 +162,21 @@ def algo_report(row: object) -> AlgoReport | None:
         ts_ms=algo.update_time,
         child_order_id=child_id(algo.actual_order_id),
     )
+
+
+def order_reports(reply: object) -> tuple[OrderReport, ...]:
+    """Every ordinary order of a list; anything but a list is no answer, not an empty one."""
+    return tuple(order_report(row) for row in msgspec.convert(reply, list[Any]))
+
+
+def algo_reports(reply: object) -> tuple[AlgoReport, ...]:
+    """Every conditional order of a list that is of a type we place."""
+    return tuple(report for row in msgspec.convert(reply, list[Any]) if (report := algo_report(row)) is not None)
+
+
+def canceled_algo(row: object) -> str:
+    """Our id of the conditional order that a reply says is cancelled."""
+    return msgspec.convert(row, _CanceledAlgoRow, strict=False).client_algo_id
 
 
 def fills(rows: object, client_ids: dict[int, str]) -> tuple[Fill, ...]:
