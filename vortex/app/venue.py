@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from vortex.adapters.binance import hosts as binance_hosts
+from vortex.adapters.binance.base_feed import BaseFeed
+from vortex.adapters.binance.ccxt_feed import CcxtFeed
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.feed import BinanceFeed
 from vortex.adapters.binance.hosts import HostRefused, Hosts
@@ -23,6 +25,8 @@ from vortex.ports import Clock
 
 PAPER = Credentials(key="paper", secret="paper")  # noqa: S106  # the public key pair of the simulator we start
 
+FEEDS: dict[str, type[BaseFeed]] = {"raw": BinanceFeed, "ccxt": CcxtFeed}
+"""What reads market data, by `[feed] kind`."""
 
 FEW_THREADS = {"UV_USE_IO_URING": "0", "UV_THREADPOOL_SIZE": "1"}
 """For the library under the network loop: no kernel thread for file requests, which we have none of; one that resolves
@@ -47,6 +51,7 @@ class Venue:
         market: What the simulator says of its market; None when the market is real.
         market_source: The words that label every output of the run.
         loop: Owns every socket.
+        feed_kind: What reads market data.
     """
 
     hosts: Hosts
@@ -55,8 +60,9 @@ class Venue:
     market: SimulatedMarket | None
     market_source: str
     loop: NetworkLoop
+    feed_kind: str
     _exchange: BinanceExchange | None = field(default=None, init=False)
-    _feed: BinanceFeed | None = field(default=None, init=False)
+    _feed: BaseFeed | None = field(default=None, init=False)
 
     def exchange(self) -> BinanceExchange:
         """A fresh adapter for orders; the one before is closed first."""
@@ -65,11 +71,11 @@ class Venue:
         self._exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock)
         return self._exchange
 
-    def feed(self, flow: Callable[[], BookFlow]) -> BinanceFeed:
+    def feed(self, flow: Callable[[], BookFlow]) -> BaseFeed:
         """A fresh adapter for market data; the one before delivers nothing more, and is closed without waiting."""
         if self._feed is not None:
             self._feed.abandon()
-        self._feed = BinanceFeed(
+        self._feed = FEEDS[self.feed_kind](
             loop=self.loop,
             hosts=self.hosts,
             clock=self.clock,
@@ -121,7 +127,10 @@ def open_venue(config: Config, simulator_url: str | None) -> Venue:
         os.environ.setdefault(name, value)
     loop = NetworkLoop()
     loop.start()
-    return Venue(hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop)
+    return Venue(
+        hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop,
+        feed_kind=config.feed.kind,
+    )  # fmt: skip
 
 
 def _hosts(config: Config, simulator_url: str | None) -> Hosts:

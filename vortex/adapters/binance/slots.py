@@ -9,10 +9,14 @@ MAX_STREAMS = 200
 
 
 class Slots:
-    """Numbered places of a fixed size; a symbol takes the first that has room and keeps it until it leaves."""
+    """Numbered places of a fixed size; a symbol takes the first that has room and keeps it until it leaves.
 
-    def __init__(self, streams_per_symbol: int) -> None:
-        self._capacity = MAX_STREAMS // streams_per_symbol
+    Args:
+        reserved: Streams of every connection that belong to no symbol.
+    """
+
+    def __init__(self, streams_per_symbol: int, reserved: int = 0) -> None:
+        self._capacity = (MAX_STREAMS - reserved) // streams_per_symbol
         self._members: list[set[str]] = []
         self._places: dict[str, int] = {}
 
