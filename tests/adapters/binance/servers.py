@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from aiohttp import WSMsgType, web
 
@@ -16,14 +16,16 @@ from vortex.sim.server.options import SimOptions
 
 TIMEOUT_S = 20.0
 MARKET = ("btcusdt_20240808.gz", "ETHUSDT,SOLUSDT=ethusdt_20240808.gz")
+T = TypeVar("T")
 Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Simulator:
     """One exchange that can be stopped and started again on the same port."""
 
-    def __init__(self) -> None:
+    def __init__(self, markets: tuple[str, ...] = MARKET, speed: float = 1.0) -> None:
         self._thread = LoopThread()
+        self._markets, self._speed = markets, speed
         self._server: SimServer | None = None
         self.port = 0
         self.start()
@@ -45,6 +47,16 @@ class Simulator:
         self.stop()
         self._thread.close()
 
+    def do(self, action: Callable[[SimServer], T]) -> T:
+        """Do something inside the exchange."""
+        server = self._server
+        assert server is not None
+
+        async def act() -> T:
+            return action(server)
+
+        return self._thread.run(act())
+
     def unknown_paths(self) -> dict[str, int]:
         assert self._server is not None
         return dict(self._server.venue.usage.unknown)
@@ -53,7 +65,7 @@ class Simulator:
         await server.stop()
 
     async def _start(self) -> SimServer:
-        server = SimServer(SimOptions(markets=MARKET, port=self.port))
+        server = SimServer(SimOptions(markets=self._markets, port=self.port, speed=self._speed))
         await server.start()
         return server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,7 +29,7 @@ Request: TypeAlias = Callable[[], Awaitable[Any]]
 SEED_LEVELS = 1_000
 SHOWN_LEVELS = 20
 MAX_SEED_WEIGHT_1M = 1_200.0
-"""Half of what the exchange allows a minute: the other half is for orders and polling. A seed weighs 20."""
+"""Half of what the exchange allows a minute, for orders and polling need weight too. A seed weighs 20: 59 a minute."""
 
 KEEP_ALIVE_MS = 15_000
 _COMMAND_COST = 1
@@ -90,8 +91,7 @@ class StreamClient(Client, binanceusdm):  # type: ignore[misc]  # ccxt ships no 
         self._notices = notices
         self._last_ids: dict[str, int] = {}
         self._known: dict[str, tuple[float, float]] = {}
-        self.seeding: set[str] = set()
-        """Symbols whose seed is on its way."""
+        self._seeds: dict[str, asyncio.Future[None]] = {}
 
     # ------------------------------------------------------------------------------------------- overridden, of ccxt
 
@@ -145,15 +145,31 @@ class StreamClient(Client, binanceusdm):  # type: ignore[misc]  # ccxt ships no 
 
     async def fetch_order_book_snapshot(self, client: Any, message: Any, subscription: Any) -> None:
         market_id = self.market(subscription["symbol"])["id"]
-        self.seeding.add(market_id)
+        if (older := self._seeds.get(market_id)) is not None:
+            older.cancel()
+        ours = self._seeds[market_id] = asyncio.ensure_future(
+            super().fetch_order_book_snapshot(client, message, subscription)
+        )
         try:
-            await super().fetch_order_book_snapshot(client, message, subscription)
+            await ours
         except Exception as error:  # noqa: BLE001  # ccxt forgets it otherwise: the watchdog seeds again
             self._notices.warn("no order book", f"{market_id}: {describe(error)}")
         finally:
-            self.seeding.discard(market_id)
+            if self._seeds.get(market_id) is ours:
+                del self._seeds[market_id]
+
+    async def close(self) -> None:
+        seeds = tuple(self._seeds.values())
+        for seed in seeds:
+            seed.cancel()
+        await asyncio.gather(*seeds, return_exceptions=True)
+        await super().close()
 
     # ------------------------------------------------------------------------------------------------- for the feed
+
+    def seeding(self) -> set[str]:
+        """Symbols whose book is on its way."""
+        return set(self._seeds)
 
     def lists(self, symbol: str) -> bool:
         """Whether the exchange lists this symbol, as of the start."""

@@ -151,7 +151,7 @@ class CcxtFeed(BaseFeed):
     def _renew(self, category: Category, stream: str) -> None:
         # One silent symbol must not cost the others their connection: its stream alone is subscribed again.
         for place in self._lines.places(category):
-            idle = self._new | self._client.seeding
+            idle = self._new | self._client.seeding()
             symbols = [symbol for symbol in self._slots.members(place) if symbol not in idle]
             for symbol in self._markets.silent(symbols, stream):
                 self._task(self._renew_one((category, place), symbol), f"renew {stream} of {symbol}")
