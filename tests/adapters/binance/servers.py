@@ -75,7 +75,7 @@ class ScriptedServer:
 
     def __init__(self) -> None:
         self._thread = LoopThread()
-        self._sockets: list[web.WebSocketResponse] = []
+        self._sockets: dict[web.WebSocketResponse, str] = {}
         self._changed = threading.Condition()
         self.answer: Answer | None = None
         self.opened: list[str] = []
@@ -91,11 +91,11 @@ class ScriptedServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def push(self, frame: str) -> None:
-        """Send a frame on every open stream."""
+    def push(self, frame: str, route: str = "/") -> None:
+        """Send a frame on every open stream whose path begins so."""
 
         async def send() -> None:
-            for socket in tuple(self._sockets):
+            for socket in [socket for socket, path in self._sockets.items() if path.startswith(route)]:
                 with contextlib.suppress(ConnectionError):  # the client may just be leaving
                     await socket.send_str(frame)
 
@@ -152,12 +152,12 @@ class ScriptedServer:
         await self._door.wait()
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        self._sockets.append(socket)
+        self._sockets[socket] = request.path
         self._note(self.opened, request.path_qs)
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 self._note(self.commands, message.data)
-        self._sockets.remove(socket)
+        del self._sockets[socket]
         with self._changed:
             self.closed += 1
             self._changed.notify_all()

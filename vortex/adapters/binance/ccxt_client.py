@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from ccxt.async_support.base.throttler import Throttler
 from ccxt.base.errors import NetworkError
 from ccxt.pro.binanceusdm import binanceusdm
+from loguru import logger
 
 from vortex.adapters.binance.client import Client
 from vortex.adapters.binance.errors import describe
@@ -135,7 +136,11 @@ class StreamClient(Client, binanceusdm):  # type: ignore[misc]  # ccxt ships no 
             super().on_close(client, error)
 
     async def fetch_order_book(self, symbol: str, limit: Any = None, params: Any = None) -> Any:
-        book = await super().fetch_order_book(symbol, limit, params or {})
+        try:
+            book = await super().fetch_order_book(symbol, limit, params or {})
+        except Exception as error:
+            self._notices.warn("no order book", f"{symbol}: {describe(error)}")
+            raise
         bids, asks = book["bids"], book["asks"]
         self._known[symbol] = (
             bids[-1][0] if len(bids) >= SEED_LEVELS else 0.0,
@@ -152,8 +157,8 @@ class StreamClient(Client, binanceusdm):  # type: ignore[misc]  # ccxt ships no 
         )
         try:
             await ours
-        except Exception as error:  # noqa: BLE001  # ccxt forgets it otherwise: the watchdog seeds again
-            self._notices.warn("no order book", f"{market_id}: {describe(error)}")
+        except KeyError:  # a failed one that was unsubscribed meanwhile: ccxt takes back what is not there
+            logger.debug("the book of {} is not wanted any more", market_id)
         finally:
             if self._seeds.get(market_id) is ours:
                 del self._seeds[market_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from math import inf
 from typing import Any
 
 import msgspec
@@ -14,9 +15,10 @@ from vortex.adapters.binance.base_feed import BaseFeed
 from vortex.adapters.binance.ccxt_client import Request, StreamClient, at_place
 from vortex.adapters.binance.errors import ApiError, describe
 from vortex.adapters.binance.lines import CATEGORIES, Category, Line, Lines
-from vortex.adapters.binance.markets import MARK
+from vortex.adapters.binance.markets import MARK, SILENT_MS
 from vortex.adapters.binance.slots import Slots
 from vortex.adapters.binance.wire import DEPTH, Depth, MarketFrame
+from vortex.domain.indicators.flow import book_fault
 
 STREAMS_PER_SYMBOL = 4
 """On the market route, which has the most: trades, two candles, mark price."""
@@ -42,6 +44,7 @@ class CcxtFeed(BaseFeed):
         self._lines = Lines(self._clock)
         self._slots = Slots(STREAMS_PER_SYMBOL, reserved=1)
         self._new: set[str] = set()
+        self._gaps_ms: dict[str, float] = {}
         self._turn = asyncio.Lock()  # one change of subscriptions at a time: ccxt mixes up those that overlap
         self._loaded = asyncio.Event()
         self._task(self._load(), "load markets")
@@ -100,10 +103,14 @@ class CcxtFeed(BaseFeed):
 
     def on_book(self, book: Depth) -> None:
         self._markets.take(book)
+        if book_fault(book.bids, book.asks) is not None:  # it would stay so: the watchdog seeds another
+            self._client.forget_book(book.symbol)
 
     def on_gap(self, symbol: str) -> None:
         self._markets.reset([symbol])
-        if symbol in self._slots:
+        now_ms, last_ms = self._clock.monotonic_ms(), self._gaps_ms.get(symbol, -inf)
+        self._gaps_ms[symbol] = now_ms
+        if symbol in self._slots and now_ms - last_ms > SILENT_MS:  # else, again, the watchdog: seeds weigh much
             line: Line = ("public", self._slots[symbol])
             self._task(self._follow(line, [symbol]), f"seed the book of {symbol}")
 
