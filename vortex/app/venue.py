@@ -10,7 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from vortex.adapters.binance import hosts as binance_hosts
+from vortex.adapters.binance.base_feed import BaseFeed
 from vortex.adapters.binance.budget import Budget
+from vortex.adapters.binance.ccxt_feed import CcxtFeed
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.feed import BinanceFeed
 from vortex.adapters.binance.hosts import HostRefused, Hosts
@@ -26,6 +28,8 @@ from vortex.ports import Clock
 
 PAPER = Credentials(key="paper", secret="paper")  # noqa: S106  # the public key pair of the simulator we start
 
+FEEDS: dict[str, type[BaseFeed]] = {"raw": BinanceFeed, "ccxt": CcxtFeed}
+"""What reads market data, by `[feed] kind`."""
 
 FEW_THREADS = {"UV_USE_IO_URING": "0", "UV_THREADPOOL_SIZE": "1"}
 """For the library under the network loop: no kernel thread for file requests, which we have none of; one that resolves
@@ -51,6 +55,7 @@ class Venue:
         market_source: The words that label every output of the run.
         loop: Owns every socket.
         budget: What its host counted of all our requests.
+        feed_kind: What reads market data.
     """
 
     hosts: Hosts
@@ -60,8 +65,9 @@ class Venue:
     market_source: str
     loop: NetworkLoop
     budget: Budget
+    feed_kind: str
     _exchange: BinanceExchange | None = field(default=None, init=False)
-    _feed: BinanceFeed | None = field(default=None, init=False)
+    _feed: BaseFeed | None = field(default=None, init=False)
 
     def exchange(self) -> BinanceExchange:
         """A fresh adapter for orders; the one before is closed first."""
@@ -70,11 +76,11 @@ class Venue:
         self._exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock, self.budget)
         return self._exchange
 
-    def feed(self, flow: Callable[[], BookFlow]) -> BinanceFeed:
+    def feed(self, flow: Callable[[], BookFlow]) -> BaseFeed:
         """A fresh adapter for market data; the one before delivers nothing more, and is closed without waiting."""
         if self._feed is not None:
             self._feed.abandon()
-        self._feed = BinanceFeed(
+        self._feed = FEEDS[self.feed_kind](
             loop=self.loop,
             hosts=self.hosts,
             clock=self.clock,
@@ -142,6 +148,7 @@ def open_venue(config: Config, simulator_url: str | None) -> Venue:
     return Venue(
         hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop,
         budget=Budget(clock),
+        feed_kind=config.feed.kind,
     )  # fmt: skip
 
 

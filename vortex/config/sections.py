@@ -54,7 +54,12 @@ class Exchange(Section, frozen=True, kw_only=True):
 class Feed(Section, frozen=True, kw_only=True):
     """[feed]: where market data comes from."""
 
-    kind: Annotated[Literal["raw"], switch("raw: our reader of the exchange's combined streams")] = "raw"
+    kind: Annotated[
+        Literal["raw", "ccxt"],
+        switch(
+            "raw: our reader of the exchange's combined streams; ccxt: ccxt.pro, with the same answers at more cost"
+        ),
+    ] = "raw"
 
 
 class SimLatency(Section, frozen=True, kw_only=True):

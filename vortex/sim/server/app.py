@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -103,21 +104,16 @@ class SimServer:
 
     def _app(self) -> web.Application:
         app = web.Application()
-        app.router.add_get("/public/stream", self._public_stream)
-        app.router.add_get("/market/stream", self._market_stream)
+        for route in Route:
+            for path in ("stream", "ws", "ws/" + ANYTHING):
+                app.router.add_get(f"/{route}/{path}", partial(self._market_data, route))
         app.router.add_get("/private/ws", self._private_stream)
         app.router.add_route("*", PREFIX + ANYTHING, self._control.answer)
         app.router.add_route("*", "/" + ANYTHING, self._rest.answer)
         return app
 
-    async def _public_stream(self, request: web.Request) -> web.StreamResponse:
-        return await self._market_data(request, Route.PUBLIC)
-
-    async def _market_stream(self, request: web.Request) -> web.StreamResponse:
-        return await self._market_data(request, Route.MARKET)
-
-    async def _market_data(self, request: web.Request, route: Route) -> web.StreamResponse:
-        self.venue.usage.known[f"GET {request.path}"] += 1
+    async def _market_data(self, route: Route, request: web.Request) -> web.StreamResponse:
+        self.venue.usage.known[f"GET {'/'.join(request.path.split('/')[:3])}"] += 1
         try:
             return await self._streams.connect(request, route)
         except StreamRefused as refusal:
