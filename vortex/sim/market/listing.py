@@ -108,4 +108,4 @@ def spec_for(symbol: str, *, price_unit: Decimal, quantity_unit: Decimal, price:
 def renamed(spec: SymbolSpec, symbol: str) -> SymbolSpec:
     """The same contract under another name: prices, filters and tiers stay those of the recording."""
     base, quote = base_and_quote(symbol)
-    return replace(spec, symbol=symbol, base=base, quote=quote)
+    return spec if symbol == spec.symbol else replace(spec, symbol=symbol, base=base, quote=quote)

@@ -16,7 +16,6 @@ import uvloop
 from aiohttp import web
 from loguru import logger
 
-from vortex.sim.market.capture import NOTES
 from vortex.sim.market.sources import open_markets
 from vortex.sim.server.clock import SimClock
 from vortex.sim.server.control import PREFIX, Control
@@ -144,7 +143,8 @@ async def serve(server: SimServer) -> None:
     try:
         await server.start()
         _say_ready(server)
-        for note in (*{source.label for source in server.venue.sources}, *NOTES):
+        sources = server.venue.sources
+        for note in dict.fromkeys(text for source in sources for text in (source.label, *source.notes)):
             logger.info("{}", note)
         await server.watch(stop)
     finally:
