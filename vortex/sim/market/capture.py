@@ -16,9 +16,9 @@ from vortex.sim.market.playback import Playback
 from vortex.sim.market.played import PlayedSource, spread_out
 from vortex.sim.market.tape import Tape, load_tape
 
+DERIVED_MARKS = ("mark and index price: 30 s mean of the recorded mid",)
 NOTES = (
-    "mark and index price: 30 s mean of the recorded mid",
-    "candles before the start, positioning, open interest and funding rates: generated",
+    "candles before the start, positioning, open interest and unrecorded funding rates: generated",
     "no liquidations of others; every second round of the recording is its price mirror",
 )
 """What a person must know of every capture besides the source's label."""
@@ -27,8 +27,9 @@ NOTES = (
 class CaptureSource(PlayedSource):
     """Plays one capture under its own symbol, or replicated under several names that share one tape in memory.
 
-    Books and trades are the recording's. Candles and the mark and index price (a 30 s mean of the mid) are derived
-    from it; candles before the start, positioning and funding are generated. `NOTES` says so to people.
+    Books and trades are the recording's, and so are mark and index price and funding rate where it holds them; else
+    they are a 30 s mean of the mid, and generated. Candles are derived from its trades; candles before the start and
+    positioning are generated. `NOTES` says so to people.
 
     Args:
         path: A capture file.
@@ -61,7 +62,7 @@ class CaptureSource(PlayedSource):
                 for name, position_ms in spread_out(names, tape.duration_ms, resume).items()
             },
             label=f"recording of {day}" + (", replicated" if names != (tape.spec.symbol,) else ""),
-            notes=NOTES,
+            notes=(*(() if tape.marks.times else DERIVED_MARKS), *NOTES),
         )
 
 

@@ -32,6 +32,11 @@ class Player(Protocol):
         """Mean volume."""
         ...
 
+    @property
+    def has_marks(self) -> bool:
+        """True when mark prices are among its events; else they are derived."""
+        ...
+
     def aligned(self, position_ms: int, start_ms: int) -> int:
         """The first position from `position_ms` on that may stand at this time."""
         ...
@@ -52,8 +57,8 @@ class Player(Protocol):
         """The rate (fraction) that settles next; None when nobody recorded it."""
         ...
 
-    def events(self, position_ms: int, start_ms: int) -> Iterator[BookEvent | TradeEvent]:
-        """Endless: the book that stands at the position, at `start_ms`, then all that follows it."""
+    def events(self, position_ms: int, start_ms: int) -> Iterator[BookEvent | TradeEvent | MarkEvent]:
+        """Endless: the book (and mark price) that stands at the position, at `start_ms`, then all that follows it."""
         ...
 
 
@@ -96,7 +101,7 @@ class SymbolFeed:
     def _events(self) -> Iterator[MarketEvent]:
         events = self._player.events(self.first_position_ms, self.start_ms)
         yield next(events)
-        yield self._mark(self.start_ms)
+        yield next(events) if self._player.has_marks else self._mark(self.start_ms)
         tick_ms = (self.start_ms // TICK_MS + 1) * TICK_MS
         for event in events:
             while event.ts_ms >= tick_ms:
@@ -111,7 +116,7 @@ class SymbolFeed:
             if update.closed:
                 self._closed[update.interval].append(update.bar)
             yield candle_event(update.bar, self.spec, update.interval, now_ms, closed=update.closed)
-        if now_ms % SECOND_MS == 0:
+        if now_ms % SECOND_MS == 0 and not self._player.has_marks:
             yield self._mark(now_ms)
 
     def _mark(self, now_ms: int) -> MarkEvent:

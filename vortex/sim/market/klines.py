@@ -17,10 +17,11 @@ from vortex.sim.core.market import SymbolSpec
 from vortex.sim.market.candles import MINUTE_MS
 from vortex.sim.market.course import Minute
 from vortex.sim.market.feed import SymbolFeed
-from vortex.sim.market.ladder import SCALE_DIGITS, Scale
+from vortex.sim.market.ladder import Scale
 from vortex.sim.market.listing import renamed, spec_for
 from vortex.sim.market.minutes import MinutePlayer
 from vortex.sim.market.played import PlayedSource, spread_out
+from vortex.sim.market.wire import SCALE_DIGITS
 
 HEADER = "time_ms,open,high,low,close,volume"
 FUNDING_HEADER = "time_ms,funding_rate"

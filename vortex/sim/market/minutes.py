@@ -49,6 +49,8 @@ NEVER_MS = 2**53
 class MinutePlayer:
     """Plays a series under one name, full minutes of the series in full minutes of the exchange's clock."""
 
+    has_marks = False
+
     def __init__(self, series: MinuteSeries, symbol: str, seed: int) -> None:
         self._series = series
         self._symbol = symbol
