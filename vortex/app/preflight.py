@@ -236,7 +236,9 @@ def _orders(facts: Facts, config: Config) -> Check:
     if isinstance(resting, Unread):
         return _unread(name, resting, config)
     foreign = [
-        f"{order.symbol} {order.client_id}" for order in resting if not is_made_for(order.client_id, config.account.name)
+        f"{order.symbol} {order.client_id}"
+        for order in resting
+        if not is_made_for(order.client_id, config.account.name)
     ]
     if foreign:
         return Check(name=name, verdict=Verdict.WARN, detail=f"not ours, left alone: {_some(foreign)}")

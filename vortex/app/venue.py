@@ -40,6 +40,7 @@ class SimulatedMarket(Struct, frozen=True):
     """What the simulator says of its market (`GET /sim/v1/market`)."""
 
     label: str
+    sentiment_generated: bool
     generated_before_ms: Mapping[str, int]
 
 
@@ -87,7 +88,7 @@ class Venue:
             public=PublicData(self.hosts, self.clock, self.budget, self.sentiment),
             flow_factory=flow,
             generated_before_ms=self.market.generated_before_ms if self.market is not None else {},
-            sentiment_generated=self.market is not None,
+            sentiment_generated=self.market is not None and self.market.sentiment_generated,
         )
         return self._feed
 

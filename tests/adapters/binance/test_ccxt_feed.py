@@ -13,6 +13,7 @@ from aiohttp import web
 from tests.adapters.binance.probes import Sink
 from tests.adapters.binance.resources import reply
 from tests.adapters.binance.servers import ScriptedServer
+from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.ccxt_client import SEED_LEVELS, StreamClient
 from vortex.adapters.binance.ccxt_feed import CcxtFeed
 from vortex.adapters.binance.hosts import HostRefused, simulator
@@ -229,7 +230,7 @@ def test_streams_are_held_to_the_hosts_of_the_mode(rig: Rig, loop: NetworkLoop) 
 
     async def leak() -> None:
         hosts, clock = simulator(rig.exchange.server.url), SimulatorClock(0)
-        client = StreamClient(hosts, clock, rig.feed, rig.feed.notices)
+        client = StreamClient(hosts, clock, Budget(clock), rig.feed, rig.feed.notices)
         try:
             client.client("wss://fstream.binance.com/public/ws/0")
         finally:

@@ -3,11 +3,11 @@ from __future__ import annotations
 from decimal import Decimal
 from statistics import median
 
-from tests.kit.sim_market import HandMadeMarket
+from tests.kit.sim_market import HandMadeMarket, book, mark
 from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, algo, market_order
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import BookEvent, MarketEvent
-from vortex.sim.core.types import CoreRequest, FindOrder, OrderPushed, RequestRefused, SimOrder, UserEvent
+from vortex.sim.core.types import AlgoPushed, CoreRequest, FindOrder, OrderPushed, RequestRefused, SimOrder, UserEvent
 from vortex.sim.core.world import NEVER_MS, Latency, World
 
 START_MS = 1_700_000_000_000
@@ -156,6 +156,25 @@ def test_how_far_the_world_is_advanced_at_once_does_not_matter() -> None:
     jumped.world.advance(START_MS + 3_000)
     assert stepped.core.ledger(0) == jumped.core.ledger(0)
     assert [event for _, event in stepped.ticks] == [event for _, event in jumped.ticks]
+
+
+def test_a_pushed_event_happens_at_once_and_after_what_was_due_before_it() -> None:
+    client = Client(FIXED, market=HandMadeMarket(end_ms=0))
+    client.run_to(40)
+    client.buy()
+    client.ask(algo(SELL, STOP, "59000"))
+    client.now_ms = START_MS + 75
+    client.ticks.clear()
+    client.world.push(book(START_MS + 75, 610_000))  # the order was due at 70: it fills on the book before this one
+    ((at_ms, seen),) = client.ticks
+    assert (at_ms, seen.ts_ms) == (START_MS + 75, START_MS + 75)
+    client.run_to(90)
+    client.world.push(mark(START_MS + 90, 58_000))
+    client.run_to(300)
+    (filled,) = [each for _, each in client.replies if isinstance(each, SimOrder)]
+    assert filled.quote / filled.executed == 60_000
+    triggered = [at_ms for at_ms, event in client.pushed if isinstance(event, AlgoPushed)][-1]
+    assert triggered == START_MS + 90 + 30  # user events take their usual way
 
 
 def test_a_silent_market_leaves_nothing_to_do() -> None:

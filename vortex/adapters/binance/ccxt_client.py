@@ -15,6 +15,7 @@ from ccxt.base.errors import NetworkError
 from ccxt.pro.binanceusdm import binanceusdm
 from loguru import logger
 
+from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Client
 from vortex.adapters.binance.errors import describe
 from vortex.adapters.binance.hosts import Hosts
@@ -80,13 +81,16 @@ class StreamClient(Client, binanceusdm):  # type: ignore[misc]  # ccxt ships no 
     reach beyond what the seed knew. A frame that it cannot digest is counted and nothing else happens.
     """
 
-    def __init__(self, hosts: Hosts, clock: Clock, reader: Reader, notices: Notices) -> None:
-        super().__init__(hosts, clock)
+    def __init__(self, hosts: Hosts, clock: Clock, budget: Budget, reader: Reader, notices: Notices) -> None:
+        super().__init__(hosts, clock, budget)
         self.urls["api"]["ws"] = {"linear": f"{hosts.ws}/ws"}
         self.streaming["keepAlive"] = KEEP_ALIVE_MS
         self.options["ws"] = {"cost": _COMMAND_COST, "compress": 0}
         self.options["watchTradesForSymbols"] = {"name": "aggTrade"}
         self.options["watchOrderBook"] = {"maxRetries": 1}  # the feed's watchdog tries again, and waits in between
+        self.enableRateLimit, self.rateLimiterAlgorithm = True, "rollingWindow"  # of its seeds, which weigh 20 each
+        self.init_rest_rate_limiter()
+        self.throttler = Throttler(self.tokenBucket, self.asyncio_loop)
         self.throttler.config["maxWeight"] = MAX_SEED_WEIGHT_1M
         self._reader = reader
         self._notices = notices

@@ -40,7 +40,7 @@ class CcxtFeed(BaseFeed):
     """
 
     def _open(self) -> None:
-        self._client = StreamClient(self._hosts, self._clock, self, self.notices)
+        self._client = StreamClient(self._hosts, self._clock, self._public.budget, self, self.notices)
         self._lines = Lines(self._clock)
         self._slots = Slots(STREAMS_PER_SYMBOL, reserved=1)
         self._new: set[str] = set()

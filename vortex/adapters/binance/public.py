@@ -65,6 +65,11 @@ class PublicData:
         self._intervals_ms: float | None = None
         self.has_ratios = (sentiment or hosts).ratios
 
+    @property
+    def budget(self) -> Budget:
+        """Of the host that the candles come from."""
+        return self._client.budget
+
     async def room(self) -> None:
         """Wait until sentiment may be read: it waits while half of the request budget is used."""
         await self._crowd.budget.room()

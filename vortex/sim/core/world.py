@@ -99,6 +99,16 @@ class World:
             else:
                 heapq.heappop(self._agenda)[2]()
 
+    def push(self, event: MarketEvent) -> None:
+        """Let a market event of a live source happen: everything due before it, then it, seen by its readers at once.
+
+        The way to us was its latency already. Its time must not lie before that of an earlier one.
+        """
+        self.advance(event.ts_ms)
+        self.core.on_market(event)
+        self.market_sink(event)
+        self._push_user_events(event.ts_ms)
+
     def request(self, now_ms: int, request: CoreRequest, on_reply: OnReply) -> None:
         """Send a request; `on_reply` is called once, with the answer or the refusal, when the reply arrives."""
         due_ms = self._requests.due_ms(now_ms)

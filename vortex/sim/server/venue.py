@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import MarketEvent, MarketSource, SymbolSpec
-from vortex.sim.core.types import CoreRequest, ListPositions, RequestRefused, SimPosition, UserEvent
+from vortex.sim.core.types import CoreRequest, ListPositions, NewOrder, RequestRefused, SimPosition, UserEvent
 from vortex.sim.core.world import Latency, World
 from vortex.sim.server.auth import Guard
 from vortex.sim.server.broadcast import Broadcast
@@ -50,12 +50,20 @@ class Venue:
         """Set when a request may have made the world's next event earlier."""
         self.complete = asyncio.Event()
         """Set once every symbol has shown a book and a mark price."""
+        self.silent: set[str] = set()
+        """Symbols of a live market of which nothing is heard: they take no new order."""
         self.world = self._world()
 
     # ----------------------------------------------------------------------------------------------- asking the core
 
     async def send(self, request: CoreRequest) -> Answer:
-        """Have the world execute a request after its latency. Raises RequestRefused as the core does."""
+        """Have the world execute a request after its latency.
+
+        Raises:
+            RequestRefused: As the core does; -1008 for an order in a live market that is not heard.
+        """
+        if isinstance(request, NewOrder) and request.symbol in self.silent:
+            raise RequestRefused(-1008, f"The live market of {request.symbol} is not heard: nobody knows its price.")
         reply: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def answered(answer: Answer | RequestRefused) -> None:
@@ -101,6 +109,11 @@ class Venue:
         if self.view.complete:
             self.complete.set()
         self.broadcast.publish(event)
+
+    def arrive(self, event: MarketEvent) -> None:
+        """Let an event of a live market happen now."""
+        self.world.push(event)
+        self.wake.set()
 
     def on_user(self, event: UserEvent) -> None:
         self.users.push(event)
