@@ -53,6 +53,7 @@ class Line:
         self.open: list[ExchangeRequest] = []
         self.timeouts: list[int] = []
         self.recipient: Recipient | None = None
+        self.used = Usage(weight_1m=17)
         self._log = log
 
     def start(self, recipient: Recipient) -> None:
@@ -62,7 +63,7 @@ class Line:
         self.recipient = None
 
     def usage(self) -> Usage:
-        return Usage(weight_1m=17)
+        return self.used
 
     def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
         self.open.append(request)

@@ -335,4 +335,5 @@ def test_many_symbols_share_as_few_connections_as_the_limit_allows(crowded: Rig,
     )
     assert max(carried) <= MAX_STREAMS
     assert sum(carried) == {"raw": 6 * 60, "ccxt": 5 * 56 + 1}[kind]
-    assert crowded.feed.notices.counts == {}
+    # so many seeds use half of the request budget up: sentiment waits for them
+    assert [each for each in crowded.feed.notices.counts if not each.endswith("sentiment")] == []
