@@ -100,6 +100,13 @@ class JoinAccount(Struct, frozen=True, kw_only=True):
     subscriber: Recipient
 
 
+class MoneyTransferred(Struct, frozen=True, kw_only=True):
+    """Exchange to account: money came (positive) or went, which is neither profit nor loss."""
+
+    ts_ms: int
+    amount_usdt: Decimal
+
+
 class RecordRejection(Struct, frozen=True, kw_only=True):
     """Decision to storage."""
 

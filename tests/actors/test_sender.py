@@ -76,4 +76,5 @@ def test_nothing_is_asked_while_the_exchange_wants_silence(rig: Rig) -> None:
     rig.port.open.clear()
     rig.port.used = Usage(silent_until_ms=rig.now_ms + 60_000)
     rig.context.advance(50_000)
-    assert rig.waiting(QuerySymbol) == rig.waiting(QueryPositions) == []
+    assert rig.waiting(QuerySymbol) == []
+    assert rig.waiting(QueryPositions) == []

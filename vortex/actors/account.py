@@ -21,6 +21,7 @@ from vortex.messages import (
     EntryFailed,
     JoinAccount,
     LeaveAccount,
+    MoneyTransferred,
     PositionClosed,
     PositionOpened,
     Recipient,
@@ -72,6 +73,7 @@ class AccountActor(Actor):
             PositionClosed: self._on_closed,
             EntryFailed: self._on_failed,
             ResetGovernor: self._on_reset,
+            MoneyTransferred: self._on_transferred,
             GetAccount: self._on_get,
             _Tick: self._on_tick,
         }
@@ -92,6 +94,11 @@ class AccountActor(Actor):
 
     def _on_leave(self, message: LeaveAccount) -> None:
         self._joined.pop(message.symbol, None)
+
+    def _on_transferred(self, message: MoneyTransferred) -> None:
+        logger.info("{} USDT were transferred", message.amount_usdt)
+        self._ledger.transferred(message.ts_ms, message.amount_usdt)
+        self._changed()
 
     def _on_reset(self, _message: ResetGovernor) -> None:
         self._ledger.reset_governor()

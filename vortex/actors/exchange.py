@@ -52,6 +52,7 @@ from vortex.messages import (
     DiskMeasured,
     EntryFailed,
     ExchangeReplied,
+    MoneyTransferred,
     OpenPosition,
     Operate,
     Recipient,
@@ -249,8 +250,10 @@ class ExchangeActor(Actor):
             seat.desk.on_report(report, self._now_ms())
             self._settle(seat)
 
-    def _on_account_update(self, _update: AccountUpdate) -> None:
+    def _on_account_update(self, update: AccountUpdate) -> None:
         self._heard()
+        if update.transferred_usdt:
+            self._account.tell(MoneyTransferred(ts_ms=update.ts_ms, amount_usdt=update.transferred_usdt))
         self._account_asked_ms = 0  # money moved: ask at the next tick
 
     def _on_announced(self, announced: FillAnnounced) -> None:

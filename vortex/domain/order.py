@@ -261,12 +261,17 @@ class SymbolSetup(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class AccountUpdate(Struct, frozen=True, kw_only=True, tag=True):
-    """A user-stream change of balance or positions; only what changed is present."""
+    """A user-stream change of balance or positions; only what changed is present.
+
+    Attributes:
+        transferred_usdt: What entered (positive) or left the wallet and is neither profit nor fee nor funding.
+    """
 
     ts_ms: int
     reason: str
     wallet_usdt: Decimal | None = None
     positions: tuple[PositionReport, ...] = ()
+    transferred_usdt: Decimal = ZERO
 
 
 class FillAnnounced(Struct, frozen=True, kw_only=True, tag=True):

@@ -82,6 +82,15 @@ def test_positions_of_hedge_mode_and_other_assets_are_not_ours() -> None:
     assert decode_user("ACCOUNT_UPDATE", frame) == AccountUpdate(ts_ms=1, reason="FUNDING_FEE")
 
 
+@pytest.mark.parametrize(("reason", "moved"), [("DEPOSIT", "-25.5"), ("WITHDRAW", "-25.5"), ("FUNDING_FEE", "0")])
+def test_money_that_came_or_went_is_told_from_what_was_earned(reason: str, moved: str) -> None:
+    balance = b'{"a":"USDT","wb":"974.5","cw":"974.5","bc":"-25.5"}'
+    frame = b'{"e":"ACCOUNT_UPDATE","E":1,"T":1,"a":{"m":"%b","B":[%b],"P":[]}}' % (reason.encode(), balance)
+    update = decode_user("ACCOUNT_UPDATE", frame)
+    assert isinstance(update, AccountUpdate)
+    assert (update.wallet_usdt, update.transferred_usdt) == (Decimal("974.5"), Decimal(moved))
+
+
 def test_a_conditional_order_of_another_type_gives_no_report() -> None:
     frame = next(frame for frame in user_frames() if b'"STOP_MARKET"' in frame)
     assert decode_user("ALGO_UPDATE", frame.replace(b'"STOP_MARKET"', b'"TRAILING_STOP_MARKET"')) is None

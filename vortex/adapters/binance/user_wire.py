@@ -32,6 +32,11 @@ UserReport: TypeAlias = (
 ENDED: Final = frozenset({"listenKeyExpired", "eventStreamTerminated"})
 """Events after which nothing comes on this connection any more."""
 
+TRANSFERS: Final = frozenset(
+    {"DEPOSIT", "WITHDRAW", "WITHDRAW_REJECT", "ADMIN_DEPOSIT", "ADMIN_WITHDRAW", "ASSET_TRANSFER", "ADJUSTMENT"}
+)
+"""Reasons of an account update whose balance change is money that came or went."""
+
 QUIET: Final = frozenset({"STRATEGY_UPDATE", "GRID_UPDATE"})
 """Events we know and need nothing of: the exchange's own robots."""
 
@@ -92,6 +97,7 @@ class _AlgoEvent(Struct, frozen=True):
 class _Balance(Struct, frozen=True):
     asset: str = field(name="a")
     wallet: Decimal = field(name="wb")
+    change: Decimal = field(name="bc", default=ZERO)
 
 
 class _Position(Struct, frozen=True):
@@ -246,11 +252,13 @@ def _algo(frame: bytes) -> AlgoReport | None:
 
 def _account(frame: bytes) -> AccountUpdate:
     event = _ACCOUNT.decode(frame)
-    wallets = [balance.wallet for balance in event.account.balances if balance.asset == "USDT"]
+    own = [balance for balance in event.account.balances if balance.asset == "USDT"]
+    moved = event.account.reason in TRANSFERS
     return AccountUpdate(
         ts_ms=event.ts_ms,
         reason=event.account.reason,
-        wallet_usdt=wallets[-1] if wallets else None,
+        wallet_usdt=own[-1].wallet if own else None,
+        transferred_usdt=sum((balance.change for balance in own), ZERO) if moved else ZERO,
         positions=tuple(
             PositionReport(
                 symbol=position.symbol,
