@@ -21,6 +21,7 @@ class SimOptions(Struct, frozen=True, kw_only=True):
         market_latency_ms: Median delay from the market to its readers, exchange time.
         order_latency_ms: Median delay from a client's request to its execution, exchange time.
         latency_sigma: Sigma of the logarithm of both delays; 0 makes them constant.
+        withdrawals: The key may withdraw, as apiRestrictions tells; a client should refuse such a key.
         parent_pid: Stop when this process is no longer the parent, so that a child never outlives its engine.
     """
 
@@ -36,4 +37,5 @@ class SimOptions(Struct, frozen=True, kw_only=True):
     market_latency_ms: float = 20.0
     order_latency_ms: float = 60.0
     latency_sigma: float = 0.25
+    withdrawals: bool = False
     parent_pid: int | None = None

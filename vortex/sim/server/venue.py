@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 
+from vortex.sim.core.events import UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import BookEvent, CandleEvent, MarketEvent, MarketSource, MarkEvent, SymbolSpec, TradeEvent
-from vortex.sim.core.types import CoreRequest, ListPositions, RequestRefused, SimPosition, UserEvent
+from vortex.sim.core.types import CoreRequest, ListPositions, RequestRefused, SimPosition
 from vortex.sim.core.world import Latency, World
 from vortex.sim.server.auth import Guard
 from vortex.sim.server.clock import SimClock
