@@ -17,7 +17,7 @@ import msgspec
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.tiny_exchange import TinyExchange
 from vortex.domain.bracket import Bracket
-from vortex.domain.client_id import client_id
+from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
 from vortex.domain.order import (
     ZERO,
@@ -97,7 +97,7 @@ class HostileWorld:
         """What decision and monitor would do."""
         if desk.free and self._plans < TRADES:
             self._plans += 1
-            ids = desk.new_ids()
+            ids = desk.ids.new()
             side, leverage = self._random.choice(list(Side)), self._random.choice((10, 20))
             trade_plan = plan(side=side, leverage=leverage, book_ms=self.now_ms, decided_ms=self.now_ms)
             desk.open(trade_plan, ids[OrderRole.ENTRY], ids, self.now_ms)
@@ -159,14 +159,8 @@ class HostileWorld:
 
     def _boot(self) -> None:
         self._epoch += 1
-        epoch, numbers = self._epoch, count(1)
-
-        def new_ids() -> dict[OrderRole, str]:
-            number = next(numbers)
-            return {role: client_id("main", SYMBOL, epoch, number, role) for role in OrderRole}
-
         found = None if self._journal is None else msgspec.json.decode(self._journal, type=Bracket)
-        self.desk = Desk(SYMBOL, new_ids, found)
+        self.desk = Desk(SYMBOL, OrderIds("main", SYMBOL, self._epoch), found)
 
     # ------------------------------------------------------------------------------------------------------- the wire
 

@@ -171,6 +171,28 @@ def test_lists_of_an_account_and_how_to_empty_them(exchange: Running, client: Cl
     assert not [path for path in client.get("/sim/v1/requests").body["unknown"] if "leak" in path]
 
 
+def test_resting_orders(exchange: Running, client: Client) -> None:
+    async def act(ccxt: Any) -> None:
+        await ccxt.load_markets()
+        best = (await ccxt.fetch_bids_asks([SYMBOL]))[SYMBOL]
+        low, lower, high = (ccxt.price_to_precision(SYMBOL, best["bid"] * part) for part in (0.98, 0.97, 1.01))
+        placed = await ccxt.create_order(SYMBOL, "limit", "buy", 0.01, low, {"newClientOrderId": "ccxt-rest"})
+        assert (placed["status"], placed["price"], placed["timeInForce"]) == ("open", float(low), "GTC")
+        changed = await ccxt.edit_order(placed["id"], SYMBOL, "limit", "buy", 0.01, lower)
+        assert (changed["id"], changed["price"]) == (placed["id"], float(lower))
+        with pytest.raises(BaseError, match="-5022"):
+            await ccxt.create_order(SYMBOL, "limit", "buy", 0.01, high, {"postOnly": True})
+        missed = await ccxt.create_order(SYMBOL, "limit", "buy", 0.01, low, {"timeInForce": "IOC"})
+        assert missed["filled"] == 0
+        assert [order["id"] for order in await ccxt.fetch_open_orders(SYMBOL)] == [placed["id"]]
+        await ccxt.fapiPrivatePostCountdownCancelAll({"symbol": "BTCUSDT", "countdownTime": 60_000})
+        assert (await ccxt.cancel_order(None, SYMBOL, {"clientOrderId": "ccxt-rest"}))["status"] == "canceled"
+        assert {placed["id"], missed["id"]} <= {order["id"] for order in await ccxt.fetch_orders(SYMBOL)}
+
+    with_ccxt(exchange, act)
+    assert client.signed("GET", "/fapi/v3/positionRisk").body == []
+
+
 @pytest.mark.usefixtures("client")
 def test_listen_keys(exchange: Running) -> None:
     async def act(ccxt: Any) -> None:

@@ -59,6 +59,10 @@ ANSWERED: list[tuple[str, dict[str, Any]]] = [
     ("account_trade_list", SYMBOL),
     ("current_all_open_orders", SYMBOL),
     ("current_all_algo_open_orders", SYMBOL),
+    ("all_orders", SYMBOL),
+    ("query_all_algo_orders", SYMBOL),
+    ("get_income_history", {}),
+    ("auto_cancel_all_open_orders", SYMBOL | {"countdown_time": 0}),
 ]
 
 
@@ -116,6 +120,21 @@ def test_a_trade_with_its_stop(exchange: Running) -> None:
     realized = [Decimal(trade.realized_pnl) for trade in api.account_trade_list(**SYMBOL).data()]
     assert any(realized)
     assert api.position_information_v3(**SYMBOL).data() == []
+    api._session.close()
+
+
+@pytest.mark.usefixtures("client")
+def test_a_resting_order(exchange: Running) -> None:
+    api = official(exchange).rest_api
+    best = Decimal(api.symbol_order_book_ticker(**SYMBOL).data().actual_instance.bid_price)
+    price, lower = (float((best * part).quantize(Decimal("0.1"))) for part in (Decimal("0.98"), Decimal("0.97")))
+    order = SYMBOL | {"side": "BUY", "quantity": 0.01}
+    placed = api.new_order(**order, type="LIMIT", time_in_force="GTC", price=price, new_client_order_id="rest").data()
+    assert placed.status == "NEW"
+    changed = api.modify_order(**order, price=lower, orig_client_order_id="rest").data()
+    assert (changed.order_id, float(changed.price)) == (placed.order_id, lower)
+    assert [row.client_order_id for row in api.current_all_open_orders(**SYMBOL).data()] == ["rest"]
+    assert api.cancel_order(**SYMBOL, orig_client_order_id="rest").data().status == "CANCELED"
     api._session.close()
 
 

@@ -196,6 +196,8 @@ USER = [
     ("py_ws_messages_ws_futures_order_update_new_reduce_only_qty", "ORDER_TRADE_UPDATE", "NEW"),
     ("py_ws_messages_ws_futures_order_update_trade_reduce_only_qty", "ORDER_TRADE_UPDATE", "FILLED"),
     ("rs_user_data_json_order_update_trade", "ORDER_TRADE_UPDATE", "FILLED"),
+    ("rs_user_data_json_trade_lite", "TRADE_LITE", ""),
+    ("py_ws_messages_ws_futures_trade_lite", "TRADE_LITE", ""),
     ("rs_user_data_json_account_update", "ACCOUNT_UPDATE", ""),
     ("rs_user_data_json_algo_update_new", "ALGO_UPDATE", "NEW"),
     ("rs_user_data_json_algo_update_canceled", "ALGO_UPDATE", "CANCELED"),

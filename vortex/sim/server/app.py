@@ -17,17 +17,21 @@ import uvloop
 from aiohttp import web
 from loguru import logger
 
-from vortex.sim.market.capture import NOTES
+from vortex.sim.core.market import MarketSource
+from vortex.sim.market.live import LiveSource
 from vortex.sim.market.sources import open_markets
 from vortex.sim.server.clock import SimClock
 from vortex.sim.server.control import PREFIX, Control
 from vortex.sim.server.keeper import StateKeeper
 from vortex.sim.server.lines import Route
 from vortex.sim.server.options import SimOptions
+from vortex.sim.server.peer import Peer, peer_at
 from vortex.sim.server.private import PrivateStreams
 from vortex.sim.server.pump import Pump
+from vortex.sim.server.relay import Relay, open_live
 from vortex.sim.server.reply import json_response
 from vortex.sim.server.rest import Rest
+from vortex.sim.server.state import Saved
 from vortex.sim.server.streams import MarketStreams, StreamRefused
 from vortex.sim.server.text import to_json
 from vortex.sim.server.venue import Venue
@@ -35,6 +39,7 @@ from vortex.sim.server.venue import Venue
 READY_TIMEOUT_S = 60.0
 PARENT_POLL_S = 0.5
 STOP_TIMEOUT_S = 1.0
+MOST_AHEAD_MS = 5_000
 ANYTHING = "{rest:(?s:.*)}"
 """A path may hold a line break too."""
 
@@ -51,9 +56,10 @@ class SimServer:
         self.options = options
         self._keeper = StateKeeper(options.state)
         saved = self._keeper.load()
-        clock = SimClock(start_ms=max(time.time_ns() // 1_000_000, saved.course.now_ms), speed=options.speed)
-        sources = open_markets(options.markets, seed=options.seed, resume=saved.course.positions)
+        sources, live = _opened(options, saved)
+        clock = _clock(options, saved, bound=bool(live))
         self.venue = Venue(options, sources, clock, saved)
+        self._relays = [Relay(peer, source, self.venue) for peer, source in live]
         self._keeper.follow(self.venue)
         self._rest = Rest(self.venue)
         self._control = Control(self.venue)
@@ -74,6 +80,8 @@ class SimServer:
     async def start(self) -> None:
         """Run the market and listen once every symbol can be traded. Raises OSError when the port is taken."""
         self._spawn(Pump(self.venue).run())
+        for relay in self._relays:
+            self._spawn(relay.run())
         self._spawn(self._keeper.run(self.venue))
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
@@ -127,6 +135,32 @@ class SimServer:
             return json_response(HTTPStatus.BAD_REQUEST, {"error": {"code": 2, "msg": str(refusal)}})
 
 
+def _opened(options: SimOptions, saved: Saved) -> tuple[list[MarketSource], list[tuple[Peer, LiveSource]]]:
+    """All sources, and where those are that happen now."""
+    live: list[tuple[Peer, LiveSource]] = []
+
+    def connect(symbols: tuple[str, ...]) -> MarketSource:
+        peer = peer_at(options.live_url)
+        source = open_live(peer, symbols)
+        live.append((peer, source))
+        return source
+
+    sources = open_markets(options.markets, seed=options.seed, resume=saved.course.positions, open_live=connect)
+    return sources, live
+
+
+def _clock(options: SimOptions, saved: Saved, *, bound: bool) -> SimClock:
+    """Goes on where the saved one stood, and is never behind real time; a bound one never ahead of it either."""
+    now_ms = time.time_ns() // 1_000_000
+    ahead_ms = saved.course.now_ms - now_ms
+    if bound and ahead_ms > MOST_AHEAD_MS:
+        raise ValueError(
+            f"{options.state}: its clock is {ahead_ms / 1_000:.0f} s ahead of real time, which a live market cannot be;"
+            " move it aside to begin with a new account"
+        )
+    return SimClock(start_ms=max(now_ms, saved.course.now_ms), speed=options.speed, bound=bound)
+
+
 async def serve(server: SimServer) -> None:
     """Run an exchange until SIGTERM, SIGINT or the end of its parent."""
     stop = asyncio.Event()
@@ -135,7 +169,8 @@ async def serve(server: SimServer) -> None:
     try:
         await server.start()
         _say_ready(server)
-        for note in (*{source.label for source in server.venue.sources}, *NOTES):
+        sources = server.venue.sources
+        for note in dict.fromkeys(text for source in sources for text in (source.label, *source.notes)):
             logger.info("{}", note)
         await server.watch(stop)
     finally:

@@ -27,6 +27,8 @@ STREAM_ROUTES = {
     "markPrice@1s": Route.MARKET,
     "forceOrder": Route.MARKET,
 }
+ALL_MARKETS = {"!forceOrder@arr": Route.MARKET}
+"""Streams of all symbols at once; nobody is liquidated here, so this one is silent."""
 
 
 class StreamRefused(Exception):  # noqa: N818  # an answer to the client, not a failure of ours
@@ -41,7 +43,7 @@ def route_of(stream: str) -> Route:
 def checked_stream(name: str, route: Route) -> str:
     """Return the name, or raise StreamRefused. An unlisted symbol is accepted and stays silent, as on Binance."""
     symbol, _, kind = name.partition("@")
-    if not symbol or STREAM_ROUTES.get(kind) is not route:
+    if not symbol or ALL_MARKETS.get(name, STREAM_ROUTES.get(kind)) is not route:
         raise StreamRefused(f"Invalid request: stream {name} is not served on /{route}")
     return name
 

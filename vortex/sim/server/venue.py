@@ -8,9 +8,10 @@ from contextvars import ContextVar
 from typing import TypeVar
 
 from vortex.sim.core.commands import CoreCommand
+from vortex.sim.core.events import UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import MarketEvent, MarketSource, SymbolSpec
-from vortex.sim.core.types import CoreRequest, ListPositions, RequestRefused, SimPosition, UserEvent
+from vortex.sim.core.types import CoreRequest, ListPositions, NewOrder, RequestRefused, SimPosition
 from vortex.sim.core.world import Latency, World
 from vortex.sim.server.auth import Guard
 from vortex.sim.server.broadcast import Broadcast
@@ -61,6 +62,8 @@ class Venue:
         """Set when a request may have made the world's next event earlier."""
         self.complete = asyncio.Event()
         """Set once every symbol has shown a book and a mark price."""
+        self.silent: set[str] = set()
+        """Symbols of a live market of which nothing is heard: they take no new order."""
         self.world = self._world()
         self.on_reset: Callable[[], None] = _nobody
         """Called after a reset."""
@@ -73,7 +76,13 @@ class Venue:
     # ----------------------------------------------------------------------------------------------- asking the core
 
     async def send(self, request: CoreRequest) -> Answer:
-        """Have the world execute a request after its latency. Raises RequestRefused as the core does."""
+        """Have the world execute a request after its latency.
+
+        Raises:
+            RequestRefused: As the core does; -1008 for an order in a live market that is not heard.
+        """
+        if isinstance(request, NewOrder) and request.symbol in self.silent:
+            raise RequestRefused(-1008, f"The live market of {request.symbol} is not heard: nobody knows its price.")
         reply: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def answered(answer: Answer | RequestRefused) -> None:
@@ -134,8 +143,11 @@ class Venue:
         self.sockets.tick(now_ms)
 
     def reset(self) -> None:
-        """Back to the beginning, except for the market: account, ledger, counters, faults, the shown time's offset."""
+        """Back to the beginning: account, ledger, counters, faults, commands, shown time. The market goes on."""
+        now_ms = self.clock.now_ms()
+        self.world.advance(now_ms)
         self.core.restore(_new_core(self.sources, self.options).dump(), ())
+        self.world.straighten(now_ms)
         self.users.seed([])
         self.usage = Usage()
         self.faults.clear()
@@ -162,6 +174,11 @@ class Venue:
         if self.view.complete:
             self.complete.set()
         self.broadcast.publish(event)
+
+    def arrive(self, event: MarketEvent) -> None:
+        """Let an event of a live market happen now."""
+        self.world.push(event)
+        self.wake.set()
 
     def on_user(self, event: UserEvent) -> None:
         self.users.push(event)
