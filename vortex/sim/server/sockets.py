@@ -138,13 +138,11 @@ class Sockets:
     ) -> web.StreamResponse:  # fmt: skip
         """Run one client's connection from handshake to close."""
         line = self._lines[Route(request.path.split("/")[1])]
-        if not await line.admit():
+        admitted = await line.admit()
+        if not admitted or request.transport is None:  # refused, or it did not wait to be admitted
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         socket = web.WebSocketResponse(timeout=CLOSE_S, autoping=False, compress=False)
-        try:
-            await socket.prepare(request)
-        except ConnectionError:  # it did not wait to be admitted
-            return socket
+        await socket.prepare(request)
         await self._run(request, socket, line, joined, left, heard)
         return socket
 
