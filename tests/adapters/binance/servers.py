@@ -66,6 +66,7 @@ class ScriptedServer:
         self._sockets: list[web.WebSocketResponse] = []
         self._changed = threading.Condition()
         self.answer: Answer | None = None
+        self.pongs = True
         self.opened: list[str] = []
         self.closed = 0
         self.asked: list[str] = []
@@ -138,7 +139,7 @@ class ScriptedServer:
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         await self._door.wait()
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.pongs)
         await socket.prepare(request)
         self._sockets.append(socket)
         self._note(self.opened, request.path_qs)

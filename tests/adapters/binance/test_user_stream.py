@@ -146,6 +146,19 @@ def test_a_cut_stream_comes_back(rig: Rig) -> None:
     rig.probe.expect(UserStreamChanged, lambda change: change.up, after=told)
 
 
+def test_a_peer_that_no_longer_answers_is_given_up(
+    loop: NetworkLoop, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vortex.adapters.binance.stream.IDLE_PING_S", 0.1)
+    server.pongs = False
+    rig = Rig(loop, server, SystemClock())
+    told = len(rig.probe.told)
+    rig.probe.expect(UserStreamChanged, lambda change: not change.up, after=told)
+    server.pongs = True
+    rig.probe.expect(UserStreamChanged, lambda change: change.up, after=told)
+    rig.port.stop()
+
+
 def test_an_ended_stream_is_opened_again(rig: Rig) -> None:
     told = len(rig.probe.told)
     rig.server.push('{"event":{"e":"eventStreamTerminated","E":1}}')
