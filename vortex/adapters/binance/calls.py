@@ -37,6 +37,10 @@ OUTDATED_RULES = frozenset({-1111, -4014})
 
 RULES_LIFE_MS = 600_000
 FILLS_PAGE = 1_000
+WEEK_MS = 7 * 86_400_000
+OLDEST_MS = 26 * WEEK_MS - 3_600_000
+"""The exchange tells executions of the past half year, by time a week at once."""
+
 KEPT_IDS = 10_000
 
 Answer = OrderReport | AlgoReport | SymbolState | AccountState | SymbolSetup | int | None
@@ -141,15 +145,27 @@ class Calls:
         )
 
     async def _fills(self, request: QuerySymbol) -> tuple[Fill, ...]:
-        params: dict[str, Any] = {"symbol": request.symbol, "limit": FILLS_PAGE}
-        page = await self._trades(params | {"startTime": request.fills_since_ms})
-        found = list(page)
-        while len(page) == FILLS_PAGE:
-            page = await self._trades(params | {"fromId": int(page[-1]["id"]) + 1})
-            found += page
+        found = await self._trades_since(request.symbol, request.fills_since_ms)
         for order_id in {int(row["orderId"]) for row in found} - self._client_ids.keys():
             await self._learn_client_id(request.symbol, order_id)
         return rows.fills(found, self._client_ids)
+
+    async def _trades_since(self, symbol: str, since_ms: int) -> list[dict[str, Any]]:
+        """A page begun by time ends at its limit or after a week; one begun by id at its limit only."""
+        base: dict[str, Any] = {"symbol": symbol, "limit": FILLS_PAGE}
+        now_ms = self._client.time.now_ms()
+        start_ms = max(since_ms, now_ms - OLDEST_MS)
+        page = await self._trades(base | {"startTime": start_ms})
+        while not page and start_ms + WEEK_MS < now_ms:
+            start_ms += WEEK_MS
+            page = await self._trades(base | {"startTime": start_ms})
+        found = list(page)
+        more = len(page) == FILLS_PAGE or (page and start_ms + WEEK_MS < now_ms)
+        while more:
+            page = await self._trades(base | {"fromId": int(found[-1]["id"]) + 1})
+            found += page
+            more = len(page) == FILLS_PAGE
+        return found
 
     async def _trades(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         return msgspec.convert(await self._client.fapiPrivateGetUserTrades(params), list[dict[str, Any]])
