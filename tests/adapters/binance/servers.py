@@ -82,13 +82,13 @@ class ScriptedServer:
 
     def push(self, frame: str) -> None:
         """Send a frame on every open stream."""
+        self._thread.run(self.tell(frame))
 
-        async def send() -> None:
-            for socket in tuple(self._sockets):
-                with contextlib.suppress(ConnectionError):  # the client may just be leaving
-                    await socket.send_str(frame)
-
-        self._thread.run(send())
+    async def tell(self, frame: str) -> None:
+        """The same out of an answer."""
+        for socket in tuple(self._sockets):
+            with contextlib.suppress(ConnectionError):  # the client may just be leaving
+                await socket.send_str(frame)
 
     def drop(self) -> None:
         """Cut every stream."""

@@ -118,6 +118,7 @@ class BinanceExchange:
         task.add_done_callback(lambda done: self._reply(request, sent_ms, _outcome_of(done)))
 
     async def _outcome(self, request: ExchangeRequest, timeout_ms: int) -> Outcome:
+        heard = self._user_stream.heard  # before it leaves: news often overtake the reply
         try:
             async with asyncio.timeout(self._clock.real_s(timeout_ms)):
                 await self._clock_checked.wait()
@@ -132,7 +133,7 @@ class BinanceExchange:
                 self._check_clock_soon()
             return outcome
         if isinstance(request, PlaceOrder):
-            self._user_stream.expect_news()
+            self._user_stream.expect_news(heard)
         return Done(value=value)
 
     def _reply(self, request: ExchangeRequest, sent_ms: int, outcome: Outcome) -> None:
