@@ -20,8 +20,8 @@ from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 
 NOT_FOUND_CODES = frozenset({-2011, -2013})
 DUPLICATE_ID = -4116
-STOP_EXISTS = -4130
-"""A stop that closes the whole position rests already: ours, whatever a list that lags behind says of it."""
+ALREADY_RESTS = -4130
+"""One of this kind that closes the whole position rests: ours, whatever a list that lags behind says of it."""
 NOTHING_TO_PROTECT = -4509
 NOT_NOW_CODES = frozenset({-1003, -1008, -1015, -1021, 418, 429})
 """Refused for the moment only: too many requests, throttled, outside of the time window."""
@@ -236,7 +236,7 @@ def on_outcome(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) 
         return bracket
     if isinstance(outcome, Done):
         return on_report(bracket, outcome.value, now_ms)
-    if isinstance(outcome, Refused) and outcome.code == STOP_EXISTS and leg.role is OrderRole.STOP:
+    if isinstance(outcome, Refused) and outcome.code == ALREADY_RESTS:
         leg = advance(_reinstated(leg), LegState.WORKING, now_ms=now_ms, detail=outcome.text)
     elif isinstance(outcome, Refused) and outcome.code != DUPLICATE_ID:
         text = f"{outcome.code} {outcome.text}"

@@ -178,6 +178,15 @@ def test_an_event_without_what_it_must_have_is_refused(event: str, body: bytes) 
         decode_user(event, body)
 
 
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity"])
+def test_an_execution_of_no_number_is_refused(number: bytes) -> None:
+    frame = next(frame for frame in user_frames() if b'"x":"TRADE"' in frame)
+    for field in (b'"l":"0.010"', b'"n":"0.309000500"', b'"z":"0.010"'):
+        assert field in frame
+        with pytest.raises(msgspec.MsgspecError):
+            decode_user("ORDER_TRADE_UPDATE", frame.replace(field, field[:4] + b'"' + number + b'"'))
+
+
 def test_events_without_a_report() -> None:
     assert decode_user("GRID_UPDATE", b"{}") is None
 

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct, field
 
+from vortex.adapters.binance.exact import Exact
 from vortex.adapters.binance.rows import algo_kind, child_id, order_status
 from vortex.domain.order import (
     ZERO,
@@ -53,7 +54,7 @@ class Head(Struct, frozen=True):
     event: msgspec.Raw = msgspec.Raw()
 
 
-class _Order(Struct, frozen=True):
+class _Order(Exact, frozen=True):
     symbol: str = field(name="s")
     client_id: str = field(name="c")
     side: OrderSide = field(name="S")
@@ -76,7 +77,7 @@ class _OrderEvent(Struct, frozen=True):
     order: _Order = field(name="o")
 
 
-class _Algo(Struct, frozen=True):
+class _Algo(Exact, frozen=True):
     client_id: str = field(name="caid")
     algo_id: int = field(name="aid")
     kind: str = field(name="o")
@@ -94,13 +95,13 @@ class _AlgoEvent(Struct, frozen=True):
     algo: _Algo = field(name="o")
 
 
-class _Balance(Struct, frozen=True):
+class _Balance(Exact, frozen=True):
     asset: str = field(name="a")
     wallet: Decimal = field(name="wb")
     change: Decimal = field(name="bc", default=ZERO)
 
 
-class _Position(Struct, frozen=True):
+class _Position(Exact, frozen=True):
     symbol: str = field(name="s")
     amount: Decimal = field(name="pa")
     entry_price: Decimal = field(name="ep")
