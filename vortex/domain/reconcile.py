@@ -16,7 +16,8 @@ def with_state(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds 
     """Fold the exchange's whole truth about the symbol into its trade.
 
     What we believe to rest and the exchange does not list is not gone for that: it is asked for by its id. What rests
-    for it and is not known, as when the disk was full as it was ordered, is known again by `ids`.
+    for it and is not known, as when the disk was full as it was ordered, is known again by `ids`: those are given with
+    the first answer after a restart only, as later ones may be older than what we did since.
     """
     if ids is not None:
         bracket = _known_again(bracket, state, ids)
@@ -42,7 +43,8 @@ def _known_again(bracket: Bracket, state: SymbolState, ids: OrderIds) -> Bracket
     for report in state.algos:
         leg = bracket.stop if report.kind is OrderKind.STOP_MARKET else bracket.take_profit
         fits = report.close_position and report.side is bracket.plan.side.closing and ids.ours(report.client_id)
-        if fits and not leg.working and life.leg_of(bracket, report.client_id) is None:
+        known = report.client_id == leg.client_id or report.client_id in leg.former
+        if fits and not known and not leg.working:
             bracket = life.put_leg(bracket, successor(leg, leg.role, report.client_id))
     return bracket
 
