@@ -287,7 +287,7 @@ class Desk:
         self._leverage = state.position.leverage
         self._agenda.amount = state.position.amount
         if self.bracket is not None:
-            self.bracket = with_state(self.bracket, state, now_ms, self.ids if first else None)
+            self.bracket = with_state(self.bracket, state, now_ms, self.ids)
         else:
             self._on_free_state(state, now_ms)
         self.vacancy.sort(state, self.bracket)

@@ -16,8 +16,7 @@ def with_state(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds 
     """Fold the exchange's whole truth about the symbol into its trade.
 
     What we believe to rest and the exchange does not list is not gone for that: it is asked for by its id. What rests
-    for it and is not known, as when the disk was full as it was ordered, is known again by `ids`: those are given with
-    the first answer after a restart only, as later ones may be older than what we did since.
+    for it and is not known, as when the disk was full as it was ordered, is known again by `ids`.
     """
     if ids is not None:
         bracket = _known_again(bracket, state, ids)
@@ -39,10 +38,14 @@ def with_state(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds 
 
 
 def _known_again(bracket: Bracket, state: SymbolState, ids: OrderIds) -> Bracket:
-    """Take over a conditional order of ours that rests in the place of one that does not."""
+    """Take over a conditional order of a process before us that rests in the place of one that does not.
+
+    Of our own we know every one: one that is listed and not known is of the past, and so is the answer.
+    """
     for report in state.algos:
         leg = bracket.stop if report.kind is OrderKind.STOP_MARKET else bracket.take_profit
-        fits = report.close_position and report.side is bracket.plan.side.closing and ids.ours(report.client_id)
+        former = ids.ours(report.client_id) and ids.anothers(report.client_id) and not ids.newer(report.client_id)
+        fits = former and report.close_position and report.side is bracket.plan.side.closing
         known = report.client_id == leg.client_id or report.client_id in leg.former
         if fits and not known and not leg.working:
             bracket = life.put_leg(bracket, successor(leg, leg.role, report.client_id))
