@@ -30,6 +30,7 @@ from vortex.domain.order import (
 from vortex.messages import ExchangeReplied, Recipient, UserStreamChanged
 from vortex.ports import Usage
 from vortex.sim.core.account import ISOLATED
+from vortex.sim.core.events import UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.matching import MARK_PRICE
 from vortex.sim.core.types import (
@@ -37,7 +38,6 @@ from vortex.sim.core.types import (
     CancelOrderRequest,
     ChangeLeverage,
     ChangeMarginType,
-    ConfigPushed,
     CoreRequest,
     FindAlgo,
     FindOrder,
@@ -56,11 +56,11 @@ from vortex.sim.core.types import (
     SimOrder,
     SimPosition,
     SimSymbolConfig,
-    UserEvent,
 )
 from vortex.sim.virtual_reports import (
     algo_report,
     fill_report,
+    known,
     order_report,
     position_report,
     symbol_setup,
@@ -115,10 +115,10 @@ class VirtualExchange:
         _Call(self._line, request, self._reply).send(timeout_ms)
 
     def on_user(self, event: UserEvent) -> None:
-        """Hand on what the user stream carries. A changed leverage is answered to who asked for it."""
-        if self._recipient is None or isinstance(event, ConfigPushed):
-            return
-        self._recipient.tell(user_report(event))
+        """Hand on what the user stream carries."""
+        report = user_report(event)
+        if self._recipient is not None and report is not None:
+            self._recipient.tell(report)
 
     def _reply(self, message: ExchangeReplied) -> None:
         if self._recipient is not None:
@@ -277,6 +277,6 @@ def _symbol_state(symbol: str, answers: Answers, sent_ms: int) -> SymbolState:
         ts_ms=sent_ms,
         position=position_report(positions[0]) if positions else flat,
         orders=tuple(order_report(order) for order in orders),
-        algos=tuple(algo_report(algo) for algo in algos),
+        algos=tuple(algo_report(algo) for algo in algos if known(algo)),
         fills=tuple(fill_report(fill) for fill in fills),
     )

@@ -4,11 +4,10 @@ import pytest
 
 from tests.kit.sim_market import book, mark, trade
 from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
-from vortex.domain.order import AlgoStatus, OrderKind, OrderSide
-from vortex.sim.core.algos import crosses
+from vortex.domain.order import AlgoStatus, OrderKind
+from vortex.sim.core.events import AlgoPushed
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import (
-    AlgoPushed,
     CancelAlgoRequest,
     CoreRequest,
     FindAlgo,
@@ -87,20 +86,6 @@ def test_one_close_position_order_of_a_kind_and_one_open_order_of_an_id() -> Non
     core.execute(3, CancelAlgoRequest(client_id="s"))
     assert place(core, algo(SELL, STOP, "58000", client_id="s")).algo_id == 3
     assert core.execute(4, ListAlgos(symbol=SYMBOL)) == [find(core, "t"), find(core, "s")]
-
-
-@pytest.mark.parametrize(
-    ("kind", "side", "below", "at", "above"),
-    [
-        (STOP, SELL, True, True, False),
-        (STOP, BUY, False, True, True),
-        (TAKE_PROFIT, SELL, False, True, True),
-        (TAKE_PROFIT, BUY, True, True, False),
-    ],
-)
-def test_crossing(kind: OrderKind, side: OrderSide, *, below: bool, at: bool, above: bool) -> None:
-    trigger = Decimal(100)
-    assert [crosses(kind, side, trigger, Decimal(price)) for price in (99, 100, 101)] == [below, at, above]
 
 
 def test_a_stop_closes_the_position_and_ends_the_take_profit() -> None:

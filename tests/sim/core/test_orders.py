@@ -6,9 +6,9 @@ import pytest
 from tests.kit.sim_market import book, spec
 from tests.sim.core.kit import ASK_TICKS, BUY, SELL, SYMBOL, exchange, market_order, refused
 from vortex.domain.order import OrderStatus
+from vortex.sim.core.events import AccountPushed, OrderPushed
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import (
-    AccountPushed,
     CancelOrderRequest,
     CoreRequest,
     FindOrder,
@@ -16,7 +16,6 @@ from vortex.sim.core.types import (
     ListOrders,
     ListPositions,
     NewOrder,
-    OrderPushed,
     SimFill,
     SimOrder,
     SimPosition,
@@ -40,7 +39,8 @@ def held(core: ExchangeCore) -> list[SimPosition]:
         (market_order(BUY, "0.1", symbol="NOPE"), -1121),
         (market_order(BUY, "0.1", kind="STOP_MARKET"), -4120),
         (market_order(BUY, "0.1", kind="TRAILING_STOP_MARKET"), -4120),
-        (market_order(BUY, "0.1", kind="LIMIT"), -1116),
+        (market_order(BUY, "0.1", kind="LIMIT"), -1102),
+        (market_order(BUY, "0.1", kind="ICEBERG"), -1116),
         (market_order(BUY, "0.1", kind=""), -1102),
         (market_order(BUY, "0.1", client_id=""), -4015),
         (market_order(BUY, "0.1", client_id="x" * 37), -4015),

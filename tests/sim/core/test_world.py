@@ -5,9 +5,10 @@ from statistics import median
 
 from tests.kit.sim_market import HandMadeMarket, book, mark
 from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, algo, market_order
+from vortex.sim.core.events import AlgoPushed, OrderPushed, UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import BookEvent, MarketEvent
-from vortex.sim.core.types import AlgoPushed, CoreRequest, FindOrder, OrderPushed, RequestRefused, SimOrder, UserEvent
+from vortex.sim.core.types import CoreRequest, FindOrder, RequestRefused, SimOrder
 from vortex.sim.core.world import NEVER_MS, Latency, World
 
 START_MS = 1_700_000_000_000

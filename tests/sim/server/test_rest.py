@@ -209,7 +209,12 @@ def test_a_take_profit_within_reach_closes_the_position(exchange: Running, clien
         ({"symbol": "NOPE"}, -1121),
         ({"side": "LONG"}, -1117),
         ({"type": "STOP_MARKET", "stopPrice": "1"}, -4120),
-        ({"type": "LIMIT"}, -1116),
+        ({"type": "LIMIT", "price": "60000"}, -1102),
+        ({"type": "LIMIT", "timeInForce": "GTC", "price": "1"}, -4164),
+        ({"type": "LIMIT", "timeInForce": "NOW", "price": "60000"}, -1115),
+        ({"type": "STOP_MARKET"}, -4120),
+        ({"type": "ICEBERG"}, -1116),
+        ({"closePosition": "true"}, -4136),
         ({"quantity": "0.0001"}, -1111),
         ({"quantity": "0"}, -4003),
         ({"quantity": "x"}, -1102),
@@ -229,7 +234,8 @@ def test_order_refusals(client: Client, params: dict[str, str], code: int) -> No
     ("params", "code"),
     [
         ({"algoType": "VP"}, -1130),
-        ({"type": "TRAILING_STOP_MARKET"}, -1116),
+        ({"type": "TRAILING_STOP_MARKET", "closePosition": "false", "quantity": "0.010"}, -1102),
+        ({"type": "MARKET"}, -1116),
         ({"triggerPrice": ""}, -1102),
         ({"workingType": "LAST"}, -1102),
         ({"quantity": "0.010"}, -4137),
@@ -253,7 +259,6 @@ def test_account_settings(client: Client) -> None:
     assert client.signed("GET", "/fapi/v1/positionSide/dual").body == {"dualSidePosition": False}
     assert client.signed("GET", "/fapi/v1/multiAssetsMargin").body == {"multiAssetsMargin": False}
     assert client.signed("POST", "/fapi/v1/positionSide/dual", dualSidePosition="false").code == -4059
-    assert client.signed("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true").code == -4084
     assert client.signed("GET", "/fapi/v1/commissionRate", symbol="BTCUSDT").body["takerCommissionRate"] == "0.0005"
     assert client.signed("POST", "/fapi/v1/marginType", symbol="XRPUSDT", marginType="ISOLATED").status == 200
     assert client.signed("POST", "/fapi/v1/marginType", symbol="XRPUSDT", marginType="ISOLATED").code == -4046

@@ -19,7 +19,7 @@ TickLevels: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class SymbolSpec(Struct, frozen=True, kw_only=True):
-    """One listed contract: filters, precision and leverage brackets."""
+    """One listed contract: filters, precision and leverage brackets; orders are taken while its status is TRADING."""
 
     symbol: str
     base: str
@@ -30,6 +30,7 @@ class SymbolSpec(Struct, frozen=True, kw_only=True):
     max_market_quantity: Decimal
     min_notional_usdt: Decimal
     tiers: tuple[LeverageTier, ...]
+    status: str = "TRADING"
 
 
 # ------------------------------------------------------------------------------------------ market, from a source

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 
+from vortex.sim.core.events import UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import MarketEvent, MarketSource, SymbolSpec
-from vortex.sim.core.types import CoreRequest, ListPositions, NewOrder, RequestRefused, SimPosition, UserEvent
+from vortex.sim.core.types import CoreRequest, ListPositions, NewOrder, RequestRefused, SimPosition
 from vortex.sim.core.world import Latency, World
 from vortex.sim.server.auth import Guard
 from vortex.sim.server.broadcast import Broadcast

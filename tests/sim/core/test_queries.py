@@ -5,13 +5,12 @@ import pytest
 
 from tests.kit.sim_market import book, mark
 from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, algo, exchange, market_order, refused
+from vortex.sim.core.events import AccountPushed, ConfigPushed
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import (
-    AccountPushed,
     CancelAlgoRequest,
     ChangeLeverage,
     ChangeMarginType,
-    ConfigPushed,
     CoreRequest,
     GetAccountInfo,
     GetSymbolConfig,
