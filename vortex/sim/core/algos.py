@@ -59,7 +59,7 @@ class AlgoDesk:
             if rests and due(algo, price):
                 self._trigger(now_ms, algo)
             elif algo.kind == TRAILING_STOP_MARKET:
-                self._floor.touch()  # it may have followed the price
+                self._floor.touch(symbol)  # it may have followed the price
 
     def cancel(self, now_ms: int, request: CancelAlgoRequest) -> SimAlgo:
         """Cancel a resting order. Raises RequestRefused -2011 when there is none."""
@@ -170,7 +170,8 @@ class AlgoDesk:
             text = "Time in Force (TIF) GTE can only be used with open positions."
             raise RequestRefused(-4509, f"{text} Please ensure that positions are available.")
         for algo in self._floor.waiting(request.symbol):
-            if algo.close_position and algo.kind == request.kind and algo.side is request.side:
+            same = algo.kind == request.kind and algo.side is request.side and algo.status is AlgoStatus.NEW
+            if algo.close_position and same:
                 text = "An open stop or take profit order with GTE and closePosition in the direction is existing."
                 raise RequestRefused(-4130, text)
 

@@ -14,7 +14,7 @@ from vortex.sim.core.events import AccountPushed, AlgoPushed, OrderPushed, Timel
 from vortex.sim.core.history import FinalRow, History
 from vortex.sim.core.market import SymbolSpec
 from vortex.sim.core.matching import SymbolMarket
-from vortex.sim.core.memory import Memory
+from vortex.sim.core.memory import CommonPart, Memory, SymbolPart
 from vortex.sim.core.state import PastState, State, algo_open
 from vortex.sim.core.types import SimAlgo, SimFill, SimFunding, SimOrder, StateChange
 
@@ -45,7 +45,6 @@ class Floor(State):
         self.maker_fee = maker_fee
         self.events: list[UserEvent] = []
         self.final_sink: Callable[[FinalRow], None] = _nobody
-        self._changed = False
         self._load(account, History(self._tell))
 
     # --------------------------------------------------------------------------------------------- giving it away
@@ -78,17 +77,17 @@ class Floor(State):
     def remember(self, now_ms: int) -> None:
         """Keep what was changed since the last time for queries about this moment."""
         if self._changed:
-            self._changed = False
-            self._memory.keep(now_ms, self.dump)
+            parts = {symbol: self._part(symbol) for symbol in self._changed if symbol in self.specs}
+            self._changed.clear()
+            self._memory.keep(now_ms, self._common_part(), parts)
 
-    def touch(self) -> None:
-        """Say that something changed which no line of the timeline tells of."""
-        self._changed = True
+    def touch(self, symbol: str | None) -> None:
+        """Say that something of a symbol, or of the account, changed which no line of the timeline tells of."""
+        self._changed[symbol or ""] = None
 
     def past(self, ts_ms: int) -> State:
-        """The state as of a time within the last minutes; the present one when nothing is remembered."""
-        data = self._memory.as_of(ts_ms)
-        return self if data is None else PastState(self, decode(data), self.history, self._fill_numbers)
+        """The state as of a time within the last minutes."""
+        return PastState(self, self._memory.as_of(ts_ms), self.history, self._fill_numbers)
 
     def _load(self, account: Account, history: History) -> None:
         self.account, self.history = account, history
@@ -102,11 +101,28 @@ class Floor(State):
         self._fill_numbers: defaultdict[str, list[int]] = defaultdict(list)
         for number, fill in enumerate(history.fills.snapshot()):
             self._fill_numbers[fill.symbol].append(number)
-        self._memory = Memory()
-        self._memory.keep(0, self.dump)
-        self._changed = False
         for symbol in self._listed:
             self.respecify(symbol)
+        self._memory = Memory(self._common_part())
+        self._changed: dict[str, None] = dict.fromkeys((*account.positions, *account.settings, ""))
+        self.remember(0)
+
+    def _common_part(self) -> CommonPart:
+        account = self.account
+        return CommonPart(
+            wallet=account.wallet,
+            dual_side=account.dual_side,
+            multi_assets=account.multi_assets,
+            lengths=self.history.lengths,
+        )
+
+    def _part(self, symbol: str) -> SymbolPart:
+        return SymbolPart(
+            position=self.account.positions.get(symbol),
+            setting=self.account.settings.get(symbol),
+            orders={self.orders.number(order.order_id): order for order in self._open_orders[symbol]},
+            algos={self.algos.number(algo.algo_id): algo for algo in self._open_algos[symbol]},
+        )
 
     def respecify(self, symbol: str) -> None:
         """Show the contract as the commands left it: its status and its tick size."""
@@ -116,7 +132,6 @@ class Floor(State):
             status=self.account.statuses.get(symbol, spec.status),
             tick_size=self.account.ticks.get(symbol, spec.tick_size),
         )
-        self._changed = True
 
     def _tell(self, row: FinalRow) -> None:
         self.final_sink(row)
@@ -238,7 +253,7 @@ class Floor(State):
 
     def record(self, now_ms: int, symbol: str | None, event: str, detail: dict[str, str]) -> None:
         """Add a line to the timeline with the state after the event, which without a symbol is none."""
-        self._changed = True
+        self.touch(symbol)
         position = None if symbol is None else self.account.positions.get(symbol)
         amount = position.amount if position else ZERO
         entry = TimelineEntry(

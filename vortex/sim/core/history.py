@@ -116,9 +116,9 @@ class Register(Record[T]):
         number = self._newest.get(client_key) if order_id is None else self._by_id.get(order_id)
         return None if number is None else self[number]
 
-    def number(self, order_id: int) -> int | None:
-        """The place of the order of this id."""
-        return self._by_id.get(order_id)
+    def number(self, order_id: int | None) -> int:
+        """The place of the order of this id, -1 when there is none."""
+        return -1 if order_id is None else self._by_id.get(order_id, -1)
 
     def put(self, number: int, body: bytes) -> None:
         super().put(number, body)
@@ -186,7 +186,7 @@ class PastRegister(Register[T]):
         """As ever. An order that was open then is known; a final one is looked for, newest first."""
         if order_id is not None:
             number = self._by_id.get(order_id, self._present.number(order_id))
-            return self[number] if number is not None and number < self._length else None
+            return self[number] if 0 <= number < self._length else None
         newest = self._newest.get(client_key, -1)
         older = (number for number in range(self._length - 1, newest, -1) if self._named(number) == client_key)
         number = next(older, newest)

@@ -42,7 +42,7 @@ class SettingsDesk:
             raise RequestRefused(-2027, "Exceeded the maximum allowable position at current leverage.")
         if request.leverage != setting.leverage:
             setting.leverage = request.leverage
-            floor.touch()
+            floor.touch(request.symbol)
             floor.events.append(ConfigPushed(ts_ms=now_ms, symbol=request.symbol, leverage=request.leverage))
         return symbol_config(floor, request.symbol)
 
@@ -61,7 +61,7 @@ class SettingsDesk:
         if position.amount:
             raise RequestRefused(-4048, "Margin type cannot be changed if there exists position.")
         setting.margin_type = request.margin_type
-        floor.touch()
+        floor.touch(symbol)
         floor.push_account(now_ms, "MARGIN_TYPE_CHANGE", symbol)
         return symbol_config(floor, symbol)
 
@@ -96,7 +96,7 @@ class SettingsDesk:
         if floor.open_positions():
             raise RequestRefused(-4068, "Position side cannot be changed if there exists position.")
         floor.account.dual_side = request.dual_side
-        floor.touch()
+        floor.touch(None)
         return modes(floor, now_ms, GetModes())
 
     def change_assets_mode(self, now_ms: int, request: ChangeAssetsMode) -> SimModes:
@@ -112,7 +112,7 @@ class SettingsDesk:
             text = "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures under isolated-margin mode."
             raise RequestRefused(-4167, text)
         floor.account.multi_assets = request.multi_assets
-        floor.touch()
+        floor.touch(None)
         floor.events.append(ConfigPushed(ts_ms=now_ms, multi_assets=request.multi_assets))
         return modes(floor, now_ms, GetModes())
 
