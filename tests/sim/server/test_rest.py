@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from tests.sim.server.kit import SYMBOLS, Client, Running, until
+from tests.sim.server.kit import SYMBOLS, Client, Running, options_of, running, until
+from vortex.sim.core.commands import ChangeFilter, ChangeStatus, CoreCommand, MovePrice
 from vortex.sim.server.app import SimServer
 
 
@@ -291,3 +293,27 @@ def test_listen_keys(exchange: Running) -> None:
     assert exchange.client.send("DELETE", "/fapi/v1/listenKey", headers=headers).body == {}
     assert exchange.client.send("PUT", "/fapi/v1/listenKey", headers=headers).code == -1125
     assert exchange.client.send("POST", "/fapi/v1/listenKey").code == -2014
+
+
+def test_what_commands_change_is_what_everybody_is_shown(capture: Path) -> None:
+    with running(options_of(capture)) as own:
+
+        def command(order: CoreCommand) -> None:
+            own.do(lambda server: server.venue.world.command(server.venue.clock.now_ms(), order))
+
+        def contract() -> Any:
+            return own.client.get("/fapi/v1/exchangeInfo").body["symbols"][0]
+
+        command(ChangeFilter(symbol="BTCUSDT", tick_size=Decimal("0.5")))
+        command(ChangeStatus(symbol="BTCUSDT", to="SETTLING"))
+        assert contract()["status"] == "SETTLING"
+        assert contract()["filters"][0]["tickSize"] == "0.5"
+        assert own.client.market_order("BUY").code == -4108
+        command(MovePrice(symbol="BTCUSDT", to=Decimal(5_000)))
+
+        def low() -> bool:
+            bid = Decimal(own.client.get("/fapi/v1/depth", symbol="BTCUSDT").body["bids"][0][0])
+            last = own.client.get("/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=1).body[0]
+            return max(bid, mark_price(own.client), Decimal(last[4])) < 6_000
+
+        until(low, "the moved price")

@@ -124,7 +124,7 @@ def test_funding_names_position_and_change() -> None:
     core = held()
     core.obey(2, SetFunding(symbol=SYMBOL, rate=Decimal("0.001")))
     (update,) = chosen(core, "ACCOUNT_UPDATE")
-    assert (update["a"]["m"], Decimal(update["a"]["B"][0]["bc"])) == ("FUNDING_FEE", -6)
+    assert (update["a"]["m"], Decimal(update["a"]["B"][0]["bc"])) == ("FUNDING_FEE", Decimal(-6))
     assert update["a"]["P"][0]["s"] == SYMBOL
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import cast
 
 from vortex.domain.order import ZERO, AlgoStatus, OrderStatus
-from vortex.sim.core.floor import Floor
+from vortex.sim.core.floor import AMENDMENT, Floor
 from vortex.sim.core.types import SimFill, SimOrder
 
 CALCULATED = "CALCULATED"
@@ -84,7 +84,7 @@ def _trim_reduce_only(floor: Floor, now_ms: int, symbol: str) -> None:
             continue
         if order.remaining > room:
             order.quantity = order.executed + room
-            floor.order_changed(now_ms, order, order.status, execution="AMENDMENT")
+            floor.order_changed(now_ms, order, order.status, execution=AMENDMENT)
         left -= order.remaining
 
 

@@ -18,6 +18,8 @@ from vortex.sim.core.memory import CommonPart, Memory, SymbolPart
 from vortex.sim.core.state import PastState, State, algo_open
 from vortex.sim.core.types import SimAlgo, SimFill, SimFunding, SimOrder, StateChange
 
+AMENDMENT = "AMENDMENT"
+"""Execution type of an order whose terms changed, its status staying what it was."""
 TRIGGER_GRACE_MS = 3_000
 """A triggered stop still counts as working this long: its market order is on its way."""
 
@@ -177,7 +179,8 @@ class Floor(State):
     ) -> None:
         """Move an order to a status, record it, push it; without a fill what happened is the status itself."""
         order.status, order.updated_ms = status, now_ms
-        order.states.append(StateChange(ts_ms=now_ms, status=status))
+        if execution != AMENDMENT:
+            order.states.append(StateChange(ts_ms=now_ms, status=status))
         detail = {"client_id": order.client_id, "status": status.value, "executed_qty": f"{order.executed:f}"}
         if order.code is not None:
             detail["code"] = str(order.code)

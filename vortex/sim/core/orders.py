@@ -20,7 +20,7 @@ from vortex.sim.core.checks import (
     mandatory,
 )
 from vortex.sim.core.executions import book_fill, settle
-from vortex.sim.core.floor import Floor, order_copy
+from vortex.sim.core.floor import AMENDMENT, Floor, order_copy
 from vortex.sim.core.types import AmendOrder, CancelOrderRequest, NewOrder, RequestRefused, SimOrder
 
 MARKET, LIMIT = "MARKET", "LIMIT"
@@ -98,7 +98,7 @@ class OrderDesk:
             floor.order_changed(now_ms, order, OrderStatus.CANCELED)
         else:
             order.price, order.quantity = request.price, request.quantity
-            floor.order_changed(now_ms, order, order.status, execution="AMENDMENT")
+            floor.order_changed(now_ms, order, order.status, execution=AMENDMENT)
             settle(floor, now_ms, order.symbol)  # a reduce-only order is cut to the position before it executes
             if not order.status.final:
                 self.match(now_ms, order)
