@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -22,7 +23,7 @@ def algo_open(status: AlgoStatus) -> bool:
     return status in _OPEN
 
 
-class State:
+class State(ABC):
     """Everything a question can be about. Money not bound by positions or resting orders is `available`."""
 
     specs: Mapping[str, SymbolSpec]
@@ -46,17 +47,17 @@ class State:
         """The symbol's open conditional orders in order of arrival."""
         return [algo for algo in self.algos.open.values() if algo.symbol == symbol]
 
+    @abstractmethod
     def fill_numbers(self, symbol: str | None) -> list[int]:
         """Places of a symbol's executions, or of all, in order of time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fill(self, number: int) -> SimFill:
         """The execution at this place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def funding(self) -> Iterator[tuple[int, SimFunding]]:
         """Funding that was settled, with its place, newest first."""
-        raise NotImplementedError
 
     def available(self) -> Decimal:
         """Wallet less the margin of positions and resting orders; losses of isolated positions do not count."""
