@@ -22,30 +22,18 @@ def book_fill(
     *,
     maker: bool = False,
     fee_usdt: Decimal | None = None,
-) -> SimFill:
-    """Change position, wallet and order by one execution, record and push it.
+) -> None:
+    """Change position, wallet and order by one execution of at most what remains of it; record and push it.
 
-    Args:
-        floor: The exchange.
-        now_ms: Time of the execution.
-        order: An open order.
-        quantity: At most what remains of it.
-        price: Of the execution.
-        maker: It rested on the book.
-        fee_usdt: Commission where it is not the maker's or taker's rate.
+    `maker` is an order that rested on the book; `fee_usdt` the commission of the exchange's own orders, None the rate.
     """
-    account = floor.account
-    position = account.position(order.symbol)
     rate = floor.maker_fee if maker else floor.taker_fee
     commission = quantity * price * rate if fee_usdt is None else fee_usdt
-    realized = position.apply(order.side, quantity, price, account.setting(order.symbol).leverage)
-    position.updated_ms = now_ms
-    account.wallet += realized - commission
-    order.executed += quantity
-    order.quote += quantity * price
-    account.last_fill_id += 1
+    realized = _apply(floor, now_ms, order, quantity, price)
+    floor.account.wallet += realized - commission
+    floor.account.last_fill_id += 1
     fill = SimFill(
-        fill_id=account.last_fill_id,
+        fill_id=floor.account.last_fill_id,
         order_id=cast("int", order.order_id),  # every accepted order has one
         client_id=order.client_id,
         symbol=order.symbol,
@@ -58,10 +46,17 @@ def book_fill(
         ts_ms=now_ms,
     )
     floor.filled(now_ms, order, fill)
-    done = order.executed == order.quantity
-    execution = CALCULATED if fee_usdt is not None else ""
-    floor.order_changed(now_ms, order, OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED, fill, execution)
-    return fill
+    status = OrderStatus.PARTIALLY_FILLED if order.remaining else OrderStatus.FILLED
+    floor.order_changed(now_ms, order, status, fill, "" if fee_usdt is None else CALCULATED)
+
+
+def _apply(floor: Floor, now_ms: int, order: SimOrder, quantity: Decimal, price: Decimal) -> Decimal:
+    """Change order and position, and return the profit that was realised."""
+    order.executed += quantity
+    order.quote += quantity * price
+    position = floor.account.position(order.symbol)
+    position.updated_ms = now_ms
+    return position.apply(order.side, quantity, price, floor.account.setting(order.symbol).leverage)
 
 
 def settle(floor: Floor, now_ms: int, symbol: str) -> None:
