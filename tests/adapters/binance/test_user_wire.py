@@ -153,6 +153,12 @@ def test_every_state_of_a_conditional_order(status: AlgoStatus) -> None:
     assert report.status is status
 
 
+def test_a_liquidation_executes_like_any_other_order() -> None:
+    frame = next(frame for frame in user_frames() if b'"x":"TRADE"' in frame)
+    report = decode_user("ORDER_TRADE_UPDATE", frame)
+    assert decode_user("ORDER_TRADE_UPDATE", frame.replace(b'"x":"TRADE"', b'"x":"CALCULATED"')) == report
+
+
 def test_a_fee_in_another_asset_keeps_its_asset() -> None:
     frame = next(frame for frame in user_frames() if b'"x":"TRADE"' in frame)
     report = decode_user("ORDER_TRADE_UPDATE", frame.replace(b'"N":"USDT"', b'"N":"BNB"'))

@@ -38,6 +38,9 @@ TRANSFERS: Final = frozenset(
 )
 """Reasons of an account update whose balance change is money that came or went."""
 
+EXECUTIONS: Final = frozenset({"TRADE", "CALCULATED"})
+"""Execution types that come with a fill; the second is a liquidation's."""
+
 QUIET: Final = frozenset({"STRATEGY_UPDATE", "GRID_UPDATE"})
 """Events we know and need nothing of: the exchange's own robots."""
 
@@ -209,7 +212,7 @@ def _order(frame: bytes) -> OrderReport:
         executed_quantity=order.executed,
         average_price=order.average_price,
         ts_ms=order.ts_ms,
-        fill=_fill(order) if order.execution == "TRADE" else None,
+        fill=_fill(order) if order.execution in EXECUTIONS else None,
     )
 
 
