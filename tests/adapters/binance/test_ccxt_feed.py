@@ -13,9 +13,9 @@ from aiohttp import web
 from tests.adapters.binance.probes import Sink
 from tests.adapters.binance.resources import reply
 from tests.adapters.binance.servers import ScriptedServer
-from vortex.adapters.binance.ccxt_client import SEED_LEVELS, StreamClient
+from vortex.adapters.binance.ccxt_client import SEED_LEVELS
 from vortex.adapters.binance.ccxt_feed import CcxtFeed
-from vortex.adapters.binance.hosts import HostRefused, simulator
+from vortex.adapters.binance.hosts import simulator
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.public import PublicData
 from vortex.adapters.clock import SimulatorClock
@@ -222,18 +222,3 @@ def test_a_stop_does_not_wait_for_an_exchange_that_is_gone(rig: Rig) -> None:
     rig.exchange.server.wait_for(lambda: rig.exchange.server.closed == 2)
     rig.feed.stop()
     rig.exchange.server.release()
-
-
-def test_streams_are_held_to_the_hosts_of_the_mode(rig: Rig, loop: NetworkLoop) -> None:
-    rig.begin()
-
-    async def leak() -> None:
-        hosts, clock = simulator(rig.exchange.server.url), SimulatorClock(0)
-        client = StreamClient(hosts, clock, rig.feed, rig.feed.notices)
-        try:
-            client.client("wss://fstream.binance.com/public/ws/0")
-        finally:
-            await client.close()
-
-    with pytest.raises(HostRefused, match="paper mode must not connect"):
-        loop.run(leak(), 5.0)

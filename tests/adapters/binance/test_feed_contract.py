@@ -2,7 +2,7 @@
 
 What ccxt.pro cannot give, and the feed therefore takes from its frames or does itself:
 
-- a partial book: its books are seeded and kept, and cut to the best 20 here (`test_ccxt_client.py`);
+- a partial book: its books are seeded and kept, and cut to the best 20 here (`test_ccxt_feed.py`);
 - whether a candle is closed, the funding rate of a mark price: dropped by its unified values;
 - every trade, in order, when it comes: its watch calls wait for the next frame, and skip what their caches lose;
 - the end of liquidations of one symbol: it has no such call, so one stream carries those of all;
