@@ -57,6 +57,7 @@ class Exchange:
 
     def confirm(self) -> None:
         """Answer what is asked about books until ccxt asks for a snapshot, as it does after a subscription."""
+        self.server.wait_for(lambda: len(self.server.opened) >= 2)  # both routes
         asked = self._snapshots()
         while self._snapshots() == asked:
             self.server.wait_for(lambda: len(self._commands()) > self._confirmed or self._snapshots() > asked)

@@ -12,6 +12,7 @@ What ccxt.pro cannot give, and the feed therefore takes from its frames or does 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
@@ -114,9 +115,9 @@ def push(outlet: Outlet, frame: bytes, _server: SimServer) -> None:
     outlet.push(frame)
 
 
-def forget(outlet: Outlet, server: SimServer) -> None:
-    """Have the exchange forget what a connection reads."""
-    server.venue.hub.drop(outlet)
+def mute(outlet: Outlet, _server: SimServer) -> None:
+    """Have a connection stay open and say nothing any more, not even to a command."""
+    outlet._waiting = deque(maxlen=0)
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -261,7 +262,7 @@ def test_a_silent_connection_is_given_up(rig: Rig) -> None:
     before = rig.connections()
     [books], [rest] = rig.readers("BTCUSDT", BOOK_STREAMS[rig.kind]), rig.readers("BTCUSDT", "aggTrade")
     for outlet in (books, rest):
-        rig.venue.do(partial(forget, outlet))
+        rig.venue.do(partial(mute, outlet))
     until(lambda: rig.connections() == {route: number + 1 for route, number in before.items()})
     rig.flowing(*SYMBOLS)
     assert rig.feed.notices.counts["silent connection"] == 2
