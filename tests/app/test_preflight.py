@@ -14,7 +14,7 @@ from msgspec import structs
 
 from vortex.adapters.binance.inspection import Change, Facts, KeyPermissions, OpenOrder, OpenPosition, Unread
 from vortex.app import real_money
-from vortex.app.preflight import Verdict, changes, checks, clear
+from vortex.app.preflight import DAY_MS, Verdict, changes, checks, clear
 from vortex.config import Config, ConfigError, Secret
 from vortex.config.sections import Exchange, Mode
 from vortex.domain.market import SymbolRules
@@ -120,6 +120,12 @@ def test_a_key_that_may_too_much_or_too_little_is_refused(key: KeyPermissions, w
 def test_a_key_for_any_address_is_a_warning() -> None:
     key = structs.replace(GOOD_KEY, ip_restrict=False)
     assert seen("key permissions", facts(permissions=key))[0] is Verdict.WARN
+
+
+def test_a_key_that_ends_soon_is_a_warning() -> None:
+    for days, verdict in ((13, Verdict.WARN), (15, Verdict.OK)):
+        key = structs.replace(GOOD_KEY, trading_authority_expiration_time=FACTS.clock.ts_ms + days * DAY_MS)
+        assert seen("key permissions", facts(permissions=key))[0] is verdict
 
 
 @pytest.mark.parametrize(("config", "place"), [(TESTNET, "Demo Trading"), (PAPER, "the simulator")])

@@ -5,14 +5,19 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from tests.app.test_remote import answering
 from tests.sim.server.kit import SYMBOLS, Running, options_of, running, short_capture
+from vortex.adapters.binance.base_feed import BaseFeed
+from vortex.adapters.binance.ccxt_feed import CcxtFeed
+from vortex.adapters.binance.feed import BinanceFeed
 from vortex.app.venue import PAPER, open_venue
 from vortex.config import Config, ConfigError, Secret
-from vortex.config.sections import Exchange, Mode
+from vortex.config.sections import Exchange, Feed, Mode
+from vortex.domain.indicators.flow import BookFlow
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,17 @@ def test_our_own_simulator_is_traded_with_its_public_keys(simulator: Running) ->
         venue.check_pairs(SYMBOLS)
         with pytest.raises(ConfigError, match=r"^trading_pairs = AUSDT,BUSDT: .* lists: BTCUSDT, XRPUSDT$"):
             venue.check_pairs(("AUSDT", "BTCUSDT", "BUSDT"))
+    finally:
+        venue.close()
+
+
+@pytest.mark.parametrize(("kind", "reader"), [("raw", BinanceFeed), ("ccxt", CcxtFeed)])
+def test_the_configured_reader_reads_market_data(
+    simulator: Running, kind: Literal["raw", "ccxt"], reader: type[BaseFeed]
+) -> None:
+    venue = open_venue(Config(feed=Feed(kind=kind)), simulator.server.url)
+    try:
+        assert type(venue.feed(BookFlow)) is reader
     finally:
         venue.close()
 

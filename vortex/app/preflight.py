@@ -21,6 +21,7 @@ from vortex.domain.client_id import is_made_for
 
 MAX_OFFSET_MS = 500
 SLOW_MS = 1_000
+SOON_DAYS, DAY_MS = 14, 86_400_000
 SHOWN = 5
 """Positions or orders named in one line."""
 
@@ -151,9 +152,9 @@ def _permissions(facts: Facts, config: Config) -> Check:
     if wrong:
         detail = f"{'; '.join(wrong)}: change the key's restrictions in the exchange's API management"
         return Check(name=name, verdict=Verdict.FAILED, detail=detail)
-    if not found.ip_restrict:
-        detail = "any address may use this key: restrict it to this machine's address"
-        return Check(name=name, verdict=Verdict.WARN, detail=detail)
+    doubtful = list(_doubtful(found, facts.clock.ts_ms))
+    if doubtful:
+        return Check(name=name, verdict=Verdict.WARN, detail="; ".join(doubtful))
     return Check(name=name, verdict=Verdict.OK, detail="futures on, withdrawals and transfers off, bound to addresses")
 
 
@@ -163,6 +164,15 @@ def _too_much(found: KeyPermissions) -> Iterator[str]:
     for field, words in _MAY_NOT.items():
         if getattr(found, field):
             yield f"{words} are on and must be off"
+
+
+def _doubtful(found: KeyPermissions, now_ms: int) -> Iterator[str]:
+    if not found.ip_restrict:
+        yield "any address may use this key: restrict it to this machine's address"
+    ends_ms = found.trading_authority_expiration_time
+    if ends_ms and ends_ms - now_ms < SOON_DAYS * DAY_MS:
+        days = max(0, ends_ms - now_ms) / DAY_MS
+        yield f"its right to trade ends in {days:.1f} days: renew it, or bind it to an address"
 
 
 def _setting(name: str, found: bool | Unread, right: str, wrong: str, facts: Facts, config: Config) -> Check:  # noqa: FBT001  # one fact

@@ -77,6 +77,8 @@ class Agenda:
     def _housekeeping(self, bracket: Bracket | None, setup: SymbolSetup | None, now_ms: int) -> Planned | None:
         """Remove what is left over from before, and keep the symbol's rules fresh while nothing is under way."""
         for name, conditional in self._vacancy.strays.items():
+            if conditional and bracket is not None and not bracket.over:
+                continue  # it may be the very stop that protects
             return Lane.RECONCILE, CancelOrder(symbol=self._symbol, client_id=name, conditional=conditional)
         old = now_ms - self.prepared_ms >= self._limits.rules_ms
         if setup is None or (bracket is None and old):

@@ -14,14 +14,14 @@ import msgspec
 from msgspec import Struct
 
 from vortex.domain.attribution import ADL_PREFIX, LIQUIDATION_PREFIX, Holdings, divide
-from vortex.domain.leg import ALGO_STATES, GONE, Leg, LegState, advance, successor, with_ids
+from vortex.domain.leg import ALGO_STATES, GONE, Leg, LegState, advance, found, successor, with_ids
 from vortex.domain.order import ZERO, AlgoReport, AlgoStatus, Done, Fill, OrderReport, OrderRole, Outcome, Refused
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 
 NOT_FOUND_CODES = frozenset({-2011, -2013})
 DUPLICATE_ID = -4116
-STOP_EXISTS = -4130
-"""A stop that closes the whole position rests already: ours, whatever a list that lags behind says of it."""
+ALREADY_RESTS = -4130
+"""One of this kind that closes the whole position rests: ours, whatever a list that lags behind says of it."""
 NOTHING_TO_PROTECT = -4509
 NOT_NOW_CODES = frozenset({-1003, -1008, -1015, -1021, 418, 429})
 """Refused for the moment only: too many requests, throttled, outside of the time window."""
@@ -213,7 +213,8 @@ def on_algo(bracket: Bracket, report: AlgoReport, now_ms: int) -> Bracket:
     """Fold in the state of a conditional order."""
     leg = leg_of(bracket, report.client_id)
     if leg is None:
-        return bracket
+        state = ALGO_STATES[report.status]
+        return _found(bracket, report.client_id) if state is LegState.FINAL else bracket
     leg = with_ids(leg, report.child_order_id)
     leg = advance(leg, ALGO_STATES[report.status], now_ms=now_ms, detail=report.status)
     return watch(put_leg(bracket, leg), now_ms)
@@ -236,7 +237,7 @@ def on_outcome(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) 
         return bracket
     if isinstance(outcome, Done):
         return on_report(bracket, outcome.value, now_ms)
-    if isinstance(outcome, Refused) and outcome.code == STOP_EXISTS and leg.role is OrderRole.STOP:
+    if isinstance(outcome, Refused) and outcome.code == ALREADY_RESTS:
         leg = advance(_reinstated(leg), LegState.WORKING, now_ms=now_ms, detail=outcome.text)
     elif isinstance(outcome, Refused) and outcome.code != DUPLICATE_ID:
         text = f"{outcome.code} {outcome.text}"
@@ -251,9 +252,19 @@ def _reinstated(leg: Leg) -> Leg:
     """Take back the order that was taken for gone, if there was one."""
     if not leg.former:
         return leg
+    again = leg.former[-1]
+    leg = found(leg, again)
     return msgspec.structs.replace(
-        leg, client_id=leg.former[-1], former=leg.former[:-1], tries=leg.tries - 1, state=LegState.UNKNOWN
+        leg, client_id=again, former=leg.former[:-1], tries=leg.tries - 1, state=LegState.UNKNOWN
     )
+
+
+def _found(bracket: Bracket, client_id: str) -> Bracket:
+    """An order that was lost, if it was one of ours, is known to have ended."""
+    for leg in bracket.legs:
+        if client_id in leg.lost:
+            bracket = put_leg(bracket, found(leg, client_id))
+    return bracket
 
 
 def on_never_left(bracket: Bracket, client_id: str, why: str, now_ms: int) -> Bracket:
@@ -293,7 +304,7 @@ def on_cancelled(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int
     """
     leg = leg_of(bracket, client_id)
     if leg is None:
-        return bracket
+        return _found(bracket, client_id)
     conditional = leg.role in (OrderRole.STOP, OrderRole.TAKE_PROFIT)
     if isinstance(outcome, Done):
         bracket = on_report(bracket, outcome.value, now_ms)
@@ -326,7 +337,7 @@ def mark_sent(bracket: Bracket, client_id: str, now_ms: int) -> Bracket:
 
 def mark_asked(bracket: Bracket, client_id: str, now_ms: int) -> Bracket:
     """Note that an order is asked for, or asked to be cancelled, now."""
-    leg = leg_of(bracket, client_id)
+    leg = leg_of(bracket, client_id) or next((leg for leg in bracket.legs if client_id in leg.lost), None)
     return bracket if leg is None else put_leg(bracket, msgspec.structs.replace(leg, touched_ms=now_ms))
 
 

@@ -49,6 +49,7 @@ class Leg(Struct, frozen=True, kw_only=True):
         order_ids: The exchange's ids of the order, and of what a conditional one became.
         former: Client ids of the orders that this one replaced and that may have executed after all.
         former_order_ids: What the exchange calls those.
+        lost: Those of them that nobody found when they were replaced, and that may rest all the same.
         tries: How many orders this one replaced, whatever became of them.
         touched_ms: When it was last sent or asked for.
         misses: Consecutive "no such order" answers while its outcome is unknown, the first at `missed_ms`.
@@ -63,6 +64,7 @@ class Leg(Struct, frozen=True, kw_only=True):
     order_ids: tuple[int, ...] = ()
     former: tuple[str, ...] = ()
     former_order_ids: tuple[int, ...] = ()
+    lost: tuple[str, ...] = ()
     tries: int = 0
     executed: Decimal = ZERO
     touched_ms: int = 0
@@ -75,7 +77,7 @@ class Leg(Struct, frozen=True, kw_only=True):
     @property
     def resting(self) -> bool:
         """True while the exchange may still hold it: what it only does not list or find may be there all the same."""
-        return self.state not in (LegState.IDLE, LegState.FINAL) or self.detail == GONE
+        return self.state not in (LegState.IDLE, LegState.FINAL) or self.detail == GONE or bool(self.lost)
 
     @property
     def working(self) -> bool:
@@ -96,9 +98,11 @@ def advance(leg: Leg, state: LegState, *, now_ms: int, detail: str = "", refused
     forward = leg.state in (LegState.SENT, LegState.UNKNOWN) or _RANK[state] > _RANK[leg.state]
     if not forward or leg.state is LegState.FINAL:
         return leg
-    return msgspec.structs.replace(
+    leg = msgspec.structs.replace(
         leg, state=state, touched_ms=now_ms, misses=0, detail=detail or leg.detail, refused=refused or leg.refused
     )
+    # one that closes the position is only accepted where no other of its kind rests
+    return msgspec.structs.replace(leg, lost=()) if state is LegState.WORKING else leg
 
 
 def with_ids(leg: Leg, *order_ids: int | None) -> Leg:
@@ -117,4 +121,10 @@ def successor(last: Leg | None, role: OrderRole, client_id: str) -> Leg:
         return leg
     former = last.former if last.refused else (*last.former, last.client_id)
     order_ids = (*last.former_order_ids, *last.order_ids)
-    return msgspec.structs.replace(leg, former=former, former_order_ids=order_ids, tries=last.tries + 1)
+    lost = (*last.lost, last.client_id) if last.detail == GONE else last.lost
+    return msgspec.structs.replace(leg, former=former, former_order_ids=order_ids, lost=lost, tries=last.tries + 1)
+
+
+def found(leg: Leg, client_id: str) -> Leg:
+    """What became of a lost order is known."""
+    return msgspec.structs.replace(leg, lost=tuple(name for name in leg.lost if name != client_id))

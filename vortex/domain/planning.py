@@ -160,7 +160,8 @@ class Planner:
         symbol, leaving = bracket.plan.symbol, bracket.exit
         for leg in (bracket.stop, bracket.take_profit):
             if leg.resting and self.may_ask(leg.touched_ms, now_ms):
-                return Lane.STOP, CancelOrder(symbol=symbol, client_id=leg.client_id, conditional=True)
+                name = leg.lost[0] if leg.lost else leg.client_id
+                return Lane.STOP, CancelOrder(symbol=symbol, client_id=name, conditional=True)
         if leaving is not None and leaving.state is LegState.UNKNOWN:
             return self._ask(leaving, symbol, Lane.RECONCILE, now_ms)
         return None

@@ -38,11 +38,16 @@ def with_state(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds 
 
 
 def _known_again(bracket: Bracket, state: SymbolState, ids: OrderIds) -> Bracket:
-    """Take over a conditional order of ours that rests in the place of one that does not."""
+    """Take over a conditional order of a process before us that rests in the place of one that does not.
+
+    Of our own we know every one: one that is listed and not known is of the past, and so is the answer.
+    """
     for report in state.algos:
         leg = bracket.stop if report.kind is OrderKind.STOP_MARKET else bracket.take_profit
-        fits = report.close_position and report.side is bracket.plan.side.closing and ids.ours(report.client_id)
-        if fits and not leg.working and life.leg_of(bracket, report.client_id) is None:
+        former = ids.ours(report.client_id) and ids.anothers(report.client_id) and not ids.newer(report.client_id)
+        fits = former and report.close_position and report.side is bracket.plan.side.closing
+        known = report.client_id == leg.client_id or report.client_id in leg.former
+        if fits and not known and not leg.working:
             bracket = life.put_leg(bracket, successor(leg, leg.role, report.client_id))
     return bracket
 

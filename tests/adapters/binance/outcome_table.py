@@ -125,12 +125,15 @@ NO_ORDER_ID = (
     f'json:{{"symbol":"BTCUSDT","status":"FILLED","clientOrderId":"{ENTRY_ID}","side":"BUY","executedQty":"1",'
     '"avgPrice":"1","updateTime":1}'
 )
+NO_NUMBER = NO_ORDER_ID.replace('"symbol"', '"orderId":1,"symbol"', 1).replace(
+    '"executedQty":"1"', '"executedQty":"NaN"'
+)
 NEW_STATUS = NO_ORDER_ID.replace('"symbol"', '"orderId":1,"symbol"', 1).replace("FILLED", "PENDING_SOMETHING")
 
 OF_ONE_CALL = (
     *((call, Row("", "DONE")) for call in CALLS),
     *((call, Row(do, "UNKNOWN")) for call in CALLS if call.path == ORDER for do in (FOREIGN_ORDER, NO_ORDER_ID,
-                                                                                     NEW_STATUS)),
+                                                                                     NO_NUMBER, NEW_STATUS)),
     *((call, Row(FOREIGN_ALGO, "UNKNOWN")) for call in CALLS if call.path == ALGO),
     *((call, Row("json:[]", "UNKNOWN")) for call in CALLS if call.path not in LISTS),
 )  # fmt: skip

@@ -78,6 +78,7 @@ class ScriptedServer:
         self._sockets: dict[web.WebSocketResponse, str] = {}
         self._changed = threading.Condition()
         self.answer: Answer | None = None
+        self.pongs = True
         self.opened: list[str] = []
         self.closed = 0
         self.asked: list[str] = []
@@ -93,13 +94,13 @@ class ScriptedServer:
 
     def push(self, frame: str, route: str = "/") -> None:
         """Send a frame on every open stream whose path begins so."""
+        self._thread.run(self.tell(frame, route))
 
-        async def send() -> None:
-            for socket in [socket for socket, path in self._sockets.items() if path.startswith(route)]:
-                with contextlib.suppress(ConnectionError):  # the client may just be leaving
-                    await socket.send_str(frame)
-
-        self._thread.run(send())
+    async def tell(self, frame: str, route: str = "/") -> None:
+        """The same out of an answer."""
+        for socket in [socket for socket, path in self._sockets.items() if path.startswith(route)]:
+            with contextlib.suppress(ConnectionError):  # the client may just be leaving
+                await socket.send_str(frame)
 
     def drop(self) -> None:
         """Cut every stream."""
@@ -150,7 +151,7 @@ class ScriptedServer:
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         await self._door.wait()
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.pongs)
         await socket.prepare(request)
         self._sockets[socket] = request.path
         self._note(self.opened, request.path_qs)

@@ -11,9 +11,11 @@ import pytest
 
 from tests.adapters.binance.probes import Probe, Sink
 from tests.adapters.binance.servers import Simulator
+from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.feed import BinanceFeed
 from vortex.adapters.binance.hosts import Hosts, simulator
+from vortex.adapters.binance.inspection import Inspection, Unread
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.public import PublicData
 from vortex.adapters.binance.rest import BinanceExchange
@@ -114,7 +116,9 @@ class Account:
         )  # fmt: skip
         return self.ask(order)
 
-    def state(self, since_ms: int = 0) -> SymbolState:
+    def state(self, since_ms: int | None = None) -> SymbolState:
+        """By default with the fills of the last hour."""
+        since_ms = self.clock.now_ms() - 3_600_000 if since_ms is None else since_ms
         return self.done(QuerySymbol(symbol="BTCUSDT", fills_since_ms=since_ms), SymbolState)
 
 
@@ -300,3 +304,19 @@ def test_everything_comes_back_after_the_exchange_restarts(
     book = sink.expect(Book, lambda book: book.steps[0].resync, after=delivered)
     assert book.epoch > last.epoch
     assert account.state().position.amount == 0
+
+
+def test_a_simulated_account_is_read_whole(loop: NetworkLoop, hosts: Hosts, clock: SimulatorClock) -> None:
+    budget = Budget(clock)
+    made = Inspection(loop, hosts, PAPER, clock, budget)
+    try:
+        facts = made.read("BTCUSDT")
+    finally:
+        made.close()
+    assert not any(isinstance(getattr(facts, name), Unread) for name in facts.__struct_fields__)
+    assert facts.permissions is None
+    assert (facts.hedge_mode, facts.multi_assets) == (False, False)
+    assert (facts.positions, facts.orders) == ((), ())
+    assert facts.taker_fee == Decimal("0.0005")
+    assert abs(facts.clock.offset_ms) < 1_000
+    assert budget.usage().weight_1m > 100  # what was read is counted for everybody

@@ -15,12 +15,23 @@ from tests.adapters.binance.outcome_table import ENTRY
 from tests.adapters.binance.probes import Probe
 from tests.adapters.binance.resources import reply
 from tests.adapters.binance.servers import ScriptedServer
+from vortex.adapters.binance.calls import WEEK_MS
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.hosts import simulator
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.rest import BinanceExchange
 from vortex.adapters.clock import SystemClock
-from vortex.domain.order import Done, ExchangeRequest, Outcome, PrepareSymbol, Refused, SymbolSetup, Unknown
+from vortex.domain.order import (
+    Done,
+    ExchangeRequest,
+    Outcome,
+    PrepareSymbol,
+    QuerySymbol,
+    Refused,
+    SymbolSetup,
+    SymbolState,
+    Unknown,
+)
 from vortex.messages import ExchangeReplied
 
 FLAT = [{**reply("GET /fapi/v2/positionRisk")[0], "positionAmt": "0"}]
@@ -139,3 +150,58 @@ def test_filters_are_read_again_when_a_refusal_says_that_they_changed(
     assert isinstance(rig.ask(ENTRY), Refused)
     assert (rig.tick_size() == Decimal("0.5")) is read_again
     assert rig.exchange.calls["GET /fapi/v1/exchangeInfo"] == (2 if read_again else 1)
+
+
+class Trades(Exchange):
+    """One symbol's executions as Binance lists them: by time within a week, by id without end."""
+
+    def __init__(self, *times_ms: int) -> None:
+        super().__init__()
+        order = reply("POST /fapi/v1/order")
+        self.replies["GET /fapi/v1/order"] = order
+        self._rows = [
+            {**reply("GET /fapi/v1/userTrades")[0], "id": number, "time": time_ms, "orderId": order["orderId"]}
+            for number, time_ms in enumerate(times_ms, start=1)
+        ]
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if request.path != "/fapi/v1/userTrades":
+            return await super().__call__(request)
+        self.calls[f"GET {request.path}"] += 1
+        start_ms, first = int(request.query.get("startTime", 0)), int(request.query.get("fromId", 0))
+        assert (start_ms == 0) is (first > 0)  # the exchange takes one of the two
+        end_ms = start_ms + WEEK_MS if start_ms else 2**60
+        found = [row for row in self._rows if start_ms <= row["time"] < end_ms and row["id"] >= first]
+        return web.json_response(found[: int(request.query["limit"])])
+
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("since_days", "ages_days", "seen", "calls"),
+    [
+        (1, [], 0, 1),
+        (1, [0.5], 1, 1),
+        (6, [8, 3], 1, 1),
+        (30, [29, 28, 15, 1], 4, 2),
+        (30, [20, 1], 2, 3),
+        (30, [], 0, 5),
+        (20_000, [300, 170, 1], 2, 3),  # no further back than half a year
+        (1, [0.5] * 2_500, 2_500, 3),
+    ],
+)
+def test_executions_are_found_however_long_ago(
+    loop: NetworkLoop, server: ScriptedServer, since_days: int, ages_days: list[float], seen: int, calls: int
+) -> None:
+    now_ms = SystemClock().now_ms()
+    rig = Rig(loop, server)
+    server.answer = exchange = Trades(*(now_ms - int(age * DAY_MS) for age in ages_days))
+    since_ms = max(1, now_ms - since_days * DAY_MS)
+    outcome = rig.ask(QuerySymbol(symbol="BTCUSDT", fills_since_ms=since_ms))
+    rig.port.stop()
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.value, SymbolState)
+    fills = [fill.fill_id for fill in outcome.value.fills]
+    assert fills == sorted(set(fills))
+    assert (len(fills), exchange.calls["GET /fapi/v1/userTrades"]) == (seen, calls)

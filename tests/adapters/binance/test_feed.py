@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.adapters.binance.probes import TIMEOUT_S, Sink
+from tests.adapters.binance.probes import Sink
 from tests.adapters.binance.resources import market_frames, reply
 from tests.adapters.binance.servers import ScriptedServer
+from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.feed import BinanceFeed
 from vortex.adapters.binance.hosts import simulator
 from vortex.adapters.binance.loop import NetworkLoop
@@ -42,17 +43,19 @@ async def rest(request: web.Request) -> web.StreamResponse:
 class Rig:
     """A feed of BTCUSDT at a scripted server, on a clock that runs fast."""
 
-    def __init__(self, loop: NetworkLoop, server: ScriptedServer, speed: float) -> None:
+    def __init__(self, loop: NetworkLoop, server: ScriptedServer, speed: float, silent_s: int = 0) -> None:
         self.server = server
         self.server.answer = rest
         self.sink = Sink()
         hosts = simulator(server.url)
         clock = SimulatorClock(1_795_382_388_000, speed)
+        self.budget = Budget(clock)
+        self.silent_until_ms = clock.now_ms() + self.budget.silence_ms(429, None, {"retry-after": str(silent_s)}, "")
         self.feed = BinanceFeed(
             loop=loop,
             hosts=hosts,
             clock=clock,
-            public=PublicData(hosts, clock),
+            public=PublicData(hosts, clock, self.budget),
             flow_factory=BookFlow,
             generated_before_ms={},
             sentiment_generated=True,
@@ -162,13 +165,22 @@ def test_one_silent_stream_is_subscribed_again_without_touching_the_others(fast:
     fast.feed.subscribe("ETHUSDT")
 
     def renewed() -> bool:
-        return any("SUBSCRIBE" in line and "ethusdt@depth20@100ms" in line for line in fast.server.commands[2:])
+        return any('"UNSUBSCRIBE"' in line and "ethusdt@depth20@100ms" in line for line in fast.server.commands)
 
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not renewed() and time.monotonic() < deadline_s:  # BTCUSDT flows, ETHUSDT says nothing
+    deadline = time.monotonic() + 20.0
+    while not renewed() and time.monotonic() < deadline:  # BTCUSDT flows, ETHUSDT says nothing
         fast.server.push(BOOK)
     assert renewed()
     assert not any("btcusdt@depth20@100ms" in line for line in fast.server.commands)
+
+
+def test_nothing_is_polled_while_the_exchange_wants_silence(loop: NetworkLoop, server: ScriptedServer) -> None:
+    rig = Rig(loop, server, SPEED, silent_s=5)
+    rig.feed.request_history("BTCUSDT", "1m")
+    first = rig.sink.expect(Sentiment)
+    server.wait_for(lambda: any("klines" in path for path in server.asked))
+    rig.feed.stop()
+    assert first.recv_ms >= rig.silent_until_ms
 
 
 def test_sentiment_is_merged_part_by_part_and_marked_generated(fast: Rig) -> None:

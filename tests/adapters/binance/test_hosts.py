@@ -48,7 +48,8 @@ def test_a_simulator_elsewhere_is_refused() -> None:
 
 
 def test_overrides_stay_within_the_mode() -> None:
-    assert demo(ws="wss://demo-fstream.binance.com").ws == "wss://demo-fstream.binance.com"
+    assert demo().ws == "wss://demo-fstream.binance.com"
+    assert demo(ws="wss://fstream.binancefuture.com").ws == "wss://fstream.binancefuture.com"
     with pytest.raises(HostRefused):
         demo(rest="https://fapi.binance.com")
     with pytest.raises(HostRefused):

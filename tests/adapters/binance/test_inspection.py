@@ -1,4 +1,4 @@
-"""What is read of an account, from the simulator, and from an exchange that would not tell."""
+"""What is read of an account that does not tell everything; `test_against_simulator` reads a whole one."""
 
 from __future__ import annotations
 
@@ -9,24 +9,15 @@ import pytest
 from aiohttp import web
 from msgspec import structs
 
-from tests.adapters.binance.servers import ScriptedServer, Simulator
+from tests.adapters.binance.servers import ScriptedServer
 from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.hosts import Hosts, demo, live, sentiment, simulator
 from vortex.adapters.binance.inspection import Change, Inspection, KeyPermissions, OpenOrder, OpenPosition, Unread
 from vortex.adapters.binance.loop import NetworkLoop
-from vortex.adapters.clock import SimulatorClock, SystemClock
+from vortex.adapters.clock import SystemClock
 
 PAPER = Credentials(key="paper", secret="paper")
-
-
-@pytest.fixture(scope="module")
-def venue() -> Iterator[Simulator]:
-    made = Simulator()
-    yield made
-    unknown = made.unknown_paths()
-    made.close()
-    assert unknown == {}
 
 
 @pytest.fixture
@@ -38,23 +29,6 @@ def scripted(loop: NetworkLoop, server: ScriptedServer) -> Iterator[Inspection]:
 
 def inspection(loop: NetworkLoop, hosts: Hosts) -> Inspection:
     return Inspection(loop, hosts, PAPER, SystemClock(), Budget(SystemClock()))
-
-
-def test_a_simulated_account_is_read_whole(loop: NetworkLoop, venue: Simulator) -> None:
-    clock = SimulatorClock.read(venue.url)
-    budget = Budget(clock)
-    made = Inspection(loop, simulator(venue.url), PAPER, clock, budget)
-    try:
-        facts = made.read("BTCUSDT")
-    finally:
-        made.close()
-    assert not any(isinstance(getattr(facts, name), Unread) for name in facts.__struct_fields__)
-    assert facts.permissions is None
-    assert (facts.hedge_mode, facts.multi_assets) == (False, False)
-    assert (facts.positions, facts.orders) == ((), ())
-    assert facts.taker_fee == Decimal("0.0005")
-    assert abs(facts.clock.offset_ms) < 1_000
-    assert budget.usage().weight_1m > 100  # what was read is counted for everybody
 
 
 class Books:

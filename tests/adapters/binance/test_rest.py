@@ -218,7 +218,7 @@ def test_stop_answers_what_is_under_way_and_what_comes_later(exchange: BinanceEx
 
     server.answer = hang
     probe = started(exchange)
-    for _ in range(40):  # more than run at once
+    for _ in range(40):
         exchange.send(ENTRY, 10_000)
     exchange.stop()
     exchange.send(QueryAccount(), 1_000)

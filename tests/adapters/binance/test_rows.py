@@ -92,6 +92,37 @@ def test_only_trading_usdt_perpetuals_are_tradable(change: dict[str, str]) -> No
     assert symbol_rows.tradable_rules({"symbols": [info["symbols"][0] | change]}) == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("PRICE_FILTER", {"tickSize": "0"}),
+        ("PRICE_FILTER", {"tickSize": "NaN"}),
+        ("PRICE_FILTER", {"tickSize": "small"}),
+        ("LOT_SIZE", {"stepSize": "0", "minQty": "0"}),
+        ("MIN_NOTIONAL", {"filterType": "ANOTHER"}),
+    ],
+)
+def test_a_symbol_with_odd_filters_is_left_out_and_takes_no_other_with_it(kind: str, change: dict[str, str]) -> None:
+    info = reply("GET /fapi/v1/exchangeInfo")["symbols"][0]
+    filters = [item | change if item["filterType"] in (kind, f"MARKET_{kind}") else item for item in info["filters"]]
+    odd = info | {"symbol": "ODDUSDT", "filters": filters}
+    assert set(symbol_rows.tradable_rules({"symbols": [odd, info]})) == {"BTCUSDT"}
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "sNaN"])
+def test_what_is_no_number_is_no_answer(number: str) -> None:
+    order, fill = reply("POST /fapi/v1/order"), reply("GET /fapi/v1/userTrades")[0]
+    position, account = reply("GET /fapi/v2/positionRisk")[0], reply("GET /fapi/v3/account")
+    with pytest.raises(msgspec.ValidationError):
+        rows.order_report(order | {"executedQty": number})
+    with pytest.raises(msgspec.ValidationError):
+        rows.fills([fill | {"commission": number}], {})
+    with pytest.raises(msgspec.ValidationError):
+        rows.position([position | {"positionAmt": number}], "BTCUSDT")
+    with pytest.raises(msgspec.ValidationError):
+        rows.account_state({"assets": [account["assets"][0] | {"walletBalance": number}]}, 5)
+
+
 def test_the_stricter_of_the_two_lot_filters_counts() -> None:
     info = reply("GET /fapi/v1/exchangeInfo")["symbols"][0]
     for item in info["filters"]:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.adapters.binance.servers import ScriptedServer
+from tests.kit.runtime import ManualClock
 from vortex.adapters.binance.loop import NetworkLoop
-from vortex.adapters.binance.stream import FIRST_DELAY_MS, MAX_DELAY_MS, Backoff, Stream
+from vortex.adapters.binance.stream import FIRST_DELAY_MS, MAX_DELAY_MS, PROVEN_MS, Backoff, Stream
 from vortex.adapters.clock import SystemClock
 
 
@@ -45,3 +46,19 @@ def test_a_handshake_that_is_cancelled_leaves_no_connection_that_delivers(
     server.wait_for(lambda: server.closed == len(server.opened) == 1)
     server.push("frame")
     assert (frames, ups) == ([], [])
+
+
+def test_a_delay_is_skipped_when_asked_for_but_not_again_and_again() -> None:
+    clock = ManualClock()
+    stream = Stream(name="x", clock=clock, address=nowhere, on_frame=print, on_up=print, on_down=print, check=print)
+    skipped = []
+    for now_ms in (0.0, 1_000.0, PROVEN_MS, PROVEN_MS + 1.0):
+        clock.time_ms = now_ms
+        stream._at_once = True  # as `reconnect` leaves it
+        skipped.append(stream._skips_delay())
+    assert skipped == [True, False, True, False]
+    assert not stream._skips_delay()
+
+
+async def nowhere() -> str:
+    raise ConnectionError

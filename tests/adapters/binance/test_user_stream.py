@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ from vortex.domain.order import (
     OrderStatus,
     PlaceOrder,
 )
-from vortex.messages import UserStreamChanged
+from vortex.messages import ExchangeReplied, UserStreamChanged
 
 ENTRY = PlaceOrder(
     symbol="BTCUSDT",
@@ -107,6 +108,20 @@ class Rig:
         self.probe.expect(UserStreamChanged, lambda change: change.up)
 
 
+class Overtaking(Keys):
+    """Tells the stream of an order before it answers the request."""
+
+    def __init__(self, server: ScriptedServer) -> None:
+        super().__init__()
+        self._server = server
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/fapi/v1/order":
+            await self._server.tell(user_frames()[2].decode())
+            await asyncio.sleep(0.05)  # so that it is there first
+        return await super().__call__(request)
+
+
 @pytest.fixture
 def rig(loop: NetworkLoop, server: ScriptedServer) -> Iterator[Rig]:
     made = Rig(loop, server, SystemClock())
@@ -144,6 +159,28 @@ def test_a_cut_stream_comes_back(rig: Rig) -> None:
     rig.server.drop()
     rig.probe.expect(UserStreamChanged, lambda change: not change.up, after=told)
     rig.probe.expect(UserStreamChanged, lambda change: change.up, after=told)
+
+
+def test_news_that_overtake_the_reply_are_news(rig: Rig, server: ScriptedServer) -> None:
+    for answer, waits in ((Overtaking(server), False), (Keys(), True)):
+        server.answer = answer
+        told = len(rig.probe.told)
+        rig.port.send(ENTRY, 5_000)
+        rig.probe.expect(ExchangeReplied, after=told)
+        assert (rig.port._user_stream._news is not None) is waits
+
+
+def test_a_peer_that_no_longer_answers_is_given_up(
+    loop: NetworkLoop, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vortex.adapters.binance.stream.IDLE_PING_S", 0.1)
+    server.pongs = False
+    rig = Rig(loop, server, SystemClock())
+    told = len(rig.probe.told)
+    rig.probe.expect(UserStreamChanged, lambda change: not change.up, after=told)
+    server.pongs = True
+    rig.probe.expect(UserStreamChanged, lambda change: change.up, after=told)
+    rig.port.stop()
 
 
 def test_an_ended_stream_is_opened_again(rig: Rig) -> None:

@@ -153,6 +153,12 @@ def test_every_state_of_a_conditional_order(status: AlgoStatus) -> None:
     assert report.status is status
 
 
+def test_a_liquidation_executes_like_any_other_order() -> None:
+    frame = next(frame for frame in user_frames() if b'"x":"TRADE"' in frame)
+    report = decode_user("ORDER_TRADE_UPDATE", frame)
+    assert decode_user("ORDER_TRADE_UPDATE", frame.replace(b'"x":"TRADE"', b'"x":"CALCULATED"')) == report
+
+
 def test_a_fee_in_another_asset_keeps_its_asset() -> None:
     frame = next(frame for frame in user_frames() if b'"x":"TRADE"' in frame)
     report = decode_user("ORDER_TRADE_UPDATE", frame.replace(b'"N":"USDT"', b'"N":"BNB"'))
@@ -176,6 +182,15 @@ def test_a_fee_in_another_asset_keeps_its_asset() -> None:
 def test_an_event_without_what_it_must_have_is_refused(event: str, body: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
         decode_user(event, body)
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity"])
+def test_an_execution_of_no_number_is_refused(number: bytes) -> None:
+    frame = next(frame for frame in user_frames() if b'"x":"TRADE"' in frame)
+    for field in (b'"l":"0.010"', b'"n":"0.309000500"', b'"z":"0.010"'):
+        assert field in frame
+        with pytest.raises(msgspec.MsgspecError):
+            decode_user("ORDER_TRADE_UPDATE", frame.replace(field, field[:4] + b'"' + number + b'"'))
 
 
 def test_events_without_a_report() -> None:

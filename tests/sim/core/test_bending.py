@@ -233,3 +233,20 @@ def test_candles_of_the_history_are_those_that_were_shown() -> None:
     history = run.world.history(SYMBOL, "1m", START_MS + 130_000, 2)
     assert [candle for candle in history if candle.open_ms in {c.open_ms for c in shown}] == shown
     assert len(shown) == 2
+
+
+def test_what_a_live_source_pushes_is_bent_too() -> None:
+    core = ExchangeCore([spec()], balance_usdt=Decimal(1))
+    market = HandMadeMarket(end_ms=0)
+    world = World(core, [market], latency=Latency(market_ms=0, order_ms=0), seed=1, start_ms=START_MS)
+    world.advance(START_MS)
+    world.command(START_MS, MovePrice(symbol=SYMBOL, to=Decimal(50_000)))
+    seen: list[MarketEvent] = []
+    world.market_sink = seen.append
+    world.push(book(START_MS + 10, 600_010))
+    world.command(START_MS + 10, Freeze(symbol=SYMBOL, for_ms=100))
+    world.push(book(START_MS + 20, 600_020))
+    world.push(book(START_MS + 200, 600_030))
+    shown = [(event.ts_ms - START_MS, event.asks[0][0]) for event in seen if isinstance(event, BookEvent)]
+    assert shown == [(0, 500_001), (10, 500_011), (110, 500_021), (200, 500_031)]
+    assert core.market(SYMBOL).asks[0][0] == 500_031

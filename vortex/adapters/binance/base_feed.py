@@ -57,7 +57,7 @@ class BaseFeed(ABC):
         )
         self._polling = Polling(loop, public, clock, sentiment_generated=sentiment_generated, notices=self.notices)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stopped = False
+        self._opened = self._stopped = False
 
     def start(self, sink: MarketSink) -> None:
         self._markets.sink = sink
@@ -123,6 +123,7 @@ class BaseFeed(ABC):
 
     def _start(self) -> None:
         self._open()
+        self._opened = True
         self._spawn(self._loop.spawn(self._watch(), "feed watchdog"))
 
     def _add(self, symbol: str) -> None:
@@ -149,10 +150,12 @@ class BaseFeed(ABC):
             self._check()
 
     async def _close(self) -> None:
+        self._markets.sink = None
         self._polling.stop()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._shut()
+        if self._opened:
+            await self._shut()
         await self._public.close()

@@ -39,6 +39,10 @@ OUTDATED_RULES = frozenset({-1111, -4014})
 
 RULES_LIFE_MS = 600_000
 FILLS_PAGE = 1_000
+WEEK_MS = 7 * 86_400_000
+OLDEST_MS = 26 * WEEK_MS - 3_600_000
+"""The exchange tells executions of the past half year, by time a week at once."""
+
 KEPT_IDS = 10_000
 
 Answer = OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | SymbolSetup | int | None
@@ -147,15 +151,40 @@ class Calls:
         )
 
     async def _fills(self, request: QuerySymbol) -> tuple[Fill, ...]:
-        params: dict[str, Any] = {"symbol": request.symbol, "limit": FILLS_PAGE}
-        page = await self._trades(params | _from(request))
-        found = list(page)
-        while len(page) == FILLS_PAGE:
-            page = await self._trades(params | {"fromId": int(page[-1]["id"]) + 1})
-            found += page
+        found = await self._executions(request)
         for order_id in {int(row["orderId"]) for row in found} - self._client_ids.keys():
             await self._learn_client_id(request.symbol, order_id)
         return rows.fills(found, self._client_ids)
+
+    async def _executions(self, request: QuerySymbol) -> list[dict[str, Any]]:
+        """Those after an id or from a time on; without either the newest."""
+        base: dict[str, Any] = {"symbol": request.symbol, "limit": FILLS_PAGE}
+        if request.after_fill_id is not None:
+            return await self._trades_after(base, request.after_fill_id)
+        if request.fills_since_ms:
+            skew_ms = self._client.time.now_ms() - self._clock.now_ms()
+            return await self._trades_since(request.symbol, request.fills_since_ms + skew_ms)
+        return await self._trades(base)
+
+    async def _trades_after(self, base: dict[str, Any], fill_id: int) -> list[dict[str, Any]]:
+        found = page = await self._trades(base | {"fromId": fill_id + 1})
+        while len(page) == FILLS_PAGE:
+            page = await self._trades(base | {"fromId": int(page[-1]["id"]) + 1})
+            found = found + page
+        return found
+
+    async def _trades_since(self, symbol: str, since_ms: int) -> list[dict[str, Any]]:
+        """A page begun by time ends at its limit or after a week; one begun by id at its limit only."""
+        base: dict[str, Any] = {"symbol": symbol, "limit": FILLS_PAGE}
+        now_ms = self._client.time.now_ms()
+        start_ms = max(since_ms, now_ms - OLDEST_MS)
+        page = await self._trades(base | {"startTime": start_ms})
+        while not page and start_ms + WEEK_MS < now_ms:
+            start_ms += WEEK_MS
+            page = await self._trades(base | {"startTime": start_ms})
+        if len(page) == FILLS_PAGE or (page and start_ms + WEEK_MS < now_ms):
+            page = page + await self._trades_after(base, int(page[-1]["id"]))
+        return page
 
     async def _trades(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         return msgspec.convert(await self._client.fapiPrivateGetUserTrades(params), list[dict[str, Any]])
@@ -243,13 +272,6 @@ def _amount(request: PlaceOrder) -> dict[str, str]:
         raise ValueError(f"{request.client_id}: an order needs a quantity or close_position")
     amount = {"quantity": f"{request.quantity:f}"}
     return amount | ({"reduceOnly": "true"} if request.reduce_only else {})
-
-
-def _from(request: QuerySymbol) -> dict[str, int]:
-    """Where the list of executions begins; without anything it holds the newest."""
-    if request.after_fill_id is not None:
-        return {"fromId": request.after_fill_id + 1}
-    return {"startTime": request.fills_since_ms} if request.fills_since_ms else {}
 
 
 def _algo(reply: object, request: PlaceOrder | CancelOrder | QueryOrder) -> AlgoReport:

@@ -195,7 +195,10 @@ class CcxtFeed(BaseFeed):
                 self.notices.warn("subscription did not end", describe(error))
 
     def _task(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._spawn(self._loop.spawn(work, name))
+        if self._stopped:  # a frame that arrived while everything closes
+            work.close()
+        else:
+            self._spawn(self._loop.spawn(work, name))
 
 
 def _name(line: Line) -> str:

@@ -91,7 +91,7 @@ def simulator(url: str) -> Hosts:
     return Hosts(mode="paper", rest=base, ws=base.replace("http", "ws", 1))
 
 
-def demo(rest: str = "https://demo-fapi.binance.com", ws: str = "wss://fstream.binancefuture.com") -> Hosts:
+def demo(rest: str = "https://demo-fapi.binance.com", ws: str = "wss://demo-fstream.binance.com") -> Hosts:
     """Binance Demo Trading; both addresses may be overridden within the allow-list."""
     return Hosts(mode="testnet", rest=rest.rstrip("/"), ws=ws.rstrip("/"), ratios=False)
 

@@ -36,13 +36,14 @@ class Unread(Struct, frozen=True, kw_only=True):
 
 
 class KeyPermissions(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the exchange lets this key do."""
+    """What the exchange lets this key do; `trading_authority_expiration_time` is epoch ms, None when it never ends."""
 
     enable_futures: bool
     enable_withdrawals: bool
     enable_internal_transfer: bool = False
     permits_universal_transfer: bool = False
     ip_restrict: bool = False
+    trading_authority_expiration_time: int | None = None
 
 
 class OpenOrder(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,6 @@ from vortex.messages import ExchangeReplied, Recipient
 from vortex.ports import Clock, Usage
 
 T = TypeVar("T")
-AT_ONCE = 16
 CLOCK_EVERY_MS = 60_000
 OUTSIDE_WINDOW = -1021
 _STARTUP_TIMEOUT_S = 15.0
@@ -36,6 +35,8 @@ _EXPECTED = (
 
 class BinanceExchange:
     """Binance USD-M behind the Exchange port. Every socket lives in the given loop; `tell` is called from its thread.
+
+    No request waits for another one: how many are under way at once is up to whoever sends them.
 
     Args:
         loop: A started loop; it outlives this object.
@@ -56,7 +57,6 @@ class BinanceExchange:
         self._user_stream = UserStream(loop, self._client, hosts, clock, self._on_user_event)
         self._recipient: Recipient | None = None
         self._pending: set[asyncio.Task[Any]] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
         self._clock_checked = asyncio.Event()
         self._checking: asyncio.Task[None] | None = None
         self._stopped = False
@@ -118,8 +118,9 @@ class BinanceExchange:
         task.add_done_callback(lambda done: self._reply(request, sent_ms, _outcome_of(done)))
 
     async def _outcome(self, request: ExchangeRequest, timeout_ms: int) -> Outcome:
+        heard = self._user_stream.heard  # before it leaves: news often overtake the reply
         try:
-            async with asyncio.timeout(self._clock.real_s(timeout_ms)), self._slots:
+            async with asyncio.timeout(self._clock.real_s(timeout_ms)):
                 await self._clock_checked.wait()
                 value = await self._calls.perform(request)
         except TimeoutError:
@@ -132,7 +133,7 @@ class BinanceExchange:
                 self._check_clock_soon()
             return outcome
         if isinstance(request, PlaceOrder):
-            self._user_stream.expect_news()
+            self._user_stream.expect_news(heard)
         return Done(value=value)
 
     def _reply(self, request: ExchangeRequest, sent_ms: int, outcome: Outcome) -> None:

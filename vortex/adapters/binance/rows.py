@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from vortex.adapters.binance.exact import Exact
 from vortex.domain.order import (
     ZERO,
     AccountState,
@@ -35,7 +36,7 @@ _STATUS_ALIASES = {
 _ALGO_KINDS = {kind.value: kind for kind in OrderKind if kind.conditional}
 
 
-class _OrderRow(Struct, rename="camel"):
+class _OrderRow(Exact, frozen=True, rename="camel"):
     order_id: int
     symbol: str
     status: str
@@ -46,7 +47,7 @@ class _OrderRow(Struct, rename="camel"):
     update_time: int
 
 
-class _AlgoRow(Struct, rename="camel"):
+class _AlgoRow(Exact, frozen=True, rename="camel"):
     algo_id: int
     client_algo_id: str
     symbol: str
@@ -66,7 +67,7 @@ class _CanceledAlgoRow(Struct, rename="camel"):
     client_algo_id: str
 
 
-class _FillRow(Struct, rename="camel"):
+class _FillRow(Exact, frozen=True, rename="camel"):
     id: int
     order_id: int
     symbol: str
@@ -80,7 +81,7 @@ class _FillRow(Struct, rename="camel"):
     time: int
 
 
-class _PositionRow(Struct, rename="camel"):
+class _PositionRow(Exact, frozen=True, rename="camel"):
     symbol: str
     position_amt: Decimal
     entry_price: Decimal
@@ -102,7 +103,7 @@ class _PositionRow(Struct, rename="camel"):
         )
 
 
-class _AssetRow(Struct, rename="camel"):
+class _AssetRow(Exact, frozen=True, rename="camel"):
     asset: str
     wallet_balance: Decimal
     unrealized_profit: Decimal

@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from vortex.adapters.binance.exact import Exact
 from vortex.domain.market import LeverageTier, SymbolRules
 
 
-class _Bracket(Struct, rename="camel"):
+class _Bracket(Exact, frozen=True, rename="camel"):
     initial_leverage: int
     notional_cap: Decimal
     notional_floor: Decimal
@@ -26,6 +27,20 @@ class _Bracket(Struct, rename="camel"):
 class _BracketRow(Struct):
     symbol: str
     brackets: list[_Bracket]
+
+
+class _LotFilter(Exact, frozen=True, rename="camel"):
+    step_size: Decimal
+    min_qty: Decimal
+    max_qty: Decimal
+
+
+class _PriceFilter(Exact, frozen=True, rename="camel"):
+    tick_size: Decimal
+
+
+class _NotionalFilter(Exact, frozen=True):
+    notional: Decimal
 
 
 class _SymbolRow(Struct, rename="camel"):
@@ -45,7 +60,7 @@ class _Leverage(Struct):
     leverage: int
 
 
-class _Fee(Struct, rename="camel"):
+class _Fee(Exact, frozen=True, rename="camel"):
     taker_commission_rate: Decimal
 
 
@@ -100,24 +115,34 @@ def taker_fee(reply: object) -> Decimal:
 
 
 def tradable_rules(reply: object) -> dict[str, SymbolRules]:
-    """Filters of every USDT perpetual that is trading, by symbol, from exchangeInfo."""
+    """Filters of every USDT perpetual that is trading, by symbol, from exchangeInfo.
+
+    One whose filters are not what they should be is left out: it must not take the others with it.
+    """
     symbols = msgspec.convert(reply, _ExchangeInfo, strict=False).symbols
-    return {row.symbol: _rules(row.symbol, row.filters) for row in symbols if _tradable(row)}
+    found = {row.symbol: _rules(row.symbol, row.filters) for row in symbols if _tradable(row)}
+    return {symbol: rules for symbol, rules in found.items() if rules is not None}
 
 
 def _tradable(row: _SymbolRow) -> bool:
     return (row.status, row.contract_type, row.quote_asset) == ("TRADING", "PERPETUAL", "USDT")
 
 
-def _rules(symbol: str, filters: Iterable[dict[str, Any]]) -> SymbolRules:
+def _rules(symbol: str, filters: Iterable[dict[str, Any]]) -> SymbolRules | None:
     by_type = {str(item.get("filterType")): item for item in filters}
-    lots = by_type["LOT_SIZE"]
-    market = by_type.get("MARKET_LOT_SIZE", lots)
-    return SymbolRules(
+    try:
+        lots = msgspec.convert(by_type["LOT_SIZE"], _LotFilter, strict=False)
+        market = msgspec.convert(by_type.get("MARKET_LOT_SIZE", by_type["LOT_SIZE"]), _LotFilter, strict=False)
+        tick_size = msgspec.convert(by_type["PRICE_FILTER"], _PriceFilter, strict=False).tick_size
+        least = msgspec.convert(by_type["MIN_NOTIONAL"], _NotionalFilter, strict=False).notional
+    except (KeyError, msgspec.ValidationError):
+        return None
+    rules = SymbolRules(
         symbol=symbol,
-        tick_size=Decimal(by_type["PRICE_FILTER"]["tickSize"]),
-        step_size=max(Decimal(lots["stepSize"]), Decimal(market["stepSize"])),
-        min_quantity=max(Decimal(lots["minQty"]), Decimal(market["minQty"])),
-        max_quantity=min(Decimal(lots["maxQty"]), Decimal(market["maxQty"])),
-        min_notional_usdt=Decimal(by_type["MIN_NOTIONAL"]["notional"]),
+        tick_size=tick_size,
+        step_size=max(lots.step_size, market.step_size),
+        min_quantity=max(lots.min_qty, market.min_qty),
+        max_quantity=min(lots.max_qty, market.max_qty),
+        min_notional_usdt=least,
     )
+    return rules if min(rules.tick_size, rules.step_size, rules.max_quantity) > 0 else None

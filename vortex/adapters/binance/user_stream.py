@@ -44,6 +44,9 @@ class UserStream:
 
     Args:
         on_event: Gets the reports of `user_wire`, and UserStreamChanged.
+
+    Attributes:
+        heard: Frames so far.
     """
 
     def __init__(
@@ -55,9 +58,9 @@ class UserStream:
         self._clock = clock
         self._on_event = on_event
         self._event_ms: dict[str, int] = {}
-        self._heard = 0
         self._doubt: asyncio.TimerHandle | None = None
         self._news: asyncio.TimerHandle | None = None
+        self.heard = 0
         self.notices = Notices(clock, "user stream")
         self.stream = Stream(
             name="user stream",
@@ -77,15 +80,14 @@ class UserStream:
         finally:
             keeper.cancel()
 
-    def expect_news(self) -> None:
-        """An order was accepted: without any frame from now on the stream is silent, and is connected anew."""
-        if self._news is None and self.stream.up:
-            heard, delay_s = self._heard, self._clock.real_s(NEWS_MS)
-            self._news = asyncio.get_running_loop().call_later(delay_s, self._check_news, heard)
+    def expect_news(self, heard: int) -> None:
+        """An order that left after so many frames was accepted; unless one follows, the stream is connected anew."""
+        if self.heard == heard and self._news is None and self.stream.up:
+            self._news = asyncio.get_running_loop().call_later(self._clock.real_s(NEWS_MS), self._check_news, heard)
 
     def _check_news(self, heard: int) -> None:
         self._news = None
-        if self._heard == heard and self.stream.up:
+        if self.heard == heard and self.stream.up:
             self.notices.warn("silent", f"nothing heard of an order for {NEWS_MS / 1000:g} s")
             self.stream.reconnect("silent after an order", at_once=True)
 
@@ -115,7 +117,7 @@ class UserStream:
     # ------------------------------------------------------------------------------------------------------ frames
 
     def _on_frame(self, frame: bytes) -> None:
-        self._heard += 1
+        self.heard += 1
         try:
             head, event = read_head(frame)
             self._handle(head, event)

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct, field
 
+from vortex.adapters.binance.exact import Exact
 from vortex.adapters.binance.rows import algo_kind, child_id, order_status
 from vortex.domain.order import (
     ZERO,
@@ -37,6 +38,9 @@ TRANSFERS: Final = frozenset(
 )
 """Reasons of an account update whose balance change is money that came or went."""
 
+EXECUTIONS: Final = frozenset({"TRADE", "CALCULATED"})
+"""Execution types that come with a fill; the second is a liquidation's."""
+
 QUIET: Final = frozenset({"STRATEGY_UPDATE", "GRID_UPDATE"})
 """Events we know and need nothing of: the exchange's own robots."""
 
@@ -53,7 +57,7 @@ class Head(Struct, frozen=True):
     event: msgspec.Raw = msgspec.Raw()
 
 
-class _Order(Struct, frozen=True):
+class _Order(Exact, frozen=True):
     symbol: str = field(name="s")
     client_id: str = field(name="c")
     side: OrderSide = field(name="S")
@@ -76,7 +80,7 @@ class _OrderEvent(Struct, frozen=True):
     order: _Order = field(name="o")
 
 
-class _Algo(Struct, frozen=True):
+class _Algo(Exact, frozen=True):
     client_id: str = field(name="caid")
     algo_id: int = field(name="aid")
     kind: str = field(name="o")
@@ -94,13 +98,13 @@ class _AlgoEvent(Struct, frozen=True):
     algo: _Algo = field(name="o")
 
 
-class _Balance(Struct, frozen=True):
+class _Balance(Exact, frozen=True):
     asset: str = field(name="a")
     wallet: Decimal = field(name="wb")
     change: Decimal = field(name="bc", default=ZERO)
 
 
-class _Position(Struct, frozen=True):
+class _Position(Exact, frozen=True):
     symbol: str = field(name="s")
     amount: Decimal = field(name="pa")
     entry_price: Decimal = field(name="ep")
@@ -208,7 +212,7 @@ def _order(frame: bytes) -> OrderReport:
         executed_quantity=order.executed,
         average_price=order.average_price,
         ts_ms=order.ts_ms,
-        fill=_fill(order) if order.execution == "TRADE" else None,
+        fill=_fill(order) if order.execution in EXECUTIONS else None,
     )
 
 

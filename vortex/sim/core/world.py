@@ -179,7 +179,8 @@ class World:
         """Let the exchange take in what happened, and its readers after their delay."""
         for event in events:
             self.core.on_market(event)
-            self._at(self._markets[event.symbol].due_ms(now_ms), self._sight(event))
+            live = self._source_of[event.symbol].live  # then nothing on the way may fall behind what is pushed
+            self._at(now_ms if live else self._markets[event.symbol].due_ms(now_ms), self._sight(event))
 
     def _wake(self, now_ms: int, bend: Bend) -> None:
         self._show(now_ms, bend.wake(now_ms))
