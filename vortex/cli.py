@@ -226,6 +226,38 @@ def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = t
 
 
 @app.command()
+def record(
+    symbols: Annotated[str, typer.Option(help="Comma separated, one file each at a time.")] = "BTCUSDT,ETHUSDT",
+    out: Annotated[Path, typer.Option(help="Folder of the files; made when it is not there.")] = Path("captures"),
+    seconds: Seconds = None,
+    rotate_mib: Annotated[float, typer.Option(min=0.001, max=4096, help="Begin the next file at this size.")] = 64.0,
+    url: Annotated[
+        str, typer.Option(envvar="VORTEX_LIVE_URL", help="Binance, or a simulator on this machine.")
+    ] = "https://fapi.binance.com",
+    verify: Annotated[Path | None, typer.Option(help="Only look whether this file replays.")] = None,
+) -> None:
+    """Record public market data into files that `sim --market` plays; every finished file is checked."""
+    from vortex.app import logs
+    from vortex.app.record import MIB, Job, run
+    from vortex.app.record_file import verify as verdict_on
+    from vortex.config import Config
+    from vortex.sim.server.peer import peer_at
+
+    if verify is not None:
+        verdict = verdict_on(verify)
+        typer.echo(str(verdict))
+        raise typer.Exit(0 if verdict.problem is None else FAILURE)
+    try:
+        peer = peer_at(url)
+    except ValueError as error:
+        _fail(str(error), MISUSE)
+    names = tuple(dict.fromkeys(name for name in symbols.upper().split(",") if name))
+    logs.set_up(Config(), prefix="record: ")
+    size = round(rotate_mib * MIB)
+    raise typer.Exit(run(Job(peer=peer, symbols=names, out=out, seconds=seconds, rotate_bytes=size)))
+
+
+@app.command()
 def version() -> None:
     """Show the version."""
     typer.echo(__version__)
