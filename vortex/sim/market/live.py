@@ -158,6 +158,7 @@ class _KlineRow(Struct, frozen=True, array_like=True):
 
 
 class _RatioRow(Struct, frozen=True):
+    # Binance's documentation shows these times as text, its answers have them as numbers.
     timestamp: int
     long: Decimal = field(name="longAccount")
 
@@ -169,7 +170,7 @@ class _InterestRow(Struct, frozen=True):
 
 def candles_of(body: bytes, symbol: str, interval: str, now_ms: int) -> list[CandleEvent]:
     """The closed candles in an answer of GET klines. Raises msgspec.DecodeError."""
-    rows = msgspec.json.decode(body, type=list[_KlineRow])
+    rows = msgspec.json.decode(body, type=list[_KlineRow], strict=False)
     ends = ((row, row.open_ms + INTERVAL_MS[interval]) for row in rows)
     return [
         CandleEvent(
@@ -184,10 +185,12 @@ def candles_of(body: bytes, symbol: str, interval: str, now_ms: int) -> list[Can
 def points_of(global_ratios: bytes, top_accounts: bytes, top_positions: bytes, interest: bytes) -> list[SentimentPoint]:
     """Positioning from four answers, at the times that all of them have. Raises msgspec.DecodeError."""
     shares = [
-        {row.timestamp: row.long for row in msgspec.json.decode(body, type=list[_RatioRow])}
+        {row.timestamp: row.long for row in msgspec.json.decode(body, type=list[_RatioRow], strict=False)}
         for body in (global_ratios, top_accounts, top_positions)
     ]
-    contracts = {row.timestamp: row.open_interest for row in msgspec.json.decode(interest, type=list[_InterestRow])}
+    contracts = {
+        row.timestamp: row.open_interest for row in msgspec.json.decode(interest, type=list[_InterestRow], strict=False)
+    }
     everybody, accounts, positions = shares
     return [
         SentimentPoint(
