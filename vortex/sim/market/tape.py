@@ -304,6 +304,7 @@ def _scaled(size: Decimal) -> int:
 
 
 def _divided(values: array[int], unit: int) -> array[int]:
-    if any(value % unit for value in values):
+    divided = array("q", [value // unit for value in values])
+    if sum(divided) * unit != sum(values):  # rounding down can only lose
         raise ValueError("a price or quantity lies beside the grid of its symbol")
-    return array("q", [value // unit for value in values])
+    return divided
