@@ -27,6 +27,7 @@ PAPER = Path("config/paper.toml")
 NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,18})?")
 RICHEST = 1_000_000_000
 """USDT of a simulated account."""
+BINANCE = "https://fapi.binance.com"
 FAILURE, MISUSE, INTERNAL_FAILURE = 1, 2, 70
 ORDERS = {
     "pause": "Enter no more; open positions are managed. Survives a restart.",
@@ -62,6 +63,8 @@ All = Annotated[bool, typer.Option("--all", help="All symbols.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")]
 Seconds = Annotated[float | None, typer.Option("--for", min=0, callback=_finite, help="Stop after so many seconds.")]
+LiveUrl = Annotated[str, typer.Option(envvar="VORTEX_LIVE_URL", help="Binance, or a simulator on this machine.")]
+Speed = Annotated[float, typer.Option(min=0.1, max=100, callback=_finite, help="Of the whole exchange's clock.")]
 Delay = Annotated[float, typer.Option(min=0, max=10_000, callback=_finite, help="Median, ms of exchange time.")]
 
 
@@ -85,9 +88,7 @@ def sim(
     market: Annotated[list[str] | None, typer.Option(help="[SYMBOL[,SYMBOL...]=]FILE, synthetic:N, live.")] = None,
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8790,
-    speed: Annotated[
-        float, typer.Option(min=0.1, max=100, callback=_finite, help="Of the whole exchange's clock.")
-    ] = 1.0,
+    speed: Speed = 1.0,
     seed: Annotated[int, typer.Option(min=0)] = 7,
     balance: Annotated[str, typer.Option(callback=_money, help="USDT.")] = "10000",
     key: Annotated[str, typer.Option()] = "paper",
@@ -96,9 +97,7 @@ def sim(
     market_latency_ms: Delay = 20.0,
     order_latency_ms: Delay = 60.0,
     latency_sigma: Annotated[float, typer.Option(min=0, max=2, callback=_finite)] = 0.25,
-    live_url: Annotated[
-        str, typer.Option(envvar="VORTEX_LIVE_URL", help="Where `live` markets are: Binance or another simulator.")
-    ] = "https://fapi.binance.com",
+    live_url: LiveUrl = BINANCE,
     parent_pid: Annotated[int | None, typer.Option(help="End when this process has ended.")] = None,
 ) -> None:
     """Run the Binance USD-M exchange on localhost."""
@@ -223,6 +222,36 @@ def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = t
     if again.difference is not None:
         _fail(again.difference, FAILURE)
     typer.echo(f"all as recorded, digest {again.digest}")
+
+
+@app.command()
+def record(
+    symbols: Annotated[str, typer.Option(help="Comma separated, one file each at a time.")] = "BTCUSDT,ETHUSDT",
+    out: Annotated[Path, typer.Option(help="Folder of the files; made when it is not there.")] = Path("captures"),
+    seconds: Seconds = None,
+    rotate_mib: Annotated[float, typer.Option(min=0.001, max=4096, help="Begin the next file at this size.")] = 64.0,
+    url: LiveUrl = BINANCE,
+    verify: Annotated[Path | None, typer.Option(help="Only look whether this file replays.")] = None,
+) -> None:
+    """Record public market data into files that `sim --market` plays; every finished file is checked."""
+    from vortex.app import logs
+    from vortex.app.record import MIB, Job, run
+    from vortex.app.record_file import verify as verdict_on
+    from vortex.config import Config
+    from vortex.sim.server.peer import peer_at
+
+    if verify is not None:
+        verdict = verdict_on(verify)
+        typer.echo(str(verdict))
+        raise typer.Exit(0 if verdict.problem is None else FAILURE)
+    try:
+        peer = peer_at(url)
+    except ValueError as error:
+        _fail(str(error), MISUSE)
+    names = tuple(dict.fromkeys(name for name in symbols.upper().split(",") if name))
+    logs.set_up(Config(), prefix="record: ")
+    size = round(rotate_mib * MIB)
+    raise typer.Exit(run(Job(peer=peer, symbols=names, out=out, seconds=seconds, rotate_bytes=size)))
 
 
 @app.command()

@@ -52,6 +52,14 @@ def test_the_header_of_paper_lists_exactly_what_differs_from_prod() -> None:
     assert header("paper.toml") == {key: value for key, value in paper.items() if value != prod[key]}
 
 
+def test_paper_live_decides_as_prod_does() -> None:
+    live, prod = values("paper-live.toml"), values("prod.toml")
+    assert live.keys() == prod.keys()
+    own = {key: value for key, value in live.items() if value != prod[key]}
+    assert own == {"mode": "paper", "profile": "paper-live", "sim.market": ["live"]}
+    assert written("paper-live.toml")["data_dir"] == "var/paper-live"
+
+
 def test_prod_writes_out_every_default() -> None:
     prod = written("prod.toml")
     defaults = {row.key: row.value for row in effective(load([], {}))}

@@ -107,3 +107,9 @@ def test_a_child_that_dies_is_reported(tmp_path: Path, monkeypatch: pytest.Monke
     child.look()
     assert codes == [-signal.SIGKILL], "said once"
     child.stop()
+
+
+def test_live_is_live_for_the_pairs_that_are_traded(tmp_path: Path) -> None:
+    sim = Sim(market=("live", "XRPUSDT=live"))
+    command = module._command(Config(trading_pairs=("SOLUSDT", "ETHUSDT"), sim=sim), tmp_path / "s")
+    assert command[4:8] == ["--market", "SOLUSDT,ETHUSDT=live", "--market", "XRPUSDT=live"]

@@ -106,5 +106,7 @@ def _command(config: Config, state: Path) -> list[str]:
         "parent-pid": os.getpid(),
     }
     options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-    markets = [word for market in sim.market for word in ("--market", market)]
+    # What is live is live for the symbols that are traded.
+    chosen = (f"{','.join(config.trading_pairs)}=live" if market == "live" else market for market in sim.market)
+    markets = [word for market in chosen for word in ("--market", market)]
     return [sys.executable, "-m", "vortex", "sim", *markets, *options]

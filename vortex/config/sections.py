@@ -73,7 +73,9 @@ class SimLatency(Section, frozen=True, kw_only=True):
 class Sim(Section, frozen=True, kw_only=True):
     """[sim]: the simulated exchange that paper mode starts."""
 
-    market: Annotated[tuple[str, ...], switch("sources, [SYMBOL[,SYMBOL...]=]PATH; none is the shipped capture")] = ()
+    market: Annotated[
+        tuple[str, ...], switch("sources: [SYMBOL[,SYMBOL...]=]FILE, synthetic:N, live; none is the shipped capture")
+    ] = ()
     host: Annotated[str, switch("address it listens on")] = "127.0.0.1"
     port: Annotated[int, within(0, 65_535, "0 is any free port")] = 8790
     speed: Annotated[float, within(0.1, 100, "exchange time per real time; real processes are held to 4")] = 1.0

@@ -83,7 +83,9 @@ def test_a_number_beside_the_grid_is_refused_rather_than_rounded(price: str) -> 
 def test_closed_candles_are_remembered_with_those_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     one = source()
     body = json.dumps([row(0), row(MINUTE_MS), row(2 * MINUTE_MS, "5.0")]).encode()
-    one.add_candles(candles_of(body, "ABCUSDT", "1m", 3 * MINUTE_MS - 1))  # the last one is forming
+    one.add_candles(candles_of(body, "ABCUSDT", "1m", 3 * MINUTE_MS + 4_000))  # the last one may be forming
+    assert len(candles_of(body, "ABCUSDT", "1m", 3 * MINUTE_MS + 5_000)) == 3
+    assert candles_of(b"[]", "ABCUSDT", "1m", 1) == []
     heard(one, "kline_1m", **kline(2 * MINUTE_MS, closed=True))
     heard(one, "kline_1m", **kline(3 * MINUTE_MS, closed=False))
     assert [(c.open_ms, c.close) for c in one.history("ABCUSDT", "1m", NOW_MS, 9)] == [

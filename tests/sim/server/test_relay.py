@@ -12,6 +12,7 @@ import pytest
 
 from tests.sim.server.kit import Running, running, until
 from tests.sim.server.listener import Listener, listening
+from vortex.sim.market.live import LiveSource
 from vortex.sim.server import relay
 from vortex.sim.server.app import SimServer
 from vortex.sim.server.options import SimOptions
@@ -136,6 +137,18 @@ def test_candles_and_positioning_are_the_other_exchanges(origin: Running, live: 
         assert all(row[field] == known[row["timestamp"]][field] for row in common)
     other = {"symbol": SYMBOLS[0], "period": "15m"}
     assert live.client.get("/futures/data/globalLongShortAccountRatio", **other).body == []  # not asked for: not known
+
+
+def test_candles_that_closed_in_a_gap_are_asked_for(origin: Running, live: Running) -> None:
+    (source,) = live.server.venue.sources
+    assert isinstance(source, LiveSource)
+    known = source._candles[SYMBOLS[0], "1m"]
+    lost = sorted(known)[-3]
+    candle = live.do(lambda _: known.pop(lost))
+    assert lost not in {row[0] for row in live.client.get("/fapi/v1/klines", symbol=SYMBOLS[0], interval="1m").body}
+    listeners = origin.do(lambda server: tuple(server.venue.sockets._open))
+    origin.do(lambda _: [outlet._abort() for outlet in listeners])
+    until(lambda: known.get(lost) == candle, "the lost candle")
 
 
 def test_the_listing_is_the_other_exchanges(origin: Running, live: Running) -> None:

@@ -38,6 +38,9 @@ class CaptureSource(PlayedSource):
         seed: Seed of all that is generated.
         resume: What `position()` gave before: those symbols go on from there.
 
+    Attributes:
+        round_ms: Length of the recording.
+
     Raises:
         CaptureError: The file cannot be played; the text names file, line and reason.
     """
@@ -53,6 +56,7 @@ class CaptureSource(PlayedSource):
         tape = load_tape(path)
         pace = pace_of(tape)
         names = symbols or (tape.spec.symbol,)
+        self.round_ms = tape.duration_ms
         day = datetime.fromtimestamp(tape.recorded_ms / 1000, UTC).date()
         super().__init__(
             {

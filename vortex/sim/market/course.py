@@ -1,8 +1,8 @@
 """What may have happened inside one minute of which only the candle is known: a modelled course of spread and trades.
 
 The course touches exactly open, high, low and close, its trades add up to exactly the volume, and it is the same for
-the same seed. Everything else is invented, and nothing in it looks ahead: the side of a trade leans with the move of
-the second before it, never with the one that follows.
+the same seed. Everything else is invented. The side of a trade leans with the move of the second before it, never with
+the one that follows; what the candle itself imposes (its range, the way back to its close) is there all the same.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ HEADER = "time_ms,open,high,low,close,volume"
 FUNDING_HEADER = "time_ms,funding_rate"
 NOTES = (
     "one-minute candles: recorded; every second round of the file is its price mirror",
-    "order book, spread, trades and takers' sides inside each minute: modelled, nothing in them looks ahead",
+    "order book, spread, trades and takers' sides inside each minute: modelled",
     "mark and index price: 30 s mean of the modelled mid",
     "candles before the file's beginning: its price mirror, counted as generated; positioning: generated",
 )

@@ -38,6 +38,7 @@ NOTES = (
     "while the market is not heard its last book stands, ages, and takes no new order",
 )
 KEPT_CANDLES = 7_200
+MOST_SKEW_MS = 5_000
 STREAMS = ("depth20@100ms",), ("aggTrade", "kline_1m", "kline_15m", "markPrice@1s")
 """Per symbol: those of the public route, those of the market route."""
 
@@ -158,6 +159,7 @@ class _KlineRow(Struct, frozen=True, array_like=True):
 
 
 class _RatioRow(Struct, frozen=True):
+    # Binance's documentation shows these times as text, its answers have them as numbers.
     timestamp: int
     long: Decimal = field(name="longAccount")
 
@@ -168,8 +170,13 @@ class _InterestRow(Struct, frozen=True):
 
 
 def candles_of(body: bytes, symbol: str, interval: str, now_ms: int) -> list[CandleEvent]:
-    """The closed candles in an answer of GET klines. Raises msgspec.DecodeError."""
-    rows = msgspec.json.decode(body, type=list[_KlineRow])
+    """The closed candles in an answer of GET klines. Raises msgspec.DecodeError.
+
+    The last one is forming, unless it ended so long ago that no difference between two clocks explains it.
+    """
+    rows = msgspec.json.decode(body, type=list[_KlineRow], strict=False)
+    if rows and rows[-1].open_ms + INTERVAL_MS[interval] + MOST_SKEW_MS > now_ms:
+        rows.pop()
     ends = ((row, row.open_ms + INTERVAL_MS[interval]) for row in rows)
     return [
         CandleEvent(
@@ -177,17 +184,19 @@ def candles_of(body: bytes, symbol: str, interval: str, now_ms: int) -> list[Can
             low=row.low, close=row.close, volume=row.volume, quote_volume=row.quote_volume, trades=row.trades,
             taker_buy_volume=row.taker_buy_volume, taker_buy_quote_volume=row.taker_buy_quote_volume, closed=True,
         )
-        for row, end_ms in ends if end_ms <= now_ms
+        for row, end_ms in ends
     ]  # fmt: skip
 
 
 def points_of(global_ratios: bytes, top_accounts: bytes, top_positions: bytes, interest: bytes) -> list[SentimentPoint]:
     """Positioning from four answers, at the times that all of them have. Raises msgspec.DecodeError."""
     shares = [
-        {row.timestamp: row.long for row in msgspec.json.decode(body, type=list[_RatioRow])}
+        {row.timestamp: row.long for row in msgspec.json.decode(body, type=list[_RatioRow], strict=False)}
         for body in (global_ratios, top_accounts, top_positions)
     ]
-    contracts = {row.timestamp: row.open_interest for row in msgspec.json.decode(interest, type=list[_InterestRow])}
+    contracts = {
+        row.timestamp: row.open_interest for row in msgspec.json.decode(interest, type=list[_InterestRow], strict=False)
+    }
     everybody, accounts, positions = shares
     return [
         SentimentPoint(

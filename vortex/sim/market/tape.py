@@ -186,7 +186,7 @@ class _Recorder:
         marks.times.append(max(mark.time_ms, marks.times[-1] if marks.times else 0))
         marks.marks.append(scaled(mark.mark_price))
         marks.indexes.append(scaled(mark.index_price))
-        rate = scaled(mark.funding_rate.removeprefix("-"))
+        rate = scaled(mark.funding_rate.removeprefix("-") or "0")  # empty where nothing settles
         marks.rates.append(-rate if mark.funding_rate.startswith("-") else rate)
 
     def _take_trade(self, groups: TradeGroups, trade: RawTrade | AggTrade, window_ms: int) -> None:
@@ -304,6 +304,7 @@ def _scaled(size: Decimal) -> int:
 
 
 def _divided(values: array[int], unit: int) -> array[int]:
-    if any(value % unit for value in values):
+    divided = array("q", [value // unit for value in values])
+    if sum(divided) * unit != sum(values):  # rounding down can only lose
         raise ValueError("a price or quantity lies beside the grid of its symbol")
-    return array("q", [value // unit for value in values])
+    return divided

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 
 import msgspec
 from loguru import logger
@@ -21,7 +21,8 @@ HISTORY = {"1m": 1_500, "15m": 500}
 PERIODS = {"5m": 300_000, "1h": 3_600_000}
 _RATIOS = ("globalLongShortAccountRatio", "topLongShortAccountRatio", "topLongShortPositionRatio")
 POSITIONING = (*_RATIOS, "openInterestHist")
-POLL_S = 120.0
+POLL_S, POLL_AGAIN_S = 120.0, 30.0
+"""Seconds between two looks at the positioning; the second after one that failed."""
 RETRY_S = 5.0
 WATCH_S = 1.0
 SILENT_MS = 5_000
@@ -70,14 +71,15 @@ class Relay:
         self._gap = asyncio.Event()
 
     async def run(self) -> None:
-        """History first, so that whoever sees the first book can ask for it; then everything at once."""
+        """What can be asked for first, so that whoever sees the first book can ask for it too; then all at once."""
         public, market = ([f"{s.lower()}@{kind}" for s in self._symbols for kind in kinds] for kinds in STREAMS)
         async with PublicClient(self._peer) as client, asyncio.TaskGroup() as group:
-            await self._until_done(lambda: self._read_history(client))
+            await self._read_history(client)
+            known = await self._read_positioning(client)
             group.create_task(client.listen("public", public, on_frame=self._take, on_up=lambda: None))
             group.create_task(client.listen("market", market, on_frame=self._take, on_up=self._gap.set))
             group.create_task(self._fill_gaps(client))
-            group.create_task(self._poll(client))
+            group.create_task(self._poll(client, known=known))
             group.create_task(self._watch())
 
     def _take(self, body: bytes) -> None:
@@ -109,37 +111,43 @@ class Relay:
         while True:
             await self._gap.wait()
             self._gap.clear()
-            await self._until_done(lambda: self._read_history(client))
+            await self._read_history(client)
 
     async def _read_history(self, client: PublicClient) -> None:
-        for symbol in self._symbols:
-            for interval, limit in HISTORY.items():
-                body = await client.get("/fapi/v1/klines", symbol=symbol, interval=interval, limit=limit)
-                self._source.add_candles(candles_of(body, symbol, interval, self._venue.clock.now_ms()))
+        """Ask until every candle is there."""
+        missing = [(symbol, interval) for symbol in self._symbols for interval in HISTORY]
+        while missing:
+            missing = [one for one in missing if not await self._tried(self._read_candles(client, *one))]
+            if missing:
+                await asyncio.sleep(RETRY_S)
 
-    async def _poll(self, client: PublicClient) -> None:
+    async def _read_candles(self, client: PublicClient, symbol: str, interval: str) -> None:
+        body = await client.get("/fapi/v1/klines", symbol=symbol, interval=interval, limit=HISTORY[interval])
+        self._source.add_candles(candles_of(body, symbol, interval, self._venue.clock.now_ms()))
+
+    async def _poll(self, client: PublicClient, *, known: bool) -> None:
         while True:
-            await self._until_done(lambda: self._read_positioning(client))
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(POLL_S if known else POLL_AGAIN_S)
+            known = await self._read_positioning(client)
 
-    async def _read_positioning(self, client: PublicClient) -> None:
-        for symbol in self._symbols:
-            for period, period_ms in PERIODS.items():
-                bodies = [
-                    await client.get(f"/futures/data/{name}", symbol=symbol, period=period, limit=500)
-                    for name in POSITIONING
-                ]
-                self._source.set_sentiment(symbol, period_ms, points_of(*bodies))
+    async def _read_positioning(self, client: PublicClient) -> bool:
+        """Ask once for all symbols and tell whether all answered; what did not answer stays as it was."""
+        tries = [await self._tried(self._read_points(client, s, period)) for s in self._symbols for period in PERIODS]
+        return all(tries)
 
-    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-            except (PeerError, msgspec.DecodeError) as problem:
-                self._fault(str(problem))
-                await asyncio.sleep(max(RETRY_S, getattr(problem, "retry_after_s", 0.0)))
-            else:
-                return
+    async def _read_points(self, client: PublicClient, symbol: str, period: str) -> None:
+        params: dict[str, str | int] = {"symbol": symbol, "period": period, "limit": 500}
+        bodies = [await client.get(f"/futures/data/{name}", **params) for name in POSITIONING]
+        self._source.set_sentiment(symbol, PERIODS[period], points_of(*bodies))
+
+    async def _tried(self, work: Awaitable[None]) -> bool:
+        try:
+            await work
+        except (PeerError, msgspec.DecodeError) as problem:
+            self._fault(str(problem))
+            await asyncio.sleep(getattr(problem, "retry_after_s", 0.0))
+            return False
+        return True
 
     async def _watch(self) -> None:
         """Mark the symbols of which nothing is heard."""

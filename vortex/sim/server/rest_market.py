@@ -116,16 +116,16 @@ async def premium_index(venue: Venue, params: Params) -> Json | list[Json]:
 
 
 async def open_interest(venue: Venue, params: Params) -> Json:
-    """GET openInterest: generated."""
+    """GET openInterest: generated for this moment; of a live market the newest that it published, with its time."""
     symbol = venue.symbol(params)
-    now_ms = venue.clock.now_ms()
-    points = venue.source(symbol).sentiment(symbol, now_ms, PERIODS_MS["5m"], 1)
+    now_ms, source = venue.clock.now_ms(), venue.source(symbol)
+    points = source.sentiment(symbol, now_ms, PERIODS_MS["5m"], 1)
     if not points:
         raise _not_yet(symbol)
     return {
         "openInterest": plain(points[-1].open_interest),
         "symbol": symbol,
-        "time": venue.clock.shown_ms(now_ms),
+        "time": venue.clock.shown_ms(points[-1].ts_ms if source.live else now_ms),
     }
 
 
@@ -143,22 +143,22 @@ async def leverage_bracket(venue: Venue, params: Params) -> list[Json]:
 
 
 async def global_ratio(venue: Venue, params: Params) -> list[Json]:
-    """GET globalLongShortAccountRatio: generated."""
+    """GET globalLongShortAccountRatio: generated, or relayed."""
     return _ratios(venue, params, lambda point: point.global_long)
 
 
 async def top_account_ratio(venue: Venue, params: Params) -> list[Json]:
-    """GET topLongShortAccountRatio: generated."""
+    """GET topLongShortAccountRatio: generated, or relayed."""
     return _ratios(venue, params, lambda point: point.top_account_long)
 
 
 async def top_position_ratio(venue: Venue, params: Params) -> list[Json]:
-    """GET topLongShortPositionRatio: generated."""
+    """GET topLongShortPositionRatio: generated, or relayed."""
     return _ratios(venue, params, lambda point: point.top_position_long)
 
 
 async def open_interest_history(venue: Venue, params: Params) -> list[Json]:
-    """GET openInterestHist: generated."""
+    """GET openInterestHist: generated, or relayed."""
     symbol = venue.symbol(params)
     price = _mark(venue, symbol).mark_price
     return [
@@ -189,7 +189,7 @@ def _candles(venue: Venue, symbol: str, interval: str, before_ms: int, limit: in
 
 
 def _sentiment(venue: Venue, symbol: str, params: Params) -> list[SentimentPoint]:
-    """Generated positioning on the asked grid, the newest `limit` points within startTime and endTime."""
+    """Positioning on the asked grid, the newest `limit` points within startTime and endTime."""
     period_ms = period_of(params)
     end_ms, start_ms = params.optional_integer("endTime"), params.optional_integer("startTime")
     now_ms = venue.clock.now_ms()
