@@ -10,11 +10,12 @@ from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.bracket import Bracket
+from vortex.domain.canary import CanaryIntent
 from vortex.domain.entries import Entries
 from vortex.domain.trade import CloseReason
 from vortex.ports import Journal, UnwritableError
 
-_BRACKET, _ENDED, _ENTRIES, _EPOCH = "bracket", "ended", "entries", "epoch"
+_BRACKET, _ENDED, _ENTRIES, _EPOCH, _CANARY = "bracket", "ended", "entries", "epoch", "canary"
 _GONE = b""
 T = TypeVar("T")
 
@@ -81,6 +82,14 @@ class OrderJournal:
         if entries != self._entries:
             self._append(_ENTRIES, self._account, msgspec.json.encode(entries))
             self._entries = entries
+
+    def load_canary(self) -> CanaryIntent | None:
+        """Read the canary that was under way."""
+        return self._read(_CANARY, CanaryIntent).get(self._account)
+
+    def keep_canary(self, intent: CanaryIntent | None) -> None:
+        """Keep the canary that is to begin; None forgets it."""
+        self._append(_CANARY, self._account, _GONE if intent is None else msgspec.json.encode(intent))
 
     def next_epoch(self, now_ms: int) -> int:
         """Return this process's epoch: larger than any before, even when the clock went back."""

@@ -9,7 +9,7 @@ from loguru import logger
 
 from vortex.actors.order_journal import IncarnationOverError
 from vortex.actors.seat import Seat
-from vortex.domain.order import ExchangeRequest, PlaceOrder, QueryAccount, QueryPositions
+from vortex.domain.order import CancelOrder, ExchangeRequest, PlaceOrder, QueryAccount, QueryOrder, QueryPositions
 from vortex.domain.planning import Lane
 from vortex.ports import Exchange, Usage
 
@@ -87,6 +87,12 @@ class Sender:
                 self._order_times_ms.append(now_ms)
                 logger.info("{}: send {} {} {}", request.symbol, request.client_id, request.side, request.kind)
             self._leave(request, lane)
+
+    def guard(self, request: PlaceOrder | QueryOrder | CancelOrder) -> None:
+        """Send what tests or removes a stop, beside everything else."""
+        if isinstance(request, PlaceOrder):
+            self._order_times_ms.append(self._now_ms())
+        self._leave(request, Lane.STOP)
 
     def ask(self, request: QueryAccount | QueryPositions) -> None:
         """Ask about the account as a whole, beside everything else, if the budget has room for it."""
