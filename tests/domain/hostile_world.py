@@ -14,11 +14,13 @@ from typing import TypeVar
 
 import msgspec
 
+from tests.domain.hostile_hands import BLANK_MS, HANDS, Hand, close_by_hand, go_blank, lose_an_order
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.tiny_exchange import TinyExchange
 from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import client_id
 from vortex.domain.desk import Desk
+from vortex.domain.notices import Closed, Failed
 from vortex.domain.order import (
     ZERO,
     AlgoReport,
@@ -35,10 +37,16 @@ from vortex.domain.trade import CloseReason
 
 TICK_MS = 100
 HOLD_MS = 9_000
+LOOK_MS = 500
 QUIET_MS = 3_000
 TRADES = 2
 TIMEOUT_MS = 2_000
 FAULT_SHARE = 0.2
+SLOW_MS = 1_500
+FATES = ("kind", "lost", "lost answer", "lost and lagging", "slow", "refused", "partial", "bit by bit")
+"""Of a request."""
+COST_MS = {go_blank: BLANK_MS + 4_000, lose_an_order: 11_000}
+"""What is not told is seen at the next look at the whole truth."""
 T = TypeVar("T")
 
 
@@ -48,11 +56,15 @@ class HostileWorld:
     Attributes:
         naked: How long each unprotected stretch lasted, and what the faults around it may have cost, milliseconds.
         ended: How each trade ended, by trade id.
+
+    Args:
+        faults: How many there may be.
+        hands: What may happen to a position.
     """
 
-    def __init__(self, seed: int, faults: int) -> None:
+    def __init__(self, seed: int, faults: int, hands: Sequence[Hand] = HANDS) -> None:
         self._random = Random(seed)  # chooses faults, keeps no secret
-        self._faults = faults
+        self._faults, self._hands = faults, hands
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self._epoch = 0
@@ -65,6 +77,7 @@ class HostileWorld:
         self.now_ms = NOW
         self.exchange = TinyExchange(NOW)
         self.naked: list[tuple[int, int]] = []
+        self.ended: dict[str, Closed | Failed] = {}
         self.desk: Desk | None = None
         self._boot()
 
@@ -91,6 +104,7 @@ class HostileWorld:
         if self.desk is not None:
             self.desk.on_time(self.now_ms)
             self._trade(self.desk)
+            self._take_back(self.desk)
             self._settle()
 
     def _trade(self, desk: Desk) -> None:
@@ -102,25 +116,27 @@ class HostileWorld:
             trade_plan = plan(side=side, leverage=leverage, book_ms=self.now_ms, decided_ms=self.now_ms)
             desk.open(trade_plan, ids[OrderRole.ENTRY], ids, self.now_ms)
             self._later(self._random.randrange(HOLD_MS // 2), self._meddle)
-        elif desk.trade is not None and self.now_ms - desk.trade.opened_ms > HOLD_MS:
-            desk.close(desk.trade.trade_id, CloseReason.TIME_EXIT)
+        elif self.now_ms % LOOK_MS < TICK_MS:
+            trade = desk.trade
+            if trade is not None and self.now_ms - trade.opened_ms > HOLD_MS:
+                desk.close(trade.trade_id, CloseReason.TIME_EXIT)
 
     def _meddle(self) -> None:
-        """The market does something to the position, or a person to it or to us."""
-        exchange, resting = self.exchange, [algo.client_id for algo in self.exchange.resting]
-        what = self._random.choice(("nothing", "fire", "stick", "close", "cancel", "flatten"))
-        if what == "flatten" and self.desk is not None:
+        """The market does something to the position, the exchange or a person to it, or a person to us."""
+        hand = self._random.choice((*self._hands, None))
+        if hand is not None and self.exchange.position:
+            hand(self.exchange, self._random)
+            self._costs.append((self.now_ms, COST_MS.get(hand, 0)))
+        elif hand is None and self.desk is not None:
             self.desk.flatten(self._random.choice((CloseReason.HALT, CloseReason.MANUAL)), self.now_ms)
             self._settle()
-        if what == "close" and exchange.position:
-            exchange.closed_by_a_person()
-        elif resting:
-            chosen = self._random.choice(resting)
-            if what == "cancel":
-                exchange.cancelled_by_a_person(chosen)
-            elif what in ("fire", "stick"):
-                exchange.fire(chosen, stuck=what == "stick")
         self._tell_events()
+
+    def _take_back(self, desk: Desk) -> None:
+        """What a person left open he closes himself once nothing of ours is under way."""
+        if desk.bracket is None and desk.foreign and self.exchange.position:
+            close_by_hand(self.exchange, self._random)
+            self._tell_events()
 
     # -------------------------------------------------------------------------------------------- journal, then send
 
@@ -129,10 +145,10 @@ class HostileWorld:
         desk = self.desk
         if desk is None or self._dies():
             return
-        desk.take_notices()
+        self._take_notices(desk)
         self._keep(desk.bracket)
         planned = desk.plan(self.now_ms)
-        desk.take_notices()
+        self._take_notices(desk)
         if planned is None:
             return
         _, request = planned
@@ -142,6 +158,10 @@ class HostileWorld:
         if self._dies():
             return
         self._send(request, desk)
+
+    def _take_notices(self, desk: Desk) -> None:
+        ends = [notice for notice in desk.take_notices() if isinstance(notice, Closed | Failed)]
+        self.ended |= {notice.bracket.trade_id: notice for notice in ends}
 
     def _keep(self, bracket: Bracket | None) -> None:
         if bracket is not self._kept:
@@ -171,9 +191,10 @@ class HostileWorld:
     # ------------------------------------------------------------------------------------------------------- the wire
 
     def _send(self, request: ExchangeRequest, desk: Desk) -> None:
-        fate = self._fate(("kind", "lost", "lost answer", "lost and lagging", "slow", "refused", "partial"))
+        fate = self._fate(FATES)
         there_ms, back_ms = self._random.randrange(20, 80), self._random.randrange(5, 30)
-        share = self._random.choice(("0", "0.5")) if fate == "partial" else "1"
+        slowly = fate == "bit by bit"
+        share = self._random.choice(("0", "0.5")) if fate in ("partial", "bit by bit") else "1"
         answer = self._once(request, desk)
         if fate != "kind":
             self._costs.append((self.now_ms, TIMEOUT_MS + 1_500))
@@ -185,8 +206,10 @@ class HostileWorld:
 
         def arrive() -> None:
             lag_ms = self.exchange.now_ms - self._lag_from_ms if self.exchange.now_ms < self._lag_to_ms else 0
-            outcome = self.exchange.apply(request, share=share, lag_ms=lag_ms)
+            outcome = self.exchange.apply(request, share=share, slow=slowly, lag_ms=lag_ms)
             self._tell_events()
+            if slowly and isinstance(request, PlaceOrder):
+                self._later(self._random.randrange(SLOW_MS), lambda: self._complete(request.client_id))
             if fate not in ("lost answer", "lost and lagging"):
                 self._later(back_ms, lambda: answer(outcome))
 
@@ -209,8 +232,15 @@ class HostileWorld:
 
         return answer
 
+    def _complete(self, client_id: str) -> None:
+        if client_id in self.exchange.orders:
+            self.exchange.complete(client_id)
+            self._tell_events()
+
     def _refusal(self, request: ExchangeRequest) -> Outcome:
-        return Refused(code=-2019 if isinstance(request, PlaceOrder) else -1021, text="refused")
+        """Too little margin; a stop that would trigger at once; a time that is too old."""
+        code = -1021 if not isinstance(request, PlaceOrder) else -2021 if request.close_position else -2019
+        return Refused(code=code, text="refused")
 
     def _tell_events(self) -> None:
         events, self.exchange.events = self.exchange.events, []
@@ -245,7 +275,7 @@ class HostileWorld:
 
     def _watch(self, now_ms: int) -> None:
         """Measure how long the position is open without a stop."""
-        naked = self.exchange.position != ZERO and not self.exchange.protected()
+        naked = self.exchange.ours != ZERO and not self.exchange.protected()
         if naked and self._naked_since is None:
             self._naked_since = now_ms
         elif not naked and self._naked_since is not None:
