@@ -11,7 +11,10 @@ from vortex.domain.notices import Closed
 from vortex.domain.order import ZERO, Fill, OrderRole
 from vortex.domain.trade import CloseReason
 
+WORKING_MS = 2_000
+"""A stop works within this time where nothing went wrong;"""
 LIMIT_MS = 5_000
+"""and within this, and what the faults may cost, where something did."""
 LARGEST = Decimal("0.1")
 """What one plan asks for."""
 FAULTS = 16
@@ -34,11 +37,12 @@ def _violations(world: HostileWorld) -> Iterator[str]:
         yield f"{exchange.position} is left open"
     for algo in exchange.resting:
         yield f"{algo.client_id} rests without a position"
+    yield from world.unsafe
     for client_id, times in exchange.sent.items():
         if times > 1:
             yield f"{client_id} was sent {times} times"
     for lasted_ms, faults_may_cost_ms in world.naked:
-        if lasted_ms > LIMIT_MS + faults_may_cost_ms:
+        if lasted_ms > (LIMIT_MS + faults_may_cost_ms if faults_may_cost_ms else WORKING_MS):
             yield f"unprotected for {lasted_ms} ms, of which faults may cost {faults_may_cost_ms}"
     yield from _positions(exchange.fills)
     yield from _ends(world)
@@ -81,6 +85,9 @@ def _ends(world: HostileWorld) -> Iterator[str]:
             if not bracket.filled == closed == opened:
                 yield f"{bracket.entry.client_id} opened {opened}, its row says {bracket.filled} and {closed} closed"
             yield from _reason(ended)
+            last_ms = bracket.fills[-1].ts_ms
+            if ended.reason is CloseReason.PROTECTION_FAILED and not world.disturbed(bracket.fills[0].ts_ms, last_ms):
+                yield f"{bracket.entry.client_id} was given up, and nothing was wrong with it"
     yield from (f"{client_id} executed and never ended" for client_id in executed)
 
 

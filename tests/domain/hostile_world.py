@@ -24,12 +24,14 @@ from vortex.domain.notices import Closed, Failed
 from vortex.domain.order import (
     ZERO,
     AlgoReport,
+    CancelOrder,
     ExchangeRequest,
     OrderReport,
     OrderRole,
     Outcome,
     PlaceOrder,
     Refused,
+    SetLeverage,
     Side,
     Unknown,
 )
@@ -43,8 +45,13 @@ TRADES = 2
 TIMEOUT_MS = 2_000
 FAULT_SHARE = 0.2
 SLOW_MS = 1_500
+BOOK_MS = 500
+AFTER_MS = 3_000
+"""What is not told at once may be found out so much later."""
 FATES = ("kind", "lost", "lost answer", "lost and lagging", "slow", "refused", "partial", "bit by bit")
 """Of a request."""
+HARMLESS = ("kind", "partial", "bit by bit")
+"""These are no reason to be unprotected."""
 COST_MS = {go_blank: BLANK_MS + 4_000, lose_an_order: 11_000}
 """What is not told is seen at the next look at the whole truth."""
 T = TypeVar("T")
@@ -56,6 +63,7 @@ class HostileWorld:
     Attributes:
         naked: How long each unprotected stretch lasted, and what the faults around it may have cost, milliseconds.
         ended: How each trade ended, by trade id.
+        unsafe: What left that must never leave.
 
     Args:
         faults: How many there may be.
@@ -74,10 +82,12 @@ class HostileWorld:
         self._naked_since: int | None = None
         self._lag_from_ms = self._lag_to_ms = 0
         self._plans = 0
+        self._leverage_in_doubt = False
         self.now_ms = NOW
         self.exchange = TinyExchange(NOW)
         self.naked: list[tuple[int, int]] = []
         self.ended: dict[str, Closed | Failed] = {}
+        self.unsafe: list[str] = []
         self.desk: Desk | None = None
         self._boot()
 
@@ -193,23 +203,15 @@ class HostileWorld:
     def _send(self, request: ExchangeRequest, desk: Desk) -> None:
         fate = self._fate(FATES)
         there_ms, back_ms = self._random.randrange(20, 80), self._random.randrange(5, 30)
-        slowly = fate == "bit by bit"
-        share = self._random.choice(("0", "0.5")) if fate in ("partial", "bit by bit") else "1"
         answer = self._once(request, desk)
-        if fate != "kind":
-            self._costs.append((self.now_ms, TIMEOUT_MS + 1_500))
+        self._note(request, fate, desk)
         if fate == "slow":
             there_ms = self._random.randrange(100, TIMEOUT_MS)
         elif fate == "lost and lagging":
             self._lag_from_ms, self._lag_to_ms = self.now_ms, self.now_ms + self._random.randrange(9_000)
-            self._costs.append((self.now_ms, 10_000))
 
         def arrive() -> None:
-            lag_ms = self.exchange.now_ms - self._lag_from_ms if self.exchange.now_ms < self._lag_to_ms else 0
-            outcome = self.exchange.apply(request, share=share, slow=slowly, lag_ms=lag_ms)
-            self._tell_events()
-            if slowly and isinstance(request, PlaceOrder):
-                self._later(self._random.randrange(SLOW_MS), lambda: self._complete(request.client_id))
+            outcome = self._arrive(request, fate)
             if fate not in ("lost answer", "lost and lagging"):
                 self._later(back_ms, lambda: answer(outcome))
 
@@ -218,6 +220,28 @@ class HostileWorld:
         elif fate != "lost":
             self._later(there_ms, arrive)
         self._later(TIMEOUT_MS, lambda: answer(Unknown(text="timeout")))
+
+    def _arrive(self, request: ExchangeRequest, fate: str) -> Outcome:
+        """The exchange gets it."""
+        exchange, slowly = self.exchange, fate == "bit by bit"
+        share = self._random.choice(("0", "0.5")) if slowly or fate == "partial" else "1"
+        lag_ms = exchange.now_ms - self._lag_from_ms if exchange.now_ms < self._lag_to_ms else 0
+        outcome = exchange.apply(request, share=share, slow=slowly, lag_ms=lag_ms)
+        if isinstance(request, CancelOrder) and exchange.ours and not exchange.protected():
+            self.unsafe.append(f"{request.client_id} was cancelled while it was needed")
+        self._tell_events()
+        if slowly and isinstance(request, PlaceOrder):
+            self._later(self._random.randrange(SLOW_MS), lambda: self._complete(request.client_id))
+        return outcome
+
+    def _note(self, request: ExchangeRequest, fate: str, desk: Desk) -> None:
+        """What it may cost, and whether it should leave at all."""
+        if fate not in HARMLESS:
+            self._costs.append((self.now_ms, 10_000 if fate == "lost and lagging" else TIMEOUT_MS + 1_500))
+        if (isinstance(request, SetLeverage) and fate != "kind") or fate == "lost and lagging":
+            self._leverage_in_doubt = True
+        if isinstance(request, PlaceOrder) and request.client_id.endswith(OrderRole.ENTRY):
+            self._look_at_entry(desk)
 
     def _once(self, request: ExchangeRequest, desk: Desk) -> Callable[[Outcome], None]:
         """Take the first answer to a request; one to a dead process reaches nobody."""
@@ -231,6 +255,18 @@ class HostileWorld:
                 self._settle()
 
         return answer
+
+    def _look_at_entry(self, desk: Desk) -> None:
+        assert desk.bracket is not None
+        decided = desk.bracket.plan
+        if self.now_ms - decided.book_ms > BOOK_MS:
+            self.unsafe.append(f"an entry left on a book of {self.now_ms - decided.book_ms} ms ago")
+        if self.exchange.leverage != decided.leverage and not self._leverage_in_doubt:
+            self.unsafe.append(f"an entry planned at leverage {decided.leverage} left at {self.exchange.leverage}")
+
+    def disturbed(self, since_ms: int, until_ms: int) -> bool:
+        """True when a fault or a hand may have had a share in what happened then."""
+        return any(at_ms <= until_ms and at_ms + cost_ms + AFTER_MS >= since_ms for at_ms, cost_ms in self._costs)
 
     def _complete(self, client_id: str) -> None:
         if client_id in self.exchange.orders:

@@ -86,6 +86,7 @@ class KillProxy:
         self._left = 0
         self._kill: Callable[[], None] = _nobody
         self._struck = threading.Event()
+        self._serving: set[asyncio.Task[None]] = set()
         self._listener = self._loop.run(self._listen())
         self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
 
@@ -108,8 +109,15 @@ class KillProxy:
         return self._struck.wait(timeout_s)
 
     def close(self) -> None:
-        self._listener.close()
+        self._loop.run(self._end())
         self._loop.close()
+
+    async def _end(self) -> None:
+        """Listen no more and end every connection."""
+        self._listener.close()
+        for serving in tuple(self._serving):
+            serving.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _listen(self) -> asyncio.Server:
         return await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MAX_HEAD)
@@ -145,6 +153,10 @@ class KillProxy:
     # ------------------------------------------------------------------------------------------------ one connection
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
         with suppress(*CUT_OFF):
             there, back = await asyncio.open_connection(*self._server, limit=MAX_HEAD)
             try:
