@@ -7,6 +7,7 @@ actor, is found by named tests.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.chaos.mutants import Mutation, exit_may_open_a_position
+from tests.chaos.progress import say
 from tests.domain.hostile_hands import HANDS, Hand, trigger, trigger_and_stick
 from tests.domain.hostile_judge import violations_of
 from tests.kit.processes import REPOSITORY
@@ -315,7 +317,7 @@ def tests(*paths: str) -> Finder:
             quiet: list[Any] = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:randomly"]
             os._exit(int(pytest.main([*quiet, *(str(REPOSITORY / path) for path in paths)])))
         _, status = os.waitpid(pid, 0)
-        return f"a test of {' '.join(paths)}" if os.waitstatus_to_exitcode(status) == 1 else None
+        return f"{' or '.join(paths)}" if os.waitstatus_to_exitcode(status) == 1 else None
 
     return find
 
@@ -333,7 +335,7 @@ PLANTED: Mapping[Mutation, Finder] = {
     nobody_counts_how_long_a_position_is_naked: world(),
     naked_position_is_left_open: world(),
     triggering_stop_counts_as_working: world(hands=(trigger_and_stick,)),
-    refused_stop_is_waited_for: tests("tests/domain/test_desk_refusals.py"),
+    refused_stop_is_waited_for: tests("tests/domain/test_desk_positions.py"),
     empty_list_means_cancelled: world(),
     no_position_means_closed: world(),
     final_order_lives_again: world(),
@@ -359,3 +361,17 @@ def found(mutation: Mutation) -> str | None:
     with pytest.MonkeyPatch.context() as patch:
         mutation(patch)
         return PLANTED[mutation]()
+
+
+def main() -> int:
+    """Plant every defect; 1 when one is not found."""
+    missed = 0
+    for mutation in PLANTED:
+        what = found(mutation)
+        missed += what is None
+        say(f"{mutation.__name__}: {'NOT FOUND' if what is None else f'found by {what}'}")
+    return min(missed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
