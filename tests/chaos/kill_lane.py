@@ -97,7 +97,7 @@ class Lane:
             self._settle()
             violations = self._judge()
         except AssertionError as late:  # what was awaited did not come: that is a finding, not the end of a campaign
-            violations = [str(late)]
+            violations = [str(late), *self._judge()]
         self.sound = not violations
         return LifeVerdict(seed=life.seed, killed=tuple(killed), missed=tuple(missed), violations=tuple(violations))
 
