@@ -19,7 +19,7 @@ from msgspec import Struct
 from tests.chaos.kill_points import LEVERAGE, MARGIN, ONCE, Life
 from tests.chaos.profile import BTC, scratch
 from tests.kit import invariants
-from tests.kit.kill_proxy import KillPoint, KillProxy, kill_proxy
+from tests.kit.kill_proxy import NOW, KillPoint, KillProxy, kill_proxy
 from tests.kit.ordeal import MOVING, holding
 from tests.kit.processes import Engine, eventually, get, post, simulator
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
@@ -122,7 +122,7 @@ class Lane:
 
     def _recover_before(self, following: KillPoint | None) -> float | None:
         """Measure a recovery, unless the next kill may come within it."""
-        in_between = following is not None and (following.method != "POST" or following.path in ONCE)
+        in_between = following is not None and (following.method not in ("POST", NOW) or following.path in ONCE)
         return None if in_between else self._recover()
 
     # ---------------------------------------------------------------------------------------------------- processes

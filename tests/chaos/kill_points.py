@@ -28,8 +28,8 @@ READS = (
 ONCE = frozenset({MARGIN, *(path for _, path, _ in READS[-5:])})
 """What a process asks when it starts, and hardly again."""
 EVENTS = ("ORDER_TRADE_UPDATE", "ALGO_UPDATE", "ACCOUNT_UPDATE")
-MOMENTS_MS = 600
-"""A kill by time comes this long after the moment before it, at most."""
+MOMENTS, MOMENTS_MS = 4, 2_000
+"""In each round there are so many kills by time alone; each comes within this REAL time of a process being ready."""
 DELAYS_MS = (0, 0, 2, 5, 15, 40)
 """How much later than its moment a kill comes: what is journaled and what is not differs by milliseconds."""
 A_LIFE = 4
@@ -53,7 +53,7 @@ def points() -> tuple[KillPoint, ...]:
     """Every point there is."""
     requests = [KillPoint(*request[:2], boundary, request[2]) for request in (*WRITES, *READS) for boundary in Boundary]
     events = [KillPoint(EVENT, name, boundary) for name in EVENTS for boundary in (Boundary.BEFORE, Boundary.REPLIED)]
-    return (*requests, *events, KillPoint(NOW, "", Boundary.BEFORE))
+    return (*requests, *events, *[KillPoint(NOW, "", Boundary.BEFORE)] * MOMENTS)
 
 
 def life_of(seed: int) -> Life:

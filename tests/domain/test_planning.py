@@ -6,5 +6,5 @@ from vortex.domain.planning import Lane
 
 
 def test_closing_goes_before_protecting_before_finding_out_before_entering() -> None:
-    assert sorted(reversed(Lane)) == [Lane.CLOSE, Lane.STOP, Lane.RECONCILE, Lane.ENTRY, Lane.STATISTICS]
+    assert sorted(Lane) == [Lane.CLOSE, Lane.STOP, Lane.RECONCILE, Lane.ENTRY, Lane.STATISTICS]
     assert len({int(lane) for lane in (Lane.CLOSE, Lane.STOP, Lane.RECONCILE, Lane.ENTRY, Lane.STATISTICS)}) == 5
