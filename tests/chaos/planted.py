@@ -323,12 +323,12 @@ def tests(*paths: str) -> Finder:
 
 
 PLANTED: Mapping[Mutation, Finder] = {
-    unknown_order_is_sent_again: world(),
+    unknown_order_is_sent_again: world(range(1_000)),
     unknown_order_is_given_up_at_the_first_miss: world(),
     sent_is_taken_for_unsent_after_a_restart: world(range(1_000)),
     exits_share_one_id: world(),
     two_requests_are_in_flight: world(),
-    no_stop_after_a_partial_fill: world(),
+    no_stop_after_a_partial_fill: world(range(1_000)),
     stop_is_of_the_wrong_side: world(),
     stop_and_take_profit_change_places: tests("tests/domain/test_desk.py"),
     stop_is_cancelled_before_the_exit: world(),
@@ -338,10 +338,10 @@ PLANTED: Mapping[Mutation, Finder] = {
     refused_stop_is_waited_for: tests("tests/domain/test_desk_positions.py"),
     empty_list_means_cancelled: world(),
     no_position_means_closed: world(),
-    final_order_lives_again: world(),
+    final_order_lives_again: world(range(1_000)),
     one_look_proves_flat: tests("tests/domain/test_flatness.py", "tests/domain/test_desk_flatten.py"),
     fill_counts_twice: world(),
-    missing_executions_are_not_missed: world(range(1_000)),
+    missing_executions_are_not_missed: tests("tests/domain/test_bracket.py", "tests/domain/test_desk.py"),
     first_fill_completes_the_entry: world(range(1_000)),
     replaced_exit_is_forgotten: world(range(1_000)),
     executed_quantity_goes_back: world(range(1_000)),
