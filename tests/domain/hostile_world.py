@@ -7,7 +7,7 @@ well.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from random import Random
 from typing import TypeVar
@@ -52,7 +52,7 @@ FATES = ("kind", "lost", "lost answer", "lost and lagging", "slow", "refused", "
 """Of a request."""
 HARMLESS = ("kind", "partial", "bit by bit")
 """These are no reason to be unprotected."""
-COST_MS = {go_blank: BLANK_MS + 4_000, lose_an_order: 11_000}
+COST_MS: Mapping[Hand, int] = {go_blank: BLANK_MS + 4_000, lose_an_order: 11_000}
 """What is not told is seen at the next look at the whole truth."""
 T = TypeVar("T")
 
