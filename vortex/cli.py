@@ -82,7 +82,7 @@ def start(config: ConfigFiles = None, pairs: Pairs = None, seconds: Seconds = No
 
 @app.command()
 def sim(
-    market: Annotated[list[str] | None, typer.Option(help="[SYMBOL[,SYMBOL...]=]CAPTURE; repeatable.")] = None,
+    market: Annotated[list[str] | None, typer.Option(help="[SYMBOL[,SYMBOL...]=]FILE, synthetic:N, live.")] = None,
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8790,
     speed: Annotated[
@@ -96,6 +96,9 @@ def sim(
     market_latency_ms: Delay = 20.0,
     order_latency_ms: Delay = 60.0,
     latency_sigma: Annotated[float, typer.Option(min=0, max=2, callback=_finite)] = 0.25,
+    live_url: Annotated[
+        str, typer.Option(envvar="VORTEX_LIVE_URL", help="Where `live` markets are: Binance or another simulator.")
+    ] = "https://fapi.binance.com",
     parent_pid: Annotated[int | None, typer.Option(help="End when this process has ended.")] = None,
 ) -> None:
     """Run the Binance USD-M exchange on localhost."""
@@ -117,6 +120,7 @@ def sim(
         market_latency_ms=market_latency_ms,
         order_latency_ms=order_latency_ms,
         latency_sigma=latency_sigma,
+        live_url=live_url,
         parent_pid=parent_pid,
     )
     logs.set_up(Config(), prefix="simulator: ")

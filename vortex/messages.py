@@ -100,6 +100,13 @@ class JoinAccount(Struct, frozen=True, kw_only=True):
     subscriber: Recipient
 
 
+class MoneyTransferred(Struct, frozen=True, kw_only=True):
+    """Exchange to account: money came (positive) or went, which is neither profit nor loss."""
+
+    ts_ms: int
+    amount_usdt: Decimal
+
+
 class RecordRejection(Struct, frozen=True, kw_only=True):
     """Decision to storage."""
 
@@ -210,6 +217,12 @@ class UserStreamChanged(Struct, frozen=True, kw_only=True):
     up: bool
     ts_ms: int
     detail: str = ""
+
+
+class DiskMeasured(Struct, frozen=True, kw_only=True):
+    """Outside to exchange: what is free where journal and outbox are kept."""
+
+    room_bytes: int
 
 
 class RecordTrade(Struct, frozen=True, kw_only=True):

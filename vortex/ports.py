@@ -42,11 +42,30 @@ class Ids(Protocol):
         ...
 
 
+class Usage(Struct, frozen=True, kw_only=True):
+    """What the exchange counted of our requests, by its last replies, and what it allows.
+
+    Attributes:
+        weight_1m: Request weight of the running minute, of everybody behind our network address.
+        orders_10s: Orders of the account in the running 10 s.
+        orders_1m: Orders of the account in the running minute.
+        silent_until_ms: Until when the exchange asked for silence, epoch ms of our clock; 0 if it did not.
+    """
+
+    weight_1m: int = 0
+    weight_limit_1m: int = 2_400
+    orders_10s: int = 0
+    orders_limit_10s: int = 300
+    orders_1m: int = 0
+    orders_limit_1m: int = 1_200
+    silent_until_ms: int = 0
+
+
 class Exchange(Protocol):
     """Sends requests, in any number at once; each is answered by exactly one ExchangeReplied.
 
-    After `start` the recipient also gets, from the user stream: OrderReport, AlgoReport, AccountUpdate and
-    UserStreamChanged.
+    After `start` the recipient also gets UserStreamChanged, what the user stream reports (OrderReport, AlgoReport,
+    AccountUpdate, FillAnnounced, ConfigUpdate, MarginCall, TriggerRejected), and ClockMeasured again and again.
     """
 
     def start(self, recipient: Recipient) -> None: ...
@@ -55,8 +74,8 @@ class Exchange(Protocol):
         """Send one request; no answer within `timeout_ms` is an Unknown outcome for what may change orders."""
         ...
 
-    def weight_used_1m(self) -> int:
-        """Request weight the exchange counted in the current minute, from its last reply."""
+    def usage(self) -> Usage:
+        """How much of the exchange's limits is used; no request is held back for it, whoever sends decides."""
         ...
 
     def stop(self) -> None: ...
@@ -135,11 +154,15 @@ class JournalEntry(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class UnwritableError(Exception):
+    """The disk does not take what was to be kept: nothing of it is there."""
+
+
 class Journal(Protocol):
     """What we intend and what must survive a crash, on disk before the call returns (fsync)."""
 
     def append(self, kind: str, key: str, body: bytes) -> int:
-        """Write durably and return the sequence number; an empty body forgets the key. Raises when it cannot."""
+        """Write durably and return the sequence number; an empty body forgets the key. Raises UnwritableError."""
         ...
 
     def latest(self, kind: str) -> dict[str, bytes]:
@@ -153,7 +176,7 @@ class Outbox(Protocol):
     """Rows on their way to the cold store, kept on disk until it has them."""
 
     def append(self, row: TradeRow | RejectionRow) -> None:
-        """Keep the row durably before returning."""
+        """Keep the row durably before returning. Raises UnwritableError."""
         ...
 
     def drain(self, store: ColdStore, limit: int = 100) -> int:

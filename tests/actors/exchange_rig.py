@@ -14,9 +14,19 @@ from tests.kit.tiny_exchange import TinyExchange
 from vortex.actors.exchange import ExchangeActor
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.domain.operation import Gate, OperatorAction
-from vortex.domain.order import Done, ExchangeRequest, Outcome, PlaceOrder, PrepareSymbol, QueryAccount, QuerySymbol
+from vortex.domain.order import (
+    Done,
+    ExchangeRequest,
+    Outcome,
+    PlaceOrder,
+    PrepareSymbol,
+    QueryAccount,
+    QueryPositions,
+    QuerySymbol,
+)
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 from vortex.messages import (
+    ClosePosition,
     EntryFailed,
     ExchangeReplied,
     GateClosed,
@@ -28,9 +38,11 @@ from vortex.messages import (
     Recipient,
     RegisterSymbol,
 )
+from vortex.ports import Usage
 from vortex.queries import ExchangeStatus, GetExchange
 
 R = TypeVar("R")
+OVERVIEWS = (QueryAccount, QueryPositions)
 Log = list[tuple[str, object]]
 
 
@@ -41,6 +53,7 @@ class Line:
         self.open: list[ExchangeRequest] = []
         self.timeouts: list[int] = []
         self.recipient: Recipient | None = None
+        self.used = Usage(weight_1m=17)
         self._log = log
 
     def start(self, recipient: Recipient) -> None:
@@ -49,8 +62,8 @@ class Line:
     def stop(self) -> None:
         self.recipient = None
 
-    def weight_used_1m(self) -> int:
-        return 17
+    def usage(self) -> Usage:
+        return self.used
 
     def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
         self.open.append(request)
@@ -159,6 +172,10 @@ class Rig:
         reply = self.actor.receive(Operate(action=action, symbol=symbol, why="a test says so"))
         assert isinstance(reply, tuple)
         return reply
+
+    def operate_close(self, trade_id: str) -> None:
+        """The monitor asks for the exit."""
+        self.actor.receive(ClosePosition(symbol=SYMBOL, trade_id=trade_id, reason=CloseReason.TIME_EXIT))
 
     def plan(self, symbol: str = SYMBOL) -> EntryPlan:
         return plan(symbol=symbol, book_ms=self.now_ms, decided_ms=self.now_ms)

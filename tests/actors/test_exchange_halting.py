@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.actors.exchange_rig import Rig
+from tests.actors.exchange_rig import OVERVIEWS, Rig
 from tests.domain.money_builders import SYMBOL
 from tests.kit.builders import SETUP, symbol_state
 from vortex.domain.operation import Gate, OperatorAction
@@ -18,7 +18,6 @@ from vortex.domain.order import (
     Outcome,
     PlaceOrder,
     PrepareSymbol,
-    QueryAccount,
     QuerySymbol,
     Refused,
     Unknown,
@@ -263,7 +262,7 @@ def test_a_position_that_is_not_ours_is_not_touched(rig: Rig) -> None:
     rig.operate(HALT)
     for _ in range(60):
         rig.context.advance(100)
-        for request in [each for each in rig.port.open if not isinstance(each, QueryAccount)]:
+        for request in [each for each in rig.port.open if not isinstance(each, OVERVIEWS)]:
             assert isinstance(request, PrepareSymbol | QuerySymbol)
             rig.answer(request, Done(value=SETUP if isinstance(request, PrepareSymbol) else symbol_state("0.5")))
     assert rig.status().reconciled

@@ -106,6 +106,13 @@ def test_one_api_key_trades_in_one_process_of_a_machine(tmp_path: Path) -> None:
     DataDir.claim(config(tmp_path / "b", "testnet")).release()
 
 
+def test_a_lock_of_the_api_key_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(ConfigError, match=r"^the account of this API key: the lock .*/gone/vortex-\w{16}\.lock cannot"):
+        DataDir.claim(config(tmp_path / "a", "testnet"))
+    DataDir.claim(config(tmp_path / "a")).release()  # nothing is left behind, not even an owner
+
+
 def test_two_paper_systems_need_only_two_directories(tmp_path: Path) -> None:
     first, second = DataDir.claim(config(tmp_path / "a")), DataDir.claim(config(tmp_path / "b"))
     first.release()

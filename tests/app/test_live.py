@@ -196,9 +196,32 @@ def test_every_dispatcher_becomes_ready(config: Config, dispatcher: Literal["poo
     assert ("BTCUSDT/E1" in actors) is (dispatcher != "pool")
 
 
-def test_real_money_is_refused(config: Config) -> None:
-    with leaves_nothing(config), pytest.raises(ConfigError, match='mode = "live": real money waits'):
-        run(structs.replace(config, mode="live"), Life(never))
+def test_real_money_cannot_be_sent_anywhere_else(config: Config, simulator: Running) -> None:
+    port = simulator.server.url.rpartition(":")[2]
+    for url in (f"https://127.0.0.1:{port}", simulator.server.url):
+        elsewhere = structs.replace(config, mode="live", exchange=structs.replace(config.exchange, rest_url=url))
+        with leaves_nothing(elsewhere), pytest.raises(ConfigError, match="live mode must not connect to"):
+            run(elsewhere, Life(never))
+
+
+def test_the_account_is_checked_before_anything_trades(config: Config) -> None:
+    life = Life(never)
+    with leaves_nothing(config), lines() as logged:
+        assert run(config, life, 0.0) == 0
+    said = [line for line in logged if line.startswith("check: ")]
+    assert len(said) == 10
+    assert [line for line in said if ": failed: " in line] == []
+    assert "check: position mode: ok: one-way" in said
+    assert "check: key permissions: not checked: the simulator does not tell them" in said
+
+
+def test_keys_that_the_exchange_does_not_know_are_not_checked_on_paper_but_said(
+    config: Config, simulator: Running
+) -> None:
+    wrong = Exchange(simulator_url=simulator.server.url, api_key=Secret("wrong"), secret_key=Secret("wrong"))
+    with lines() as logged:
+        assert run(structs.replace(config, exchange=wrong), Life(never), 0.0) == 0
+    assert any(line.startswith("check: balance: not checked: ApiError: HTTP 401, code -2014") for line in logged)
 
 
 def test_a_second_run_is_refused(config: Config) -> None:

@@ -62,6 +62,13 @@ def test_each_mode_has_its_exchange(mode: Mode, host: str, words: str) -> None:
     assert venue.market is None
 
 
+@pytest.mark.parametrize(("mode", "elsewhere"), [("testnet", True), ("live", False)])
+def test_only_demo_trading_watches_the_crowd_elsewhere(mode: Mode, elsewhere: bool) -> None:  # noqa: FBT001  # a table
+    venue = open_venue(real(mode), None)
+    venue.close()
+    assert (venue.sentiment is not None) is elsewhere
+
+
 @pytest.mark.parametrize(
     ("config", "simulator_url"),
     [

@@ -26,6 +26,7 @@ from vortex.actors.order_journal import OrderJournal
 from vortex.domain import bracket as life
 from vortex.domain import flatness, leg, planning
 from vortex.domain.bracket import Bracket
+from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
 from vortex.domain.leg import Leg, LegState
 from vortex.domain.order import CancelOrder, Fill, OrderReport, OrderRole, Outcome, PlaceOrder, SymbolState, Unknown
@@ -93,9 +94,9 @@ def two_requests_are_in_flight(patch: pytest.MonkeyPatch) -> None:
 def no_stop_after_a_partial_fill(patch: pytest.MonkeyPatch) -> None:
     guard = Planner.guard
 
-    def picky(planner: Planner, bracket: Bracket, now_ms: int) -> Planned | None:
+    def picky(planner: Planner, bracket: Bracket, now_ms: int, **sure: bool) -> Planned | None:
         whole = bracket.filled >= bracket.plan.quantity or bracket.close_reason is not None
-        return guard(planner, bracket, now_ms) if whole else None
+        return guard(planner, bracket, now_ms, **sure) if whole else None
 
     patch.setattr(Planner, "guard", picky)
 
@@ -121,7 +122,7 @@ def stop_and_take_profit_change_places(patch: pytest.MonkeyPatch) -> None:
 def stop_is_cancelled_before_the_exit(patch: pytest.MonkeyPatch) -> None:
     guard = Planner.guard
 
-    def tidy(planner: Planner, bracket: Bracket, now_ms: int) -> Planned | None:
+    def tidy(planner: Planner, bracket: Bracket, now_ms: int, **sure: bool) -> Planned | None:
         stop = bracket.stop
         if (
             bracket.close_reason is not None
@@ -129,7 +130,7 @@ def stop_is_cancelled_before_the_exit(patch: pytest.MonkeyPatch) -> None:
             and planner.may_ask(stop.touched_ms, now_ms)
         ):
             return Lane.CLOSE, CancelOrder(symbol=bracket.plan.symbol, client_id=stop.client_id, conditional=True)
-        return guard(planner, bracket, now_ms)
+        return guard(planner, bracket, now_ms, **sure)
 
     patch.setattr(Planner, "guard", tidy)
 
@@ -164,8 +165,8 @@ def refused_stop_is_waited_for(patch: pytest.MonkeyPatch) -> None:
 
 
 def empty_list_means_cancelled(patch: pytest.MonkeyPatch) -> None:
-    def trusting(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
-        seen = with_state(bracket, state, now_ms)
+    def trusting(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds) -> Bracket:
+        seen = with_state(bracket, state, now_ms, ids)
         for each in seen.legs:
             if each.state is LegState.UNKNOWN:
                 seen = life.put_leg(seen, replace(each, state=LegState.FINAL))

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tests.kit.processes import REPOSITORY
 from vortex.config import Config, load
-from vortex.sim.market import capture, feed, history, tape
+from vortex.sim.market import capture, history, tape
 from vortex.sim.market.candles import Bar
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -61,7 +61,7 @@ def hush() -> pytest.MonkeyPatch:
     """Until the patch is undone: prepare each market once, and do not print thousands of crashes that are meant."""
     patch = pytest.MonkeyPatch()
     patch.setattr(capture, "load_tape", cache(tape.load_tape))
-    patch.setattr(feed, "generated_minutes", _past_by_place(history.generated_minutes))
+    patch.setattr(capture, "generated_minutes", _past_by_place(history.generated_minutes))
     patch.setattr(logging.getLogger("vortex.runtime"), "disabled", True)
     logger.disable("vortex")
     return patch

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TypeVar
 
 from tests.domain.money_builders import NOW, SYMBOL, plan
-from tests.kit.builders import SELL, SETUP, algo_report, fill, ids, order_report, symbol_state
+from tests.kit.builders import SELL, SETUP, algo_report, fill, order_report, symbol_state
 from vortex.domain.bracket import Bracket
+from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
 from vortex.domain.notices import Closed, Notice
 from vortex.domain.order import (
@@ -39,10 +39,9 @@ class Rig:
     """One desk and its clock."""
 
     def __init__(self, bracket: Bracket | None = None) -> None:
-        numbers = count(1)
         self.now_ms = NOW
         self._lane: Lane | None = None
-        self.desk = Desk(SYMBOL, lambda: ids(next(numbers)), bracket)
+        self.desk = Desk(SYMBOL, OrderIds("main", SYMBOL, 1), bracket)
 
     @property
     def bracket(self) -> Bracket:
@@ -99,11 +98,19 @@ class Rig:
 
     def ready(self, state: SymbolState | None = None) -> Rig:
         """The symbol is prepared and its truth is read."""
+        truth = state or symbol_state()
+        if self.desk.bracket is None or self.desk.bracket.open_quantity == 0:
+            self.prepared()
+            self.wait(1_000)
+            self.reads(truth)
+        else:  # what there is to guard comes first
+            self.reads(truth)
+        return self
+
+    def prepared(self) -> None:
+        """The symbol's rules are read."""
         self.leaves(PrepareSymbol)
         self.answered(Done(value=SETUP))
-        self.wait(1_000)
-        self.reads(state or symbol_state())
-        return self
 
     def reads(self, state: SymbolState) -> None:
         """The truth is asked for and answered."""
@@ -113,7 +120,7 @@ class Rig:
     def opens(self, trade_plan: EntryPlan | None = None) -> str:
         """A trade begins on a book that is new now; returns the entry's client id."""
         made = trade_plan or plan(book_ms=self.now_ms, decided_ms=self.now_ms)
-        new = self.desk.new_ids()
+        new = self.desk.ids.new()
         self.desk.open(made, f"trade-{new}", new, self.now_ms)
         return self.bracket.entry.client_id
 

@@ -18,7 +18,7 @@ from tests.domain.hostile_hands import BLANK_MS, HANDS, Hand, close_by_hand, go_
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.tiny_exchange import TinyExchange
 from vortex.domain.bracket import Bracket
-from vortex.domain.client_id import client_id
+from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
 from vortex.domain.notices import Closed, Failed
 from vortex.domain.order import (
@@ -121,7 +121,7 @@ class HostileWorld:
         """What decision and monitor would do."""
         if desk.free and self._plans < TRADES:
             self._plans += 1
-            ids = desk.new_ids()
+            ids = desk.ids.new()
             side, leverage = self._random.choice(list(Side)), self._random.choice((10, 20))
             trade_plan = plan(side=side, leverage=leverage, book_ms=self.now_ms, decided_ms=self.now_ms)
             desk.open(trade_plan, ids[OrderRole.ENTRY], ids, self.now_ms)
@@ -144,7 +144,7 @@ class HostileWorld:
 
     def _take_back(self, desk: Desk) -> None:
         """What a person left open he closes himself once nothing of ours is under way."""
-        if desk.bracket is None and desk.foreign and self.exchange.position:
+        if desk.bracket is None and desk.vacancy.foreign and self.exchange.position:
             close_by_hand(self.exchange, self._random)
             self._tell_events()
 
@@ -189,14 +189,8 @@ class HostileWorld:
 
     def _boot(self) -> None:
         self._epoch += 1
-        epoch, numbers = self._epoch, count(1)
-
-        def new_ids() -> dict[OrderRole, str]:
-            number = next(numbers)
-            return {role: client_id("main", SYMBOL, epoch, number, role) for role in OrderRole}
-
         found = None if self._journal is None else msgspec.json.decode(self._journal, type=Bracket)
-        self.desk = Desk(SYMBOL, new_ids, found)
+        self.desk = Desk(SYMBOL, OrderIds("main", SYMBOL, self._epoch), found)
 
     # ------------------------------------------------------------------------------------------------------- the wire
 
@@ -227,7 +221,8 @@ class HostileWorld:
         share = self._random.choice(("0", "0.5")) if slowly or fate == "partial" else "1"
         lag_ms = exchange.now_ms - self._lag_from_ms if exchange.now_ms < self._lag_to_ms else 0
         outcome = exchange.apply(request, share=share, slow=slowly, lag_ms=lag_ms)
-        if isinstance(request, CancelOrder) and exchange.ours and not exchange.protected():
+        naked = exchange.ours and not exchange.protected()
+        if naked and isinstance(request, CancelOrder) and request.client_id.endswith(OrderRole.STOP):
             self.unsafe.append(f"{request.client_id} was cancelled while it was needed")
         self._tell_events()
         if slowly and isinstance(request, PlaceOrder):

@@ -161,8 +161,10 @@ def test_only_no_such_order_is_a_miss() -> None:
     assert now.entry.state is LegState.UNKNOWN
 
 
-def test_an_order_that_works_is_not_lost_by_a_miss() -> None:
-    assert life.on_query(guarded(), S, MISSING, NOW) == guarded()
+def test_of_an_order_that_worked_a_miss_is_a_doubt() -> None:
+    doubted = life.on_query(guarded(), S, MISSING, NOW)
+    assert (doubted.stop.state, doubted.stop.misses, doubted.naked_since_ms) == (LegState.UNKNOWN, 1, NOW)
+    assert life.on_query(doubted, S, Done(value=algo_report(S)), NOW + 50).protected
 
 
 def test_an_exit_is_given_up_at_the_first_miss_because_a_second_one_can_only_reduce() -> None:

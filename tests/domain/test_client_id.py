@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.client_id import MAX_LENGTH, base36, client_id, is_ours, symbol_tag
+from vortex.domain.client_id import MAX_LENGTH, OrderId, OrderIds, base36, client_id, parsed, symbol_tag
 from vortex.domain.order import OrderRole
 
 ALLOWED = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}", re.ASCII)
@@ -76,8 +77,50 @@ def test_an_id_that_would_be_too_long_is_refused() -> None:
         client_id("mainaa", "1000PEPEUSDT", 36**6, 36**8, OrderRole.ENTRY)
 
 
-def test_ours_are_told_from_others_and_from_other_accounts() -> None:
-    ours = client_id("main", "BTCUSDT", 1, 1, OrderRole.EXIT)
-    assert is_ours(ours, "main")
-    assert not is_ours(ours, "mai")
-    assert not is_ours("web_abc", "main")
+def test_every_set_of_ids_is_new_and_known_again() -> None:
+    ids = OrderIds("main", "BTCUSDT", 7)
+    first, second = ids.new(), ids.new()
+    assert set(first) == set(OrderRole)
+    assert not set(first.values()) & set(second.values())
+    assert all(ids.ours(text, role) for role, text in first.items())
+    assert not ids.ours(first[OrderRole.STOP], OrderRole.ENTRY)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdicts"),
+    [
+        ("v7-main-BTCUSDT-7-1E", (True, False, False)),
+        ("v7-main-BTCUSDT-6-1E", (True, True, False)),
+        ("v7-main-BTCUSDT-8-1S", (True, True, True)),
+        ("v7-main-ETHUSDT-8-1S", (False, True, True)),
+        ("v7-other-BTCUSDT-8-1S", (False, False, False)),
+        ("web_8a7b", (False, False, False)),
+        ("autoclose-1731", (False, False, False)),
+        ("v7-main-BTCUSDT-7-1Q", (False, False, False)),
+        ("", (False, False, False)),
+    ],
+)
+def test_whose_an_id_is(text: str, verdicts: tuple[bool, ...]) -> None:
+    """Ours; another process's; a newer process's."""
+    ids = OrderIds("main", "BTCUSDT", 7)
+    assert (ids.ours(text), ids.anothers(text), ids.newer(text)) == verdicts
+
+
+@given(
+    account=st.from_regex(r"\A[a-z0-9]{1,6}\Z"),
+    symbol=st.from_regex(r"\A[A-Z0-9]{2,12}\Z"),
+    epoch=st.integers(0, 4_000_000_000),
+    seq=st.integers(0, 1_000),
+    role=st.sampled_from(OrderRole),
+)
+def test_an_id_taken_apart_has_the_parts_it_was_made_of(
+    account: str, symbol: str, epoch: int, seq: int, role: OrderRole
+) -> None:
+    whole = client_id(account, symbol, epoch, seq, role)
+    assert parsed(whole) == OrderId(account=account, tag=symbol, epoch=epoch, seq=seq, role=role)
+
+
+def test_the_id_of_a_trade_follows_from_that_of_its_entry() -> None:
+    entry = "v7-main-BTCUSDT-7-1E"
+    name = f"vortex7:main:BTCUSDT:{entry}"
+    assert OrderIds("main", "BTCUSDT", 9).trade_id(entry) == str(uuid.uuid5(uuid.NAMESPACE_URL, name))

@@ -111,6 +111,7 @@ def test_an_unknown_entry_is_found_out_about_and_closed() -> None:
     entry = rig.entry_sent()
     rig.answered(TIMEOUT, after_ms=2_000)
     flattened(rig)
+    rig.reads(symbol_state())
     rig.wait(300)
     rig.leaves(QueryOrder)
     rig.done(order_report(entry))

@@ -9,6 +9,7 @@ import pytest
 from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_CANCEL, NOTHING_TO_REDUCE, TIMEOUT, Rig
 from tests.domain.money_builders import NOW
 from tests.kit.builders import SELL, algo_report, fill, order_report, symbol_state
+from vortex.domain.bracket import NOT_NOW_CODES
 from vortex.domain.notices import Closed, ProtectionChanged
 from vortex.domain.order import (
     AlgoStatus,
@@ -90,19 +91,95 @@ def test_a_refused_take_profit_leaves_the_position_open_behind_its_stop() -> Non
     rig.reads(symbol_state("0.1", algos=(stop,), fills=rig.bracket.fills))
     assert rig.bracket.protected
     assert rig.bracket.close_reason is None
-    rig.wait(5_000)
+    rig.wait(2_500)
     assert rig.idle()
 
 
-def test_a_stop_that_a_person_cancelled_closes_the_position() -> None:
-    rig = Rig().guarded()
+def cancelled(rig: Rig) -> PlaceOrder:
+    """Somebody cancels the stop; returns the one that takes its place."""
     rig.hears(algo_report(rig.bracket.stop.client_id, AlgoStatus.CANCELED))
     assert rig.says(ProtectionChanged).protected is False
     rig.wait(300)
     target = algo_report(rig.bracket.take_profit.client_id)
     rig.reads(symbol_state("0.1", algos=(target,), fills=rig.bracket.fills))
-    assert rig.leaves(PlaceOrder).reduce_only
+    return rig.leaves(PlaceOrder, Lane.STOP)
+
+
+def test_a_stop_that_a_person_cancelled_is_replaced_under_a_new_id() -> None:
+    rig = Rig().guarded()
+    first = rig.bracket.stop.client_id
+    second = cancelled(rig)
+    assert (second.kind, second.close_position) == (OrderKind.STOP_MARKET, True)
+    assert second.client_id != first
+    rig.done(algo_report(second.client_id))
+    assert rig.says(ProtectionChanged).protected is True
+
+
+def test_a_stop_that_is_taken_away_again_and_again_closes_the_position() -> None:
+    rig = Rig().guarded()
+    for _ in range(5):
+        rig.done(algo_report(cancelled(rig).client_id))
+        assert rig.says(ProtectionChanged).protected is True
+    rig.hears(algo_report(rig.bracket.stop.client_id, AlgoStatus.CANCELED))
+    rig.wait(300)
+    rig.reads(symbol_state("0.1", algos=(algo_report(rig.bracket.take_profit.client_id),), fills=rig.bracket.fills))
+    assert rig.leaves(PlaceOrder, Lane.CLOSE).reduce_only
     assert rig.bracket.close_reason is CloseReason.PROTECTION_FAILED
+
+
+def test_a_cancelled_stop_of_a_position_that_was_closed_is_not_replaced() -> None:
+    rig = Rig().guarded()
+    rig.hears(algo_report(rig.bracket.stop.client_id, AlgoStatus.EXPIRED))
+    rig.wait(300)
+    target = algo_report(rig.bracket.take_profit.client_id)
+    rig.reads(symbol_state("0", algos=(target,), fills=rig.bracket.fills))  # what closed it is not listed yet
+    rig.wait(300)
+    assert rig.idle()
+    rig.wait(1_700)
+    rig.leaves(QuerySymbol)
+
+
+def test_a_stop_that_vanished_is_replaced() -> None:
+    rig = Rig().guarded()
+    rig.wait(3_000)
+    assert rig.leaves(QueryOrder).client_id == rig.bracket.stop.client_id
+    rig.answered(NO_SUCH_ORDER)
+    assert rig.says(ProtectionChanged).protected is False
+    rig.reads(symbol_state("0.1", fills=rig.bracket.fills))
+    rig.wait(300)
+    assert rig.leaves(PlaceOrder, Lane.STOP).kind is OrderKind.STOP_MARKET
+
+
+def test_a_stop_that_only_seemed_to_have_vanished_is_known_again_by_the_refusal_of_another() -> None:
+    rig = Rig().guarded()
+    first = rig.bracket.stop.client_id
+    rig.wait(3_000)
+    rig.leaves(QueryOrder)
+    rig.answered(NO_SUCH_ORDER)  # what answers lags behind
+    rig.reads(symbol_state("0.1", fills=rig.bracket.fills))
+    rig.wait(300)
+    rig.notices()
+    rig.leaves(PlaceOrder, Lane.STOP)
+    rig.answered(Refused(code=-4130, text="An open stop order with closePosition is existing."))
+    assert rig.bracket.stop.client_id == first
+    assert rig.says(ProtectionChanged).protected is True
+
+
+@pytest.mark.parametrize("code", sorted(NOT_NOW_CODES))
+def test_a_stop_that_is_refused_for_the_moment_is_tried_again_until_its_time_is_up(code: int) -> None:
+    rig = Rig().filled()
+    ids = set()
+    while rig.bracket.close_reason is None:
+        request = rig.any_leaves()
+        if isinstance(request, PlaceOrder):
+            ids.add(request.client_id)
+            rig.answered(Refused(code=code, text="not now"))
+        elif request is not None:
+            rig.done(symbol_state("0.1", fills=rig.bracket.fills))
+        else:
+            rig.wait(100)
+    assert rig.bracket.close_reason is CloseReason.PROTECTION_FAILED
+    assert len(ids) > 3
 
 
 # ------------------------------------------------------------------------------------------------------------- the exit
@@ -168,7 +245,8 @@ def test_a_conditional_order_closes_and_the_other_is_cancelled(leg: OrderRole, r
 
 def test_a_position_that_a_person_closed_was_closed_externally() -> None:
     rig = Rig().guarded()
-    rig.wait(10_000)
+    rig.desk.distrust()
+    rig.wait(300)
     theirs = fill(5, side=SELL, client_id="web_1", order_id=50, at_ms=rig.now_ms)
     rig.reads(symbol_state(fills=(*rig.bracket.fills, theirs)))
     notices = rig.notices()

@@ -172,7 +172,7 @@ def refused_after(rig: Rig, times: int) -> list[int]:
         if request is None:
             rig.wait(50)
             continue
-        assert isinstance(request, PrepareSymbol)
+        assert isinstance(request, PrepareSymbol | QuerySymbol)
         asked_ms.append(rig.now_ms)
         rig.answered(SUSPENDED, after_ms=0)
     return [later - earlier for earlier, later in pairwise(asked_ms)]

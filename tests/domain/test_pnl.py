@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.domain.money_builders import NOW, fill, plan, trade
 from vortex.domain.order import ZERO, Fill, Side
-from vortex.domain.pnl import RowLabels, TradeResult, account_trade, closed_row, failed_row, open_row, up_to
+from vortex.domain.pnl import RowLabels, TradeResult, account_trade, closed_row, failed_row, open_row
 from vortex.domain.trade import CloseReason, TradeStatus
 
 LABELS = RowLabels(mode="paper", account="main", market_source="recording", profile="demo")
@@ -117,14 +117,3 @@ def test_a_result_is_unrounded() -> None:
     result: TradeResult = account_trade(Side.LONG, entered, [fill("3", "2", fee=ZERO)], 7, ZERO)
     assert result.margin_usdt == Decimal(3) / 7
     assert result.pnl_pct == 700
-
-
-def test_of_an_execution_that_closed_more_than_was_open_only_its_share_is_ours() -> None:
-    fee = Decimal("0.0005")
-    fills = (fill("0.04", "60000", fee=fee), fill("0.16", "60010", fee=fee), fill("0.5", "60020", fee=fee))
-    ours = up_to(fills, Decimal("0.1"))
-    assert [(each.quantity, each.price) for each in ours] == [
-        (Decimal("0.04"), Decimal(60_000)), (Decimal("0.06"), Decimal(60_010)),
-    ]  # fmt: skip
-    assert ours[1].commission == Decimal("0.06") * 60_010 * fee
-    assert up_to(fills[:1], Decimal("0.1")) == fills[:1]

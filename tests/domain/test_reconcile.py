@@ -80,7 +80,7 @@ def test_closing_executions_close_whoever_ordered_them() -> None:
 
 
 def ended() -> Bracket:
-    return life.on_algo(guarded(), algo_report(S, AlgoStatus.EXPIRED), NOW)
+    return life.on_algo(guarded(), algo_report(S, AlgoStatus.FINISHED), NOW)
 
 
 def test_a_stop_that_ended_with_the_position_open_closes_it() -> None:

@@ -31,7 +31,7 @@ from vortex.domain.market import Interval
 from vortex.domain.order import ExchangeRequest
 from vortex.domain.pnl import RowLabels
 from vortex.messages import AddSymbol, Mirror, Recipient
-from vortex.ports import Clock, Exchange, MarketFeed, MarketSink
+from vortex.ports import Clock, Exchange, MarketFeed, MarketSink, Usage
 from vortex.runtime import ActorSystem, Address, PoolDispatcher, VirtualDispatcher
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.world import Latency, World
@@ -220,8 +220,8 @@ class ThreadedExchange:
     def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
         self._soon(partial(self._port.send, request, timeout_ms))
 
-    def weight_used_1m(self) -> int:
-        return 0
+    def usage(self) -> Usage:
+        return Usage()
 
     def stop(self) -> None:
         self._soon(self._port.stop)

@@ -117,6 +117,8 @@ class HandMadeMarket:
     ) -> None:
         self.specs = tuple(spec(symbol) for symbol in symbols)
         self.label = "made by hand"
+        self.notes: tuple[str, ...] = ()
+        self.live = False
         self._ask_ticks = ask_ticks
         self._end_ms = end_ms
         self._start_ms = 0

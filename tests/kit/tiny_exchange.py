@@ -28,8 +28,10 @@ from vortex.domain.order import (
     Outcome,
     PlaceOrder,
     PositionReport,
+    PositionsState,
     PrepareSymbol,
     QueryOrder,
+    QueryPositions,
     QuerySymbol,
     Refused,
     SetLeverage,
@@ -120,7 +122,10 @@ class TinyExchange:
             case QuerySymbol() if self.now_ms < self.blank_until_ms:
                 return self._blank()
             case QuerySymbol():
-                return Done(value=_since(request.fills_since_ms, self._seen(lag_ms).state))
+                return Done(value=_asked_for(request, self._seen(lag_ms).state))
+            case QueryPositions():
+                position = self._seen(lag_ms).state.position
+                return Done(value=PositionsState(ts_ms=self.now_ms, positions=(position,) if position.amount else ()))
             case SetLeverage():
                 self.leverage = request.leverage
                 self._keep()
@@ -196,6 +201,8 @@ class TinyExchange:
         self._keep()
 
     def _conditional(self, order: PlaceOrder) -> Outcome:
+        if any(resting.kind is order.kind and resting.side is order.side for resting in self.resting):
+            return Refused(code=-4130, text="An open stop order with closePosition is existing.")
         self._numbers += 1
         report = AlgoReport(
             symbol=SYMBOL, client_id=order.client_id, algo_id=self._numbers, side=order.side, kind=order.kind,
@@ -286,8 +293,10 @@ class TinyExchange:
         return next((past for past in reversed(self._past) if past.ts_ms <= until_ms), self._past[0])
 
 
-def _since(from_ms: int, state: SymbolState) -> SymbolState:
-    return msgspec.structs.replace(state, fills=tuple(fill for fill in state.fills if fill.ts_ms >= from_ms))
+def _asked_for(request: QuerySymbol, state: SymbolState) -> SymbolState:
+    after, from_ms = request.after_fill_id, request.fills_since_ms
+    fills = [fill for fill in state.fills if (fill.ts_ms >= from_ms if after is None else fill.fill_id > after)]
+    return msgspec.structs.replace(state, fills=tuple(fills))
 
 
 def _end(executed: Decimal, wanted: Decimal) -> OrderStatus:

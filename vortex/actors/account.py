@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.order import AccountState
@@ -20,6 +21,7 @@ from vortex.messages import (
     EntryFailed,
     JoinAccount,
     LeaveAccount,
+    MoneyTransferred,
     PositionClosed,
     PositionOpened,
     Recipient,
@@ -29,7 +31,7 @@ from vortex.messages import (
     RiskGranted,
     SymbolReconciled,
 )
-from vortex.ports import Journal
+from vortex.ports import Journal, UnwritableError
 from vortex.queries import GetAccount
 from vortex.runtime import Actor
 
@@ -71,6 +73,7 @@ class AccountActor(Actor):
             PositionClosed: self._on_closed,
             EntryFailed: self._on_failed,
             ResetGovernor: self._on_reset,
+            MoneyTransferred: self._on_transferred,
             GetAccount: self._on_get,
             _Tick: self._on_tick,
         }
@@ -91,6 +94,11 @@ class AccountActor(Actor):
 
     def _on_leave(self, message: LeaveAccount) -> None:
         self._joined.pop(message.symbol, None)
+
+    def _on_transferred(self, message: MoneyTransferred) -> None:
+        logger.info("{} USDT were transferred", message.amount_usdt)
+        self._ledger.transferred(message.ts_ms, message.amount_usdt)
+        self._changed()
 
     def _on_reset(self, _message: ResetGovernor) -> None:
         self._ledger.reset_governor()
@@ -134,14 +142,23 @@ class AccountActor(Actor):
         self.context.after(TICK_MS, tick)
         self._changed()
 
+    def _save(self) -> None:
+        """What cannot be written now is written later; meanwhile no entry leaves, as its intent could not be either."""
+        body = self._ledger.dump()
+        if body == self._saved:
+            return
+        try:
+            self._journal.append(_KIND, self._account_name, body)
+        except UnwritableError as error:
+            logger.error("{}", error)
+        else:
+            self._saved = body
+
     def _changed(self) -> None:
         """Keep what must survive, then tell every decision what changed."""
         if self.context.over:
             return  # the ledger is another incarnation's now
-        body = self._ledger.dump()
-        if body != self._saved:
-            self._journal.append(_KIND, self._account_name, body)
-            self._saved = body
+        self._save()
         view = self._ledger.view(self._now_ms())
         if view.flatten_latched and view.exposures:
             self._exchange.tell(CloseAll(reason=CloseReason.DRAWDOWN_FLATTEN))

@@ -7,41 +7,52 @@ this goes on while the symbol's own actors are down.
 
 from __future__ import annotations
 
-import itertools
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from loguru import logger
 from msgspec import Struct
 
+from vortex.actors.common_gates import CommonGates
 from vortex.actors.holds import Holds
 from vortex.actors.order_journal import OrderJournal
 from vortex.actors.seat import Seat
 from vortex.actors.sender import Sender
+from vortex.domain.adoption import ForeignParams
 from vortex.domain.bracket import Bracket
-from vortex.domain.client_id import client_id
+from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
 from vortex.domain.operation import Gate, OperatorAction
 from vortex.domain.order import (
+    ZERO,
     AccountState,
     AccountUpdate,
     AlgoReport,
     CancelOrder,
+    ClockMeasured,
+    ConfigUpdate,
     Done,
+    FillAnnounced,
+    MarginCall,
     OrderReport,
     OrderRole,
+    Outcome,
+    PositionsState,
     QueryAccount,
     QueryOrder,
+    QueryPositions,
     Refused,
+    TriggerRejected,
 )
 from vortex.domain.trade import CloseReason
 from vortex.messages import (
     CloseAll,
     ClosePosition,
     DeregisterSymbol,
+    DiskMeasured,
     EntryFailed,
     ExchangeReplied,
+    MoneyTransferred,
     OpenPosition,
     Operate,
     Recipient,
@@ -56,6 +67,8 @@ from vortex.runtime import Actor
 
 TICK_MS = 100
 ACCOUNT_EVERY_MS = 5_000
+POSITIONS_EVERY_MS = 3_000
+"""How long a person's hands, or the exchange's own, may stay unseen when no event tells of them."""
 
 
 class _Tick(Struct, frozen=True):
@@ -70,9 +83,18 @@ class ExchangeActor(Actor):
         journal: Where intents are made durable before they leave.
         account: The account actor.
         account_name: The account's short name in client ids.
+        foreign: What is done with a position that is not ours.
     """
 
-    def __init__(self, *, port: Exchange, journal: Journal, account: Recipient, account_name: str) -> None:
+    def __init__(
+        self,
+        *,
+        port: Exchange,
+        journal: Journal,
+        account: Recipient,
+        account_name: str,
+        foreign: ForeignParams | None = None,
+    ) -> None:
         self._port = port
         self._journal = OrderJournal(journal, account_name, self._is_over)
         self._holds = Holds(self._journal, self._now_ms)
@@ -80,10 +102,12 @@ class ExchangeActor(Actor):
         self._account = account
         self._account_name = account_name
         self._epoch = 0
+        self._foreign = foreign or ForeignParams()
         self._seats: dict[str, Seat] = {}
-        self._numbers: dict[str, itertools.count[int]] = {}
+        self._common = CommonGates(self._seats.values, self._now_ms)
+        self._ids: dict[str, OrderIds] = {}
         self._user_stream_ms: int | None = None
-        self._account_asked_ms = 0
+        self._account_asked_ms = self._positions_asked_ms = 0
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
@@ -98,6 +122,12 @@ class ExchangeActor(Actor):
             AlgoReport: self._on_report,
             AccountUpdate: self._on_account_update,
             UserStreamChanged: self._on_user_stream,
+            FillAnnounced: self._on_announced,
+            TriggerRejected: self._on_trigger_rejected,
+            ConfigUpdate: self._on_config,
+            MarginCall: self._on_margin_call,
+            ClockMeasured: self._on_clock,
+            DiskMeasured: self._on_disk,
             TradeRecorded: self._on_recorded,
             GetExchange: self._on_get,
             _Tick: self._on_tick,
@@ -123,13 +153,9 @@ class ExchangeActor(Actor):
         return self.context.over
 
     def _seat(self, symbol: str, bracket: Bracket | None = None) -> Seat:
-        numbers = self._numbers.setdefault(symbol, itertools.count(1))  # a symbol that comes again counts on
-
-        def new_ids() -> dict[OrderRole, str]:
-            seq = next(numbers)
-            return {role: client_id(self._account_name, symbol, self._epoch, seq, role) for role in OrderRole}
-
-        desk = Desk(symbol, new_ids, bracket)
+        if symbol not in self._ids:  # a symbol that comes again counts on
+            self._ids[symbol] = OrderIds(self._account_name, symbol, self._epoch)
+        desk = Desk(symbol, self._ids[symbol], bracket, foreign=self._foreign)
         if self._holds.entries.halted(symbol):
             desk.flatten(CloseReason.HALT, self._now_ms())
         return Seat(desk, self._journal, self._account, self._now_ms)
@@ -142,6 +168,7 @@ class ExchangeActor(Actor):
         seat = self._seats[message.symbol]
         seat.join(message)
         self._holds.tell_gates(seat)
+        self._common.tell(seat)
         self._tell_user_stream(seat, "not connected yet")
         self._settle(seat)
 
@@ -155,10 +182,9 @@ class ExchangeActor(Actor):
     def _on_open(self, message: OpenPosition) -> None:
         plan, now_ms = message.plan, self._now_ms()
         seat = self._seats.get(plan.symbol) or self._seat(plan.symbol)  # one that has not registered yet is not free
-        ids = seat.desk.new_ids()
-        name = f"vortex7:{self._account_name}:{plan.symbol}:{ids[OrderRole.ENTRY]}"
-        trade_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
-        why = self._holds.refusal(plan.symbol) or seat.hindrance
+        ids = seat.desk.ids.new()
+        trade_id = seat.desk.ids.trade_id(ids[OrderRole.ENTRY])
+        why = self._holds.refusal(plan.symbol) or self._common.refusal or seat.hindrance
         if why is not None:
             logger.warning("{}: entry refused, {}", plan.symbol, why)
             reason = CloseReason.ORDER_REJECTED
@@ -198,14 +224,23 @@ class ExchangeActor(Actor):
         if not isinstance(outcome, Done):
             expected = isinstance(request, CancelOrder | QueryOrder) and isinstance(outcome, Refused)
             logger.log("INFO" if expected else "WARNING", "{} answered {}", request, outcome)
-        if isinstance(request, QueryAccount):
-            if isinstance(outcome, Done) and isinstance(outcome.value, AccountState):
-                self._account.tell(outcome.value)
+        if isinstance(request, QueryAccount | QueryPositions):
+            self._on_overview(outcome)
             return
         seat = self._seats.get(request.symbol)
         if seat is not None:
             seat.desk.on_reply(request, outcome, self._now_ms())
             self._settle(seat)
+
+    def _on_overview(self, outcome: Outcome) -> None:
+        """Compare the account's positions with what we know of them; what differs is looked at closely."""
+        value = outcome.value if isinstance(outcome, Done) else None
+        if isinstance(value, AccountState):
+            self._account.tell(value)
+        elif isinstance(value, PositionsState):
+            amounts = {position.symbol: position.amount for position in value.positions}
+            for symbol, seat in self._seats.items():
+                seat.desk.compare(amounts.get(symbol, ZERO))
 
     def _on_report(self, report: OrderReport | AlgoReport) -> None:
         logger.info("{}: order {} is {}", report.symbol, report.client_id, report.status)
@@ -215,9 +250,53 @@ class ExchangeActor(Actor):
             seat.desk.on_report(report, self._now_ms())
             self._settle(seat)
 
-    def _on_account_update(self, _update: AccountUpdate) -> None:
+    def _on_account_update(self, update: AccountUpdate) -> None:
         self._heard()
+        if update.transferred_usdt:
+            self._account.tell(MoneyTransferred(ts_ms=update.ts_ms, amount_usdt=update.transferred_usdt))
         self._account_asked_ms = 0  # money moved: ask at the next tick
+
+    def _on_announced(self, announced: FillAnnounced) -> None:
+        self._heard()
+        if (seat := self._seats.get(announced.symbol)) is not None:
+            seat.desk.on_announced(announced.fill_id, self._now_ms())
+
+    def _on_trigger_rejected(self, rejected: TriggerRejected) -> None:
+        logger.error("{}: a triggered order was refused: {}", rejected.symbol, rejected.reason)
+        self._heard()
+        self._distrust(rejected.symbol)
+
+    def _on_config(self, update: ConfigUpdate) -> None:
+        self._heard()
+        seat = self._seats.get(update.symbol) if update.symbol is not None else None
+        if seat is not None and update.leverage is not None:
+            logger.warning("{}: leverage is {} now", update.symbol, update.leverage)
+            seat.desk.on_leverage(update.leverage)
+            self._settle(seat)
+        if update.multi_assets:
+            self._pause("multi-assets mode was switched on: margins are not what is reckoned with")
+
+    def _on_margin_call(self, call: MarginCall) -> None:
+        logger.error("margin call: {}", ", ".join(call.symbols))
+        self._heard()
+        self._distrust(*call.symbols)
+
+    def _on_clock(self, measured: ClockMeasured) -> None:
+        self._common.clock(measured.offset_ms)
+
+    def _on_disk(self, measured: DiskMeasured) -> None:
+        self._common.disk(measured.room_bytes)
+
+    def _pause(self, why: str) -> None:
+        """No entries until a person looked: only he can say that it is well."""
+        logger.critical("{}: entries are paused until a person resumes them", why)
+        self._on_operate(Operate(action=OperatorAction.PAUSE, symbol=None, why=why))
+
+    def _distrust(self, *symbols: str) -> None:
+        for symbol in symbols:
+            if (seat := self._seats.get(symbol)) is not None:
+                seat.desk.distrust()
+                self._settle(seat)
 
     def _heard(self) -> None:
         if self._user_stream_ms is not None:
@@ -245,7 +324,7 @@ class ExchangeActor(Actor):
         return ExchangeStatus(
             reconciled=all(desk.reconciled for desk in desks),
             user_stream_ms=self._user_stream_ms,
-            weight_used_1m=self._port.weight_used_1m(),
+            weight_used_1m=self._port.usage().weight_1m,
             orders_1m=self._sender.orders_1m,
             unknown_orders=sum(desk.unresolved for desk in desks),
             unsettled=tuple(desk.symbol for desk in desks if desk.unsettled),
@@ -261,14 +340,24 @@ class ExchangeActor(Actor):
             seat.desk.on_time(now_ms)
             self._release(seat)
         self._sender.send(self._seats.values(), self._seats.values())
+        self._journal.retry()
+        self._common.journal(writable=self._journal.writable)
+        self._ask_overviews(now_ms)
+
+    def _ask_overviews(self, now_ms: int) -> None:
         if now_ms - self._account_asked_ms >= ACCOUNT_EVERY_MS:
             self._account_asked_ms = now_ms
-            self._sender.ask_account()
+            self._sender.ask(QueryAccount())
+        if now_ms - self._positions_asked_ms >= POSITIONS_EVERY_MS:
+            self._positions_asked_ms = now_ms
+            self._sender.ask(QueryPositions())
 
     def _settle(self, seat: Seat) -> None:
         """Tell, journal, send: in this order."""
         seat.settle()
         self._sender.send((seat,), self._seats.values())
+        if (rival := seat.take_rival()) is not None:
+            self._pause(f"another process trades this account: order {rival} is not of this one")
 
     def _release(self, seat: Seat) -> None:
         """Let go of a symbol that leaves, once it is vacant."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
+from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.bracket import Bracket
 from vortex.domain.entries import Entries
 from vortex.domain.trade import CloseReason
-from vortex.ports import Journal
+from vortex.ports import Journal, UnwritableError
 
 _BRACKET, _ENDED, _ENTRIES, _EPOCH = "bracket", "ended", "entries", "epoch"
 _GONE = b""
+T = TypeVar("T")
 
 
 class IncarnationOverError(Exception):
@@ -29,7 +32,7 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class OrderJournal:
-    """Writes through to the journal and skips what is already there. Every write is durable when it returns.
+    """Writes through to the journal and skips what is already there. A write is durable when it returns, if `writable`.
 
     Args:
         journal: The file.
@@ -43,15 +46,29 @@ class OrderJournal:
         self._over = over
         self._brackets: dict[str, Bracket] = {}
         self._entries = Entries()
+        self._unwritten: dict[tuple[str, str], bytes] = {}
         self.ended: dict[str, Ended] = {}
+
+    @property
+    def writable(self) -> bool:
+        """True unless something waits that the disk did not take: nothing new may be begun then."""
+        return not self._unwritten
 
     def load(self) -> dict[str, Bracket]:
         """Read what was under way; returns the trades by symbol."""
-        decode_bracket = msgspec.json.Decoder(Bracket).decode
-        decode_ended = msgspec.json.Decoder(Ended).decode
-        self._brackets = {key: decode_bracket(body) for key, body in self._journal.latest(_BRACKET).items() if body}
-        self.ended = {key: decode_ended(body) for key, body in self._journal.latest(_ENDED).items() if body}
+        self._brackets = self._read(_BRACKET, Bracket)
+        self.ended = self._read(_ENDED, Ended)
         return dict(self._brackets)
+
+    def _read(self, kind: str, form: type[T]) -> dict[str, T]:
+        """Everything of a kind; what cannot be read is left to what the exchange knows of it."""
+        found: dict[str, T] = {}
+        for key, body in self._journal.latest(kind).items():
+            try:
+                found[key] = msgspec.json.decode(body, type=form)
+            except msgspec.DecodeError as error:
+                logger.error("journal: the {} of {} cannot be read: {}", kind, key, error)
+        return found
 
     def load_entries(self) -> Entries:
         """Read what holds entries."""
@@ -96,7 +113,22 @@ class OrderJournal:
         """True while a trade of this symbol is over and its row is not safe."""
         return any(ended.bracket.plan.symbol == symbol for ended in self.ended.values())
 
+    def retry(self) -> None:
+        """Write what the disk did not take, oldest first."""
+        for (kind, key), body in tuple(self._unwritten.items()):
+            self._append(kind, key, body)
+            if (kind, key) in self._unwritten:
+                return
+
     def _append(self, kind: str, key: str, body: bytes) -> None:
+        """Write, or keep for later: what is open is guarded on, whether or not the disk takes it."""
         if self._over():
             raise IncarnationOverError(f"{kind} {key} is not written")
-        self._journal.append(kind, key, body)
+        try:
+            self._journal.append(kind, key, body)
+        except UnwritableError as error:
+            if not self._unwritten:
+                logger.error("{}: no entry leaves until it can be", error)
+            self._unwritten[kind, key] = body
+        else:
+            self._unwritten.pop((kind, key), None)

@@ -8,10 +8,20 @@ from loguru import logger
 
 from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.domain.desk import Desk
-from vortex.domain.notices import Closed, ExitFailing, Failed, Foreign, Notice, Opened, ProtectionChanged, Reconciled
+from vortex.domain.notices import (
+    Adopted,
+    Closed,
+    ExitFailing,
+    Failed,
+    Foreign,
+    Notice,
+    Opened,
+    ProtectionChanged,
+    Reconciled,
+    Rival,
+)
 from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
-from vortex.domain.pnl import up_to
 from vortex.messages import (
     EntryFailed,
     GateClosed,
@@ -43,6 +53,7 @@ class Seat:
         self._now_ms = now_ms
         self._listeners: RegisterSymbol | None = None
         self._leaving = False
+        self._rival: str | None = None
 
     @property
     def hindrance(self) -> str | None:
@@ -52,6 +63,11 @@ class Seat:
         if self.desk.flattening:
             return "flattening"
         return None if self.desk.free else "not free"
+
+    @property
+    def durable(self) -> bool:
+        """True while all that we intend is on disk."""
+        return self._journal.writable
 
     @property
     def vacant(self) -> bool:
@@ -80,6 +96,11 @@ class Seat:
         for notice in self.desk.take_notices():
             self._tell_notice(notice)
         self._journal.keep(self.desk.symbol, self.desk.bracket)
+
+    def take_rival(self) -> str | None:
+        """Return, once, the order by which another process of this account showed itself."""
+        rival, self._rival = self._rival, None
+        return rival
 
     def close_gate(self, gate: Gate, why: str, since_ms: int | None = None) -> None:
         """Close a gate of the symbol: since now, if nothing else is said."""
@@ -122,6 +143,11 @@ class Seat:
                 logger.error(text, self.desk.symbol, notice.trade_id, notice.tries, notice.detail)
             case Foreign():
                 self._tell_foreign(notice)
+            case Adopted():
+                text = "{}: a position of {} without a trade of ours becomes trade {}, it is given a stop"
+                logger.warning(text, self.desk.symbol, notice.amount, notice.trade_id)
+            case Rival():
+                self._rival = notice.client_id
 
     def _tell_protection(self, notice: ProtectionChanged) -> None:
         logger.info("{} {}: protected {}", self.desk.symbol, notice.trade_id, notice.protected)
@@ -164,7 +190,7 @@ def _ending(ended: Ended) -> PositionClosed | EntryFailed:
     return PositionClosed(
         trade=bracket.open_trade(),
         entry_fills=bracket.entry_fills,
-        exit_fills=up_to(bracket.exit_fills, bracket.filled),
+        exit_fills=bracket.exit_fills,
         reason=ended.reason,
         funding_usdt=ZERO,
     )

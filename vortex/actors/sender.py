@@ -9,17 +9,40 @@ from loguru import logger
 
 from vortex.actors.order_journal import IncarnationOverError
 from vortex.actors.seat import Seat
-from vortex.domain.order import ExchangeRequest, PlaceOrder, QueryAccount
+from vortex.domain.order import ExchangeRequest, PlaceOrder, QueryAccount, QueryPositions
 from vortex.domain.planning import Lane
-from vortex.ports import Exchange
+from vortex.ports import Exchange, Usage
 
 MINUTE_MS = 60_000
 MAX_IN_FLIGHT = 16
 TIMEOUT_MS = {Lane.CLOSE: 2_000, Lane.STOP: 2_000, Lane.RECONCILE: 4_000, Lane.ENTRY: 2_000, Lane.STATISTICS: 5_000}
 
 
+SHORT_SILENCE_MS = 2_000
+"""Silence that the exchange asked for and that even a stop waits for; a longer one holds no stop and no close back."""
+FEW, FULL = 0.8, 0.95
+"""Shares of a limit from which entries and statistics wait, and from which all but stops and closes do."""
+
+
+def admitted(lane: Lane, usage: Usage, now_ms: int) -> bool:
+    """Say whether a request of this lane may leave: entries starve first, stops and closes never."""
+    guarding = lane in (Lane.CLOSE, Lane.STOP)
+    silence_ms = usage.silent_until_ms - now_ms
+    if silence_ms > 0:
+        return guarding and silence_ms > SHORT_SILENCE_MS
+    if guarding:
+        return True
+    weight = usage.weight_1m / usage.weight_limit_1m
+    if lane is Lane.RECONCILE:
+        return weight < FULL
+    orders = max(usage.orders_10s / usage.orders_limit_10s, usage.orders_1m / usage.orders_limit_1m)
+    return weight < FEW and (lane is Lane.STATISTICS or orders < FEW)
+
+
 class Sender:
     """Sends what desks plan: at most one request per symbol and 16 in all are under way, by lanes when not all may go.
+
+    One budget of the exchange's own limits stands before all of them.
 
     Args:
         port: The exchange.
@@ -43,7 +66,7 @@ class Sender:
 
     def send(self, seats: Iterable[Seat], everyone: Collection[Seat]) -> None:
         """Send what these seats plan; when some had to wait, whatever anyone plans."""
-        now_ms = self._now_ms()
+        now_ms, usage = self._now_ms(), self._port.usage()
         planned = []
         for seat in everyone if self._crowded else seats:
             if (next_one := seat.desk.plan(now_ms)) is not None:
@@ -51,18 +74,25 @@ class Sender:
             else:
                 seat.settle()  # an entry may have been given up
         room = MAX_IN_FLIGHT - sum(seat.desk.in_flight is not None for seat in everyone)
-        self._crowded = len(planned) > room
-        for seat, (lane, request) in sorted(planned, key=lambda item: item[1][0])[:room]:
+        allowed = [item for item in planned if admitted(item[1][0], usage, now_ms)]
+        self._crowded = len(allowed) > room or len(allowed) < len(planned)
+        for seat, (lane, request) in sorted(allowed, key=lambda item: item[1][0])[:room]:
             seat.desk.sent(request, now_ms)
             seat.settle()
+            if lane is Lane.ENTRY and not seat.durable:
+                seat.desk.retract(request, "the journal cannot be written", now_ms)
+                seat.settle()
+                continue
             if isinstance(request, PlaceOrder):
                 self._order_times_ms.append(now_ms)
                 logger.info("{}: send {} {} {}", request.symbol, request.client_id, request.side, request.kind)
             self._leave(request, lane)
 
-    def ask_account(self) -> None:
-        """Ask for the account's money, beside everything else."""
-        self._leave(QueryAccount(), Lane.STATISTICS)
+    def ask(self, request: QueryAccount | QueryPositions) -> None:
+        """Ask about the account as a whole, beside everything else, if the budget has room for it."""
+        lane = Lane.STATISTICS if isinstance(request, QueryAccount) else Lane.RECONCILE
+        if admitted(lane, self._port.usage(), self._now_ms()):
+            self._leave(request, lane)
 
     def _leave(self, request: ExchangeRequest, lane: Lane) -> None:
         if self._over():

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from loguru import logger
 from msgspec import Struct
 
-from vortex.domain.trade import TradeStatus
+from vortex.domain.trade import RejectionRow, TradeRow, TradeStatus
 from vortex.messages import Recipient, RecordRejection, RecordTrade, TradeRecorded
-from vortex.ports import ColdStore, Outbox, StoreUnavailableError
+from vortex.ports import ColdStore, Outbox, StoreUnavailableError, UnwritableError
 from vortex.queries import GetOutbox, OutboxStatus
 from vortex.runtime import Actor
 
 DRAIN_SOON_MS = 50
 RETRY_FIRST_MS = 500
 RETRY_MOST_MS = 30_000
+RETRY_WRITE_MS = 1_000
+MOST_UNWRITTEN = 1_000
+"""Rows that wait for a full disk, beside those of trades, which always wait."""
 
 
 class _Drain(Struct, frozen=True):
     """Hand waiting rows to the cold store."""
+
+
+class _Write(Struct, frozen=True):
+    """Try again to put on disk what it did not take."""
 
 
 class StorageActor(Actor):
@@ -36,6 +44,7 @@ class StorageActor(Actor):
         self._outbox = outbox
         self._store = store
         self._exchange = exchange
+        self._unwritten: deque[TradeRow | RejectionRow] = deque()
         self._draining = False
         self._retry_ms = RETRY_FIRST_MS
 
@@ -45,6 +54,7 @@ class StorageActor(Actor):
             RecordRejection: self._on_rejection,
             GetOutbox: self._on_get,
             _Drain: self._on_drain,
+            _Write: self._on_write,
         }
 
     def started(self) -> None:
@@ -60,14 +70,35 @@ class StorageActor(Actor):
 
     def _on_trade(self, message: RecordTrade) -> None:
         row = message.row
-        self._outbox.append(row)
         logger.info("{}: trade {} is {} {}", row.symbol, row.id, row.status, row.close_reason or "")
-        if row.status is not TradeStatus.OPEN:
-            self._exchange.tell(TradeRecorded(trade_id=row.id))
-        self._drain_in(DRAIN_SOON_MS)
+        self._keep(row)
 
     def _on_rejection(self, message: RecordRejection) -> None:
-        self._outbox.append(message.row)
+        self._keep(message.row)
+
+    def _on_write(self, _message: _Write) -> None:
+        self._write()
+
+    def _keep(self, row: TradeRow | RejectionRow) -> None:
+        """Rows go to disk in order; while it takes none they wait here, and the newest rejections are given up."""
+        if isinstance(row, RejectionRow) and len(self._unwritten) >= MOST_UNWRITTEN:
+            return
+        self._unwritten.append(row)
+        if len(self._unwritten) == 1:
+            self._write()
+
+    def _write(self) -> None:
+        while self._unwritten:
+            row = self._unwritten[0]
+            try:
+                self._outbox.append(row)
+            except UnwritableError as error:
+                logger.error("{} rows wait for the disk: {}", len(self._unwritten), error)
+                self.context.after(RETRY_WRITE_MS, _Write())
+                return
+            self._unwritten.popleft()
+            if isinstance(row, TradeRow) and row.status is not TradeStatus.OPEN:
+                self._exchange.tell(TradeRecorded(trade_id=row.id))
         self._drain_in(DRAIN_SOON_MS)
 
     def _on_get(self, _message: GetOutbox) -> OutboxStatus:

@@ -45,7 +45,7 @@ BEHIND: Mapping[str, tuple[Gate, ...]] = {
 """Who stands behind which gates: closed while he is down, and until somebody says that he is up to date again: for
 exchange and monitor SymbolReconciled says it, for the user stream the exchange, for the others the decision."""
 
-ORDERED = (Gate.PAUSED, Gate.HALTED, Gate.KILL_SWITCH)
+ORDERED = (Gate.PAUSED, Gate.HALTED, Gate.KILL_SWITCH, Gate.CLOCK, Gate.DISK, Gate.JOURNAL)
 """Gates of which the exchange actor keeps the truth: a new one says them anew."""
 
 

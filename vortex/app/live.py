@@ -22,6 +22,7 @@ from vortex.app import collector, logs
 from vortex.app.api import Api
 from vortex.app.control import ControlServer
 from vortex.app.data_dir import DataDir, RunInfo
+from vortex.app.disk import DiskRoom
 from vortex.app.life import Life
 from vortex.app.notify_systemd import Systemd
 from vortex.app.operate import KillSwitch, Operator
@@ -31,7 +32,7 @@ from vortex.app.sim_child import SimulatorChild
 from vortex.app.status import StatusReader
 from vortex.app.venue import Venue, open_venue
 from vortex.app.wiring import Ports, Wiring
-from vortex.config import Config, ConfigError, Loaded
+from vortex.config import Config, Loaded
 from vortex.domain.indicators.flow import BookFlow
 from vortex.domain.pnl import RowLabels
 from vortex.messages import Shutdown
@@ -83,10 +84,6 @@ def run(loaded: Loaded, life: Life, seconds: float | None = None, *, read: Calla
         SimulatorFailedError, OSError: The exchange cannot be reached, or an address cannot be used.
         StoreError: A database file cannot be used.
     """
-    if loaded.config.mode == "live":
-        raise ConfigError(
-            'mode = "live": real money waits for the order safety of a later version: expected paper, or TESTNET=true'
-        )
     with ExitStack() as stack:
         stack.callback(life.ended)
         try:
@@ -118,6 +115,7 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     )
     logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *loaded.notes)))
     venue.check_pairs(config.trading_pairs)
+    venue.clear(config)
     ports = _ports(config, venue, data_dir, stack)
     collector.calm()
     return _Ground(
@@ -177,10 +175,12 @@ def _serve(config: Config, ground: _Ground, crew: _Crew, stack: ExitStack) -> No
 def _looker(ground: _Ground, crew: _Crew, *, halt: bool) -> Callable[[], None]:
     """What the main thread sees to while it waits."""
     kill_switch = KillSwitch(crew.operator, ground.data_dir.halt, at_start=halt)
+    room = DiskRoom(ground.data_dir.path, crew.system)
     announced = not crew.systemd.listens
 
     def look() -> None:
         nonlocal announced
+        room.look()
         if ground.child is not None:
             ground.child.look()
         kill_switch.look()

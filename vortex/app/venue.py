@@ -10,19 +10,26 @@ import msgspec
 from msgspec import Struct
 
 from vortex.adapters.binance import hosts as binance_hosts
+from vortex.adapters.binance.base_feed import BaseFeed
+from vortex.adapters.binance.budget import Budget
+from vortex.adapters.binance.ccxt_feed import CcxtFeed
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.feed import BinanceFeed
 from vortex.adapters.binance.hosts import HostRefused, Hosts
+from vortex.adapters.binance.inspection import Inspection
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.public import PublicData
 from vortex.adapters.binance.rest import BinanceExchange
 from vortex.adapters.clock import SimulatorClock, SystemClock, get
+from vortex.app import preflight
 from vortex.config import Config, ConfigError
 from vortex.domain.indicators.flow import BookFlow
 from vortex.ports import Clock
 
 PAPER = Credentials(key="paper", secret="paper")  # noqa: S106  # the public key pair of the simulator we start
 
+FEEDS: dict[str, type[BaseFeed]] = {"raw": BinanceFeed, "ccxt": CcxtFeed}
+"""What reads market data, by `[feed] kind`."""
 
 FEW_THREADS = {"UV_USE_IO_URING": "0", "UV_THREADPOOL_SIZE": "1"}
 """For the library under the network loop: no kernel thread for file requests, which we have none of; one that resolves
@@ -33,6 +40,7 @@ class SimulatedMarket(Struct, frozen=True):
     """What the simulator says of its market (`GET /sim/v1/market`)."""
 
     label: str
+    sentiment_generated: bool
     generated_before_ms: Mapping[str, int]
 
 
@@ -47,6 +55,8 @@ class Venue:
         market: What the simulator says of its market; None when the market is real.
         market_source: The words that label every output of the run.
         loop: Owns every socket.
+        budget: What its host counted of all our requests.
+        feed_kind: What reads market data.
     """
 
     hosts: Hosts
@@ -55,30 +65,45 @@ class Venue:
     market: SimulatedMarket | None
     market_source: str
     loop: NetworkLoop
+    budget: Budget
+    feed_kind: str
     _exchange: BinanceExchange | None = field(default=None, init=False)
-    _feed: BinanceFeed | None = field(default=None, init=False)
+    _feed: BaseFeed | None = field(default=None, init=False)
 
     def exchange(self) -> BinanceExchange:
         """A fresh adapter for orders; the one before is closed first."""
         if self._exchange is not None:
             self._exchange.stop()
-        self._exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock)
+        self._exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock, self.budget)
         return self._exchange
 
-    def feed(self, flow: Callable[[], BookFlow]) -> BinanceFeed:
+    def feed(self, flow: Callable[[], BookFlow]) -> BaseFeed:
         """A fresh adapter for market data; the one before delivers nothing more, and is closed without waiting."""
         if self._feed is not None:
             self._feed.abandon()
-        self._feed = BinanceFeed(
+        self._feed = FEEDS[self.feed_kind](
             loop=self.loop,
             hosts=self.hosts,
             clock=self.clock,
-            public=PublicData(self.hosts, self.clock),
+            public=PublicData(self.hosts, self.clock, self.budget, self.sentiment),
             flow_factory=flow,
             generated_before_ms=self.market.generated_before_ms if self.market is not None else {},
-            sentiment_generated=self.market is not None,
+            sentiment_generated=self.market is not None and self.market.sentiment_generated,
         )
         return self._feed
+
+    @property
+    def sentiment(self) -> Hosts | None:
+        """Where the crowd is watched when not at the venue itself: Demo Trading has no long/short ratios."""
+        return binance_hosts.sentiment() if self.hosts.mode == "testnet" else None
+
+    def clear(self, config: Config) -> None:
+        """Check account, key and clock, and bring the account's settings about; see `preflight.clear`."""
+        inspection = Inspection(self.loop, self.hosts, self.credentials, self.clock, self.budget)
+        try:
+            preflight.clear(inspection, config)
+        finally:
+            inspection.close()
 
     def close(self) -> None:
         """Close what is open: a crashed actor does not stop its adapter, its successor does, and the last has none."""
@@ -89,7 +114,7 @@ class Venue:
 
     def check_pairs(self, pairs: tuple[str, ...]) -> None:
         """Raise ConfigError for a pair that the exchange does not list, OSError when it does not answer."""
-        exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock)
+        exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock, self.budget)
         try:
             listed = exchange.list_symbols()
         finally:
@@ -121,7 +146,11 @@ def open_venue(config: Config, simulator_url: str | None) -> Venue:
         os.environ.setdefault(name, value)
     loop = NetworkLoop()
     loop.start()
-    return Venue(hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop)
+    return Venue(
+        hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop,
+        budget=Budget(clock),
+        feed_kind=config.feed.kind,
+    )  # fmt: skip
 
 
 def _hosts(config: Config, simulator_url: str | None) -> Hosts:

@@ -26,6 +26,7 @@ from vortex.actors.shelf import Shelf
 from vortex.actors.storage import StorageActor
 from vortex.actors.symbol import DECISION, MONITOR, Peers, SymbolSupervisor
 from vortex.config import Config
+from vortex.domain.adoption import ForeignParams
 from vortex.domain.decision import SignalBoard
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.pnl import RowLabels
@@ -87,6 +88,9 @@ class Wiring:
         """The actors that all symbols share, in order of start; what may block has a thread of its own."""
         config, ports, name = self.config, self.ports, self.config.account.name
         exchange, account = address("exchange"), address("account")
+        foreign = ForeignParams(
+            foreign_position=config.exchange.foreign_position, adopted_stop_pct=config.exchange.adopted_stop_pct
+        )
         return (
             ChildSpec("hot_store", lambda: HotStoreActor(store=ports.hot_store)),
             ChildSpec(
@@ -97,7 +101,9 @@ class Wiring:
             ),
             ChildSpec(
                 "exchange",
-                lambda: ExchangeActor(port=ports.exchange(), journal=ports.journal, account=account, account_name=name),
+                lambda: ExchangeActor(
+                    port=ports.exchange(), journal=ports.journal, account=account, account_name=name, foreign=foreign
+                ),
                 run="thread",
                 budget_s=EXCHANGE_BUDGET_S,
             ),

@@ -42,9 +42,11 @@ class Exchange(Section, frozen=True, kw_only=True):
     simulator_url: Annotated[str, switch("paper: connect to this simulator, http://HOST:PORT; empty starts one")] = ""
     rest_url: Annotated[str, switch("another REST host of the mode, https://HOST; empty is the mode's own")] = ""
     stream_url: Annotated[str, switch("another stream host of the mode, wss://HOST; empty is the mode's own")] = ""
-    foreign_position: Annotated[Literal["leave"], switch("a position not ours: left alone, no entries beside it")] = (
-        "leave"
-    )
+    foreign_position: Annotated[
+        Literal["leave", "protect", "refuse"],
+        switch("a position not ours: no entries beside it; given a stop too; or no start"),
+    ] = "leave"
+    adopted_stop_pct: Annotated[float, within(0.01, 50, "distance of an adopted stop from the mark price, %")] = 1.0
     api_key: Annotated[Secret, switch("text; set BINANCE_API_KEY")] = Secret()
     secret_key: Annotated[Secret, switch("text; set BINANCE_SECRET_KEY")] = Secret()
 
@@ -52,7 +54,12 @@ class Exchange(Section, frozen=True, kw_only=True):
 class Feed(Section, frozen=True, kw_only=True):
     """[feed]: where market data comes from."""
 
-    kind: Annotated[Literal["raw"], switch("raw: our reader of the exchange's combined streams")] = "raw"
+    kind: Annotated[
+        Literal["raw", "ccxt"],
+        switch(
+            "raw: our reader of the exchange's combined streams; ccxt: ccxt.pro, with the same answers at more cost"
+        ),
+    ] = "raw"
 
 
 class SimLatency(Section, frozen=True, kw_only=True):

@@ -13,12 +13,21 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from vortex.domain.leg import ALGO_STATES, Leg, LegState, advance, successor, with_ids
-from vortex.domain.order import ZERO, AlgoReport, Done, Fill, OrderReport, OrderRole, Outcome, Refused
+from vortex.domain.attribution import ADL_PREFIX, LIQUIDATION_PREFIX, Holdings, divide
+from vortex.domain.leg import ALGO_STATES, GONE, Leg, LegState, advance, successor, with_ids
+from vortex.domain.order import ZERO, AlgoReport, AlgoStatus, Done, Fill, OrderReport, OrderRole, Outcome, Refused
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 
 NOT_FOUND_CODES = frozenset({-2011, -2013})
 DUPLICATE_ID = -4116
+STOP_EXISTS = -4130
+"""A stop that closes the whole position rests already: ours, whatever a list that lags behind says of it."""
+NOTHING_TO_PROTECT = -4509
+NOT_NOW_CODES = frozenset({-1003, -1008, -1015, -1021, 418, 429})
+"""Refused for the moment only: too many requests, throttled, outside of the time window."""
+REPLACEABLE = frozenset({AlgoStatus.CANCELED.value, AlgoStatus.EXPIRED.value, GONE})
+MAX_REPLACEMENTS = 5
+"""Of a stop that others take away again and again; then the position is closed instead."""
 CLOCK_SKEW_MS = 1_000
 """Executions are stamped by the exchange's clock, a trade's start by ours."""
 MISSES_TO_GIVE_UP = 5
@@ -59,22 +68,19 @@ class Bracket(Struct, frozen=True, kw_only=True):
         return legs if self.exit is None else (*legs, self.exit)
 
     @property
+    def holdings(self) -> Holdings:
+        """The executions, divided into ours and others'."""
+        return divide(self.fills, self.plan.side, self.entry, self.legs[1:])
+
+    @property
     def entry_fills(self) -> tuple[Fill, ...]:
         """Executions of our entry order, by its ids: another trade's exit may have gone the same way."""
-        entry, side = self.entry, self.plan.side.opening
-        return tuple(
-            fill
-            for fill in self.fills
-            if fill.side is side and (fill.order_id in entry.order_ids or fill.client_id == entry.client_id)
-        )
+        return self.holdings.entries
 
     @property
     def exit_fills(self) -> tuple[Fill, ...]:
-        """Executions that reduced it, whoever ordered them: those after our entry's first (ids count per symbol)."""
-        first = min((fill.fill_id for fill in self.entry_fills), default=None)
-        if first is None:
-            return ()
-        return tuple(fill for fill in self.fills if fill.side is self.plan.side.closing and fill.fill_id > first)
+        """Executions that reduced it, whoever ordered them; no more of them than was opened."""
+        return self.holdings.exits
 
     @property
     def filled(self) -> Decimal:
@@ -111,15 +117,28 @@ class Bracket(Struct, frozen=True, kw_only=True):
         """True while the exchange has confirmed that our stop rests."""
         return self.stop.state is LegState.WORKING
 
+    def replaceable(self, leg: Leg) -> bool:
+        """True when this conditional order ended without having closed anything, and another may take its place."""
+        if leg.state is not LegState.FINAL or leg.tries >= MAX_REPLACEMENTS:
+            return False
+        return leg.code in NOT_NOW_CODES if leg.refused else leg.detail in REPLACEABLE
+
     @property
     def executions_missing(self) -> bool:
-        """True when the exchange reported more executed than the executions we have."""
-        closing = sum((leg.executed for leg in self.legs[1:]), ZERO)
-        return self.filled < self.entry.executed or self.filled - self.open_quantity < closing
+        """True when the exchange reported more executed of an order of ours than the executions we have."""
+        return any(
+            leg.executed > sum((fill.quantity for fill in self.fills if leg.owns(fill)), ZERO)
+            for leg in self.legs
+            if leg.executed
+        )
 
     def why_closed(self) -> CloseReason:
-        """Name the order that closed the position; one that is not ours is EXTERNAL."""
+        """Name the order that closed the position; a person's, or anybody else's, is EXTERNAL."""
         last = self.exit_fills[-1]
+        if last.client_id.startswith(LIQUIDATION_PREFIX):
+            return CloseReason.LIQUIDATED
+        if last.client_id.startswith(ADL_PREFIX):
+            return CloseReason.ADL
         if self.stop.made(last):
             return CloseReason.SL_HIT
         if self.take_profit.made(last):
@@ -203,11 +222,7 @@ def on_algo(bracket: Bracket, report: AlgoReport, now_ms: int) -> Bracket:
 def on_fills(bracket: Bracket, fills: tuple[Fill, ...], now_ms: int) -> Bracket:
     """Add executions; each counts once, whatever brings it."""
     known = {fill.fill_id for fill in bracket.fills}
-    new = [
-        fill
-        for fill in fills
-        if fill.fill_id not in known and fill.fill_id > bracket.after_fill_id and fill.ts_ms >= bracket.started_ms
-    ]
+    new = [fill for fill in fills if fill.fill_id not in known and fill.fill_id > bracket.after_fill_id]
     if new:
         merged = sorted((*bracket.fills, *new), key=lambda fill: (fill.ts_ms, fill.fill_id))
         bracket = msgspec.structs.replace(bracket, fills=tuple(merged))
@@ -221,30 +236,73 @@ def on_outcome(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) 
         return bracket
     if isinstance(outcome, Done):
         return on_report(bracket, outcome.value, now_ms)
-    if isinstance(outcome, Refused) and outcome.code != DUPLICATE_ID:
+    if isinstance(outcome, Refused) and outcome.code == STOP_EXISTS and leg.role is OrderRole.STOP:
+        leg = advance(_reinstated(leg), LegState.WORKING, now_ms=now_ms, detail=outcome.text)
+    elif isinstance(outcome, Refused) and outcome.code != DUPLICATE_ID:
         text = f"{outcome.code} {outcome.text}"
         leg = advance(leg, LegState.FINAL, now_ms=now_ms, detail=text, refused=True)
+        leg = msgspec.structs.replace(leg, code=outcome.code)
     elif leg.state is LegState.SENT:
         leg = msgspec.structs.replace(leg, state=LegState.UNKNOWN, touched_ms=now_ms)
     return watch(put_leg(bracket, leg), now_ms)
 
 
+def _reinstated(leg: Leg) -> Leg:
+    """Take back the order that was taken for gone, if there was one."""
+    if not leg.former:
+        return leg
+    return msgspec.structs.replace(
+        leg, client_id=leg.former[-1], former=leg.former[:-1], tries=leg.tries - 1, state=LegState.UNKNOWN
+    )
+
+
+def on_never_left(bracket: Bracket, client_id: str, why: str, now_ms: int) -> Bracket:
+    """Fold in that an order stayed here after all."""
+    leg = leg_of(bracket, client_id)
+    return bracket if leg is None else put_leg(bracket, advance(leg, LegState.FINAL, now_ms=now_ms, detail=why))
+
+
 def on_query(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) -> Bracket:
-    """Fold in the answer to asking for one of our orders; absence is believed only after many misses."""
+    """Fold in the answer to asking for one of our orders; absence is believed only after many misses.
+
+    Of one that rested, a miss is a doubt: its outcome is unknown again.
+    """
     leg = leg_of(bracket, client_id)
     if leg is None:
         return bracket
     if isinstance(outcome, Done):
         return on_report(bracket, outcome.value, now_ms)
     missing = isinstance(outcome, Refused) and outcome.code in NOT_FOUND_CODES
-    if not missing or leg.state is not LegState.UNKNOWN:
+    if not missing or leg.state not in (LegState.UNKNOWN, LegState.WORKING):
         return bracket
+    leg = msgspec.structs.replace(leg, state=LegState.UNKNOWN)
     since = leg.missed_ms if leg.misses else now_ms
     leg = msgspec.structs.replace(leg, misses=leg.misses + 1, missed_ms=since)
     enough = leg.misses >= MISSES_TO_GIVE_UP and now_ms - since >= MISSES_SPAN_MS
     closing = leg.role is OrderRole.EXIT
     if enough or closing:  # an exit may still arrive, which is no refusal: what it then executes is ours
         leg = advance(leg, LegState.FINAL, now_ms=now_ms, detail="never arrived", refused=not closing)
+    return watch(put_leg(bracket, leg), now_ms)
+
+
+def on_cancelled(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) -> Bracket:
+    """Fold in that an order could be cancelled, or was not there to be cancelled.
+
+    An ordinary order that is not there may have executed: its outcome is to be had. A conditional one is gone; if it
+    fired, its executions tell.
+    """
+    leg = leg_of(bracket, client_id)
+    if leg is None:
+        return bracket
+    conditional = leg.role in (OrderRole.STOP, OrderRole.TAKE_PROFIT)
+    if isinstance(outcome, Done):
+        bracket = on_report(bracket, outcome.value, now_ms)
+        leg = leg_of(bracket, client_id) or leg
+    elif not conditional:
+        return put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN, touched_ms=now_ms))
+    leg = advance(leg, LegState.FINAL, now_ms=now_ms, detail=AlgoStatus.CANCELED)
+    if leg.detail == GONE:
+        leg = msgspec.structs.replace(leg, detail=AlgoStatus.CANCELED)
     return watch(put_leg(bracket, leg), now_ms)
 
 
@@ -278,6 +336,14 @@ def recovered(bracket: Bracket) -> Bracket:
         if leg.state is LegState.SENT:
             bracket = put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN, misses=0))
     return msgspec.structs.replace(bracket, naked_since_ms=None)
+
+
+def inherit_time(bracket: Bracket, before_ms: int | None, now_ms: int, most_ms: int) -> Bracket:
+    """What our predecessor saw without a stop since `before_ms`, and still is, has spent that time, up to `most_ms`."""
+    if bracket.naked_since_ms is None or before_ms is None:
+        return bracket
+    since_ms = min(bracket.naked_since_ms, now_ms - min(now_ms - before_ms, most_ms))
+    return msgspec.structs.replace(bracket, naked_since_ms=since_ms)
 
 
 def order_close(bracket: Bracket, reason: CloseReason) -> Bracket:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
+from collections.abc import Mapping
+
+from msgspec import Struct
 
 from vortex.domain.order import OrderRole
 
@@ -16,6 +20,9 @@ MAX_LENGTH = 36
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PLAIN_SYMBOL = re.compile(r"[A-Z0-9]{1,12}", re.ASCII)
 _ACCOUNT = re.compile(r"[a-z0-9]{1,6}", re.ASCII)
+_ID = re.compile(
+    rf"{PREFIX}-([a-z0-9]{{1,6}})-([A-Z0-9]{{1,12}}|[A-Z0-9]{{0,7}}[0-9a-f]{{5}})-([0-9a-z]+)-([0-9a-z]+)([ESTX])"
+)
 
 
 def base36(number: int) -> str:
@@ -51,6 +58,67 @@ def client_id(account: str, symbol: str, epoch: int, seq: int, role: OrderRole) 
     return text
 
 
-def is_ours(text: str, account: str) -> bool:
-    """True when an order id was made by this system for this account."""
-    return text.startswith(f"{PREFIX}-{account}-")
+class OrderId(Struct, frozen=True, kw_only=True):
+    """The parts of one of our order ids."""
+
+    account: str
+    tag: str
+    epoch: int
+    seq: int
+    role: OrderRole
+
+
+def parsed(text: str) -> OrderId | None:
+    """Take an order id apart; None when it is not of our making."""
+    match = _ID.fullmatch(text)
+    if match is None:
+        return None
+    account, tag, epoch, seq, role = match.groups()
+    return OrderId(account=account, tag=tag, epoch=int(epoch, 36), seq=int(seq, 36), role=OrderRole(role))
+
+
+def is_made_for(text: str, account: str) -> bool:
+    """True when this system made the id for this account, whatever the symbol and the process."""
+    own = parsed(text)
+    return own is not None and own.account == account
+
+
+class OrderIds:
+    """Makes the ids of one symbol's orders, and knows them again.
+
+    Args:
+        account: The account's short name.
+        symbol: The symbol.
+        epoch: This process's; larger than that of any before it.
+    """
+
+    def __init__(self, account: str, symbol: str, epoch: int) -> None:
+        self._account = account
+        self._symbol = symbol
+        self._epoch = epoch
+        self._seq = 0
+
+    def new(self) -> Mapping[OrderRole, str]:
+        """Return the next set of ids, one for each role; none of them was ever given before."""
+        self._seq += 1
+        return {role: client_id(self._account, self._symbol, self._epoch, self._seq, role) for role in OrderRole}
+
+    def trade_id(self, entry_id: str) -> str:
+        """Return the id of the trade that this entry began: the same whoever asks, however often."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"vortex7:{self._account}:{self._symbol}:{entry_id}"))
+
+    def ours(self, text: str, *roles: OrderRole) -> bool:
+        """True when the id was made for this account and symbol, by whatever process, for one of these roles (any)."""
+        own = parsed(text)
+        mine = own is not None and (own.account, own.tag) == (self._account, symbol_tag(self._symbol))
+        return mine and own is not None and (not roles or own.role in roles)
+
+    def anothers(self, text: str) -> bool:
+        """True when it was made for this account by another process than this one: one before us, or one beside us."""
+        own = parsed(text)
+        return own is not None and own.account == self._account and own.epoch != self._epoch
+
+    def newer(self, text: str) -> bool:
+        """True when it was made for this account by a process that began after this one: there are two of us."""
+        own = parsed(text)
+        return own is not None and own.account == self._account and own.epoch > self._epoch

@@ -10,22 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-import msgspec
-
 from vortex.domain import bracket as life
+from vortex.domain.adoption import ForeignParams
+from vortex.domain.agenda import Agenda
 from vortex.domain.bracket import Bracket
-from vortex.domain.flatness import FlatCheck
+from vortex.domain.client_id import OrderIds
+from vortex.domain.herald import Herald
 from vortex.domain.leg import LegState, advance
-from vortex.domain.notices import (
-    Closed,
-    ExitFailing,
-    Failed,
-    Foreign,
-    Notice,
-    Opened,
-    ProtectionChanged,
-    Reconciled,
-)
+from vortex.domain.notices import Notice
 from vortex.domain.order import (
     AlgoReport,
     CancelOrder,
@@ -35,7 +27,6 @@ from vortex.domain.order import (
     OrderRole,
     Outcome,
     PlaceOrder,
-    PrepareSymbol,
     QueryOrder,
     QuerySymbol,
     Refused,
@@ -43,12 +34,17 @@ from vortex.domain.order import (
     SymbolSetup,
     SymbolState,
 )
-from vortex.domain.planning import DeskLimits, Lane, NewIds, Planned, Planner
+from vortex.domain.planning import DeskLimits, Planned, Planner
+from vortex.domain.questions import Questions
 from vortex.domain.reconcile import with_state
+from vortex.domain.rivals import Rivals
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
+from vortex.domain.vacancy import Vacancy
 
 ORDERED_FLAT = frozenset({CloseReason.MANUAL, CloseReason.HALT})
 """Reasons by which a trade found in the journal shows that its symbol was ordered flat."""
+RULES_CHANGED_CODES = frozenset({-1111, -4014, -4005, -4003, -4164})
+"""Refusals by a filter: the rules we know may be old."""
 
 
 class Desk:
@@ -56,13 +52,23 @@ class Desk:
 
     Args:
         symbol: The symbol.
-        new_ids: Makes the next set of client ids, one per role.
+        ids: Makes client ids, and knows ours again.
         bracket: The trade found in the journal, if one was under way.
         limits: Times and paces.
+        foreign: What is done with a position that is not ours.
+
+    Attributes:
+        vacancy: What is there that our trade does not account for.
     """
 
     def __init__(
-        self, symbol: str, new_ids: NewIds, bracket: Bracket | None = None, limits: DeskLimits | None = None
+        self,
+        symbol: str,
+        ids: OrderIds,
+        bracket: Bracket | None = None,
+        *,
+        limits: DeskLimits | None = None,
+        foreign: ForeignParams | None = None,
     ) -> None:
         self.symbol = symbol
         self.bracket = life.recovered(bracket) if bracket is not None else None
@@ -70,30 +76,27 @@ class Desk:
         self.setup: SymbolSetup | None = None
         self.in_flight: ExchangeRequest | None = None
         self.reconciled = False
-        self.foreign = Decimal(0)
-        self.new_ids = new_ids
+        self.ids = ids
+        self.vacancy = Vacancy(ids, foreign or ForeignParams())
         self._limits = limits or DeskLimits()
-        self._planner = Planner(new_ids, self._limits)
-        self._flat = FlatCheck()
+        self._planner = Planner(ids, self._limits)
+        self._questions = Questions(self._limits.paces)
+        self._agenda = Agenda(symbol, self._planner, self._questions, self.vacancy, self._limits)
         if bracket is not None and bracket.close_reason in ORDERED_FLAT:
-            self._flat.order()
-        self._amount = Decimal(0)
-        self._pause_ms = self._limits.retry_ms
+            self.vacancy.flat.order()
         self._leverage: int | None = None
-        self._stale = True
-        self._state_ms = 0
-        self._asked_ms = -1_000_000
-        self._last_fill_id = 0
-        self._notices: list[Notice] = []
-        self._told: set[type] = set()
-        self._told_protected = False
+        self._herald = Herald()
+        self._rivals = Rivals(ids)
+        if bracket is not None:
+            self._rivals.know(bracket.entry.client_id)
 
     # ------------------------------------------------------------------------------------------------ what is wanted
 
     @property
     def free(self) -> bool:
         """True when a trade may begin."""
-        return self.bracket is None and self.reconciled and not self.foreign and not self.flattening
+        vacant = not self.vacancy.foreign and not self.vacancy.strays
+        return self.bracket is None and self.reconciled and vacant and not self.flattening
 
     def open(self, plan: EntryPlan, trade_id: str, ids: Mapping[OrderRole, str], now_ms: int) -> None:
         """Begin a trade.
@@ -103,7 +106,8 @@ class Desk:
         """
         if not self.free:
             raise RuntimeError(f"{self.symbol} is not free for a trade")
-        self.bracket = life.begin(plan, trade_id, ids, now_ms, self._last_fill_id)
+        self.bracket = life.begin(plan, trade_id, ids, now_ms, self.vacancy.last_fill_id)
+        self._rivals.know(self.bracket.entry.client_id)
 
     def close(self, trade_id: str, reason: CloseReason) -> None:
         """Ask for the exit of this trade; a trade that is gone or already closing needs nothing."""
@@ -122,24 +126,24 @@ class Desk:
 
         The symbol is `flattening` until two answers of the exchange, a second apart, say that nothing of ours is open.
         """
-        self._flat.order()
+        self.vacancy.flat.order()
         self.give_up_entry(str(reason), now_ms)
         self._update(lambda bracket: life.order_close(bracket, reason))
 
     @property
     def flattening(self) -> bool:
         """True while the symbol is ordered flat and not yet seen to be."""
-        return self._flat.wanted
+        return self.vacancy.flat.wanted
 
     def distrust(self) -> None:
         """Events may have been lost: read the whole truth before anything else."""
-        self._stale = True
+        self._questions.in_doubt = True
 
     def rejoin(self) -> None:
         """Someone who listens was replaced: tell again what is true now."""
         if self.reconciled:
-            self._told.discard(Opened)
-            self._tell_reconciled()
+            self._herald.again()
+            self._herald.reconciled(self.vacancy.foreign)
             self._announce()
 
     @property
@@ -160,6 +164,13 @@ class Desk:
         """True while the outcome of an order is unknown."""
         return self.bracket is not None and any(leg.state is LegState.UNKNOWN for leg in self.bracket.legs)
 
+    @property
+    def amount(self) -> Decimal:
+        """The signed position that the exchange should have by what we know."""
+        bracket = self.bracket
+        ours = bracket.plan.side.sign * bracket.open_quantity if bracket is not None else Decimal(0)
+        return ours + self.vacancy.foreign
+
     # ------------------------------------------------------------------------------------------------- what happened
 
     def on_reply(self, request: ExchangeRequest, outcome: Outcome, now_ms: int) -> None:
@@ -171,7 +182,7 @@ class Desk:
             case PlaceOrder():
                 self._after_place(request, outcome, now_ms)
             case QueryOrder():
-                self._update(lambda bracket: life.on_query(bracket, request.client_id, outcome, now_ms))
+                self._after_query(request, outcome, now_ms)
             case CancelOrder():
                 self._after_cancel(request, outcome, now_ms)
             case SetLeverage():
@@ -179,32 +190,50 @@ class Desk:
             case _ if isinstance(value, SymbolState):
                 self._on_state(value, now_ms)
             case _ if isinstance(value, SymbolSetup):
-                self.setup = value
-            case PrepareSymbol() if isinstance(outcome, Refused):
-                self._pause_ms = min(2 * self._pause_ms, self._limits.refused_ms)
+                self._on_setup(value, now_ms)
             case _:
-                self._stale = True
+                self._questions.unanswered(refused=isinstance(outcome, Refused))
         self._announce()
 
     def on_report(self, report: OrderReport | AlgoReport, now_ms: int) -> None:
         """Take an event of the user stream."""
+        self._look_for_rival(report)
         self._update(lambda bracket: life.on_report(bracket, report, now_ms))
-        if self.bracket is not None and self.bracket.open_quantity > 0 and self.bracket.stop.state is LegState.FINAL:
-            self._stale = True  # a stop that ended without closing the position must be explained
+        bracket = self.bracket
+        if bracket is None:
+            self._questions.in_doubt |= isinstance(report, OrderReport) and report.fill is not None
+        elif bracket.open_quantity > 0 and bracket.stop.state is LegState.FINAL:
+            self._questions.in_doubt = True  # a stop that ended without closing the position must be explained
         self._announce()
 
+    def compare(self, amount: Decimal) -> None:
+        """The account's overview says this of the position: when we know it otherwise, look closely."""
+        if self.reconciled and self.in_flight is None and amount != self.amount:
+            self._questions.in_doubt = True
+
+    def on_announced(self, fill_id: int, now_ms: int) -> None:
+        """An execution was told early: if its report does not come soon, it was lost."""
+        if self.bracket is not None:
+            self._questions.announced(fill_id, now_ms)
+
+    def on_leverage(self, leverage: int) -> None:
+        """Somebody changed the symbol's leverage, and with it the liquidation price."""
+        self._leverage = leverage
+        self._questions.in_doubt |= self.bracket is not None
+
     def on_time(self, now_ms: int) -> None:
-        """Enforce the limit on a quantity without a confirmed stop: it is closed."""
+        """Enforce the limit on a quantity without a confirmed stop: it is closed. Miss executions that were told."""
         bracket = self.bracket
-        if bracket is None or bracket.naked_since_ms is None:
+        self._questions.hear(bracket.fills if bracket is not None else (), now_ms)
+        if bracket is None:
             return
-        if now_ms - bracket.naked_since_ms >= self._limits.stop_confirm_ms:
+        since_ms = bracket.naked_since_ms
+        if since_ms is not None and now_ms - since_ms >= self._limits.stop_confirm_ms:
             self.bracket = life.order_close(bracket, CloseReason.PROTECTION_FAILED)
 
     def take_notices(self) -> list[Notice]:
         """Return and forget what the rest of the system should hear."""
-        notices, self._notices = self._notices, []
-        return notices
+        return self._herald.take()
 
     def _update(self, fold: Callable[[Bracket], Bracket]) -> None:
         if self.bracket is not None:
@@ -215,16 +244,26 @@ class Desk:
         bracket = self.bracket
         if bracket is None or not isinstance(outcome, Refused):
             return
-        self._stale |= request.reduce_only  # nothing to reduce: whatever closed it, its executions are to be had
-        if request.client_id == bracket.stop.client_id and bracket.stop.refused:
+        if outcome.code in RULES_CHANGED_CODES:
+            self._agenda.prepared_ms = 0
+        # nothing to reduce or to protect: whatever closed it, its executions are to be had
+        self._questions.in_doubt |= request.reduce_only or outcome.code == life.NOTHING_TO_PROTECT
+        lasting = outcome.code not in (*life.NOT_NOW_CODES, life.NOTHING_TO_PROTECT)
+        if request.client_id == bracket.stop.client_id and bracket.stop.refused and lasting:
             self.bracket = life.order_close(bracket, CloseReason.PROTECTION_FAILED)
 
-    def _after_cancel(self, request: CancelOrder, outcome: Outcome, now_ms: int) -> None:
+    def _after_query(self, request: QueryOrder, outcome: Outcome, now_ms: int) -> None:
+        self._update(lambda bracket: life.on_query(bracket, request.client_id, outcome, now_ms))
         bracket = self.bracket
-        leg = life.leg_of(bracket, request.client_id) if bracket is not None else None
+        if bracket is not None and request.client_id == bracket.stop.client_id and bracket.open_quantity > 0:
+            self._questions.in_doubt |= not bracket.stop.resting or bracket.stop.misses > 0
+
+    def _after_cancel(self, request: CancelOrder, outcome: Outcome, now_ms: int) -> None:
         gone = isinstance(outcome, Done) or (isinstance(outcome, Refused) and outcome.code in life.NOT_FOUND_CODES)
-        if bracket is not None and leg is not None and gone:
-            self.bracket = life.put_leg(bracket, advance(leg, LegState.FINAL, now_ms=now_ms, detail="CANCELED"))
+        if not gone:
+            return
+        self.vacancy.strays.pop(request.client_id, None)
+        self._update(lambda bracket: life.on_cancelled(bracket, request.client_id, outcome, now_ms))
 
     def _after_leverage(self, request: SetLeverage, outcome: Outcome, now_ms: int) -> None:
         if isinstance(outcome, Done):
@@ -232,77 +271,72 @@ class Desk:
         elif isinstance(outcome, Refused):
             self.give_up_entry(f"leverage {request.leverage}: {outcome.code} {outcome.text}", now_ms)
         else:
-            self._stale = True
+            self._questions.in_doubt = True
+
+    def _on_setup(self, setup: SymbolSetup, now_ms: int) -> None:
+        self._questions.encouraged()
+        changed = self.reconciled and setup != self.setup
+        self.setup, self._agenda.prepared_ms = setup, now_ms
+        if changed:
+            self._herald.reconciled(self.vacancy.foreign)
+        self._reconcile()
 
     def _on_state(self, state: SymbolState, now_ms: int) -> None:
-        self._state_ms = now_ms
+        first = not self._questions.answered_ms
+        self._questions.answered(now_ms)
         self._leverage = state.position.leverage
-        self._amount = state.position.amount
+        self._agenda.amount = state.position.amount
         if self.bracket is not None:
-            self.bracket = with_state(self.bracket, state, now_ms)
+            self.bracket = with_state(self.bracket, state, now_ms, self.ids)
         else:
             self._on_free_state(state, now_ms)
-        if not self.reconciled and self.setup is not None:  # an answer to our predecessor may come before the rules
-            self.reconciled = True
-            self._inherit_time(now_ms)
-            self._tell_reconciled()
+        self.vacancy.sort(state, self.bracket)
+        self._look_for_rival(*state.orders, *state.algos)
+        if first and self.bracket is not None:
+            limits = self._limits
+            most_ms = limits.stop_confirm_ms - limits.stop_recover_ms
+            self.bracket = life.inherit_time(self.bracket, self._naked_before_ms, now_ms, most_ms)
+        self._reconcile()
 
-    def _inherit_time(self, now_ms: int) -> None:
-        """What our predecessor saw without a stop, and still is, has what is left of its time; a little in any case."""
-        bracket, before_ms = self.bracket, self._naked_before_ms
-        if bracket is None or bracket.naked_since_ms is None or before_ms is None:
-            return
-        spent_ms = min(now_ms - before_ms, self._limits.stop_confirm_ms - self._limits.stop_recover_ms)
-        since_ms = min(bracket.naked_since_ms, now_ms - spent_ms)
-        self.bracket = msgspec.structs.replace(bracket, naked_since_ms=since_ms)
+    def _reconcile(self) -> None:
+        """The truth is known once it was read and its rules are; either may come first."""
+        if not self.reconciled and self.setup is not None and self._questions.answered_ms:
+            self.reconciled = True
+            self._herald.reconciled(self.vacancy.foreign)
 
     def _on_free_state(self, state: SymbolState, now_ms: int) -> None:
-        self._last_fill_id = max((fill.fill_id for fill in state.fills), default=self._last_fill_id)
-        self._flat.see(self._amount, now_ms)
-        if self._amount != self.foreign:
-            self.foreign = self._amount
-            self._stale = self.foreign != 0  # it may be our own, from before its last execution: look again
-            if self.reconciled:
-                self._notices.append(Foreign(amount=self.foreign))
+        self.vacancy.see(state, now_ms)
+        if self.setup is not None:
+            self.bracket = self.vacancy.adopted(state, self.setup, now_ms)
+        if self.bracket is not None:
+            self._rivals.know(self.bracket.entry.client_id)
+            self._herald.adopted(self.bracket, state.position.amount)
 
-    def _tell_reconciled(self) -> None:
-        """Say that the truth is known, then what of it speaks against a trade."""
-        self._notices.append(Reconciled())
-        if self.foreign:
-            self._notices.append(Foreign(amount=self.foreign))
+    def _look_for_rival(self, *reports: OrderReport | AlgoReport) -> None:
+        if (name := self._rivals.seen_in(reports)) is not None:
+            self._herald.rival(name)
 
     def _announce(self) -> None:
-        """Turn what is newly true into notices; forget a trade that is over once nothing of it rests any more."""
+        """Tell what is newly true; forget a trade that is over once nothing of it rests any more."""
         bracket = self.bracket
-        if bracket is None or not self.reconciled:
+        if not self.reconciled:
             return
-        if bracket.over and not bracket.executions_missing:
-            self._tell_end(bracket)
+        if bracket is not None and bracket.over and not bracket.executions_missing:
+            self._herald.end(bracket)
             if not any(leg.resting for leg in bracket.legs):
-                self._last_fill_id = max((fill.fill_id for fill in bracket.fills), default=self._last_fill_id)
-                self.bracket = None
-                self._told.clear()
-        elif self.trade is not None:
-            self._tell_open(bracket, self.trade)
+                self._forget(bracket)
+        elif bracket is not None and self.trade is not None:
+            self.vacancy.beside(bracket.plan.side.sign * bracket.holdings.others)
+            # when it is new: its liquidation price, and the exchange's word that stop and position agree
+            self._questions.in_doubt |= self._herald.open(bracket, self.trade)
+        self._herald.foreign(self.vacancy.foreign)
 
-    def _tell_open(self, bracket: Bracket, trade: OpenTrade) -> None:
-        if Opened not in self._told:
-            self._told.add(Opened)
-            self._notices.append(Opened(trade=trade))
-            self._stale = True  # the exchange's own liquidation price, and its word that stop and position agree
-        elif bracket.protected != self._told_protected:
-            self._notices.append(ProtectionChanged(trade_id=bracket.trade_id, protected=bracket.protected))
-        self._told_protected = bracket.protected
-
-    def _tell_end(self, bracket: Bracket) -> None:
-        if Closed in self._told:
-            return
-        self._told.add(Closed)
-        if bracket.flat:
-            self._notices.append(Closed(bracket=bracket, reason=bracket.why_closed()))
-            return
-        reason = CloseReason.ORDER_REJECTED if bracket.entry.refused else CloseReason.ORDER_EXPIRED
-        self._notices.append(Failed(bracket=bracket, reason=reason, detail=bracket.entry.detail))
+    def _forget(self, bracket: Bracket) -> None:
+        """The trade is over; what a person left of the position is to be looked at."""
+        self.vacancy.after(bracket)
+        self._questions.in_doubt |= self.vacancy.foreign != 0
+        self.bracket = None
+        self._herald.forget()
 
     # ------------------------------------------------------------------------------------------------ what comes next
 
@@ -310,41 +344,9 @@ class Desk:
         """Return the one request that should leave now, or None. `sent` must be called when it leaves."""
         if self.in_flight is not None:
             return None
-        if self.setup is None:
-            return self._preparing(now_ms)
-        if not self.reconciled:
-            may_ask = self._planner.may_ask(self._asked_ms, now_ms)
-            return (Lane.RECONCILE, self._state_query(now_ms)) if may_ask else None
-        bracket = self.bracket
-        naked = bracket is not None and bracket.naked_since_ms is not None
-        is_open = bracket is not None and bracket.open_quantity > 0
-        planned = self._planner.guard(bracket, now_ms) if bracket is not None and is_open else None
-        if planned is None and self._wants_state(now_ms):
-            planned = Lane.STOP if naked else Lane.RECONCILE, self._state_query(now_ms)
-        if planned is None and bracket is not None:
-            planned = self._planned_for(bracket, now_ms)
-        return planned
-
-    def _preparing(self, now_ms: int) -> Planned | None:
-        most_ms = self._limits.refused_ms if self.bracket is None else self._limits.refused_guarding_ms
-        due = now_ms - self._asked_ms >= min(self._pause_ms, most_ms)
-        return (Lane.RECONCILE, PrepareSymbol(symbol=self.symbol)) if due else None
-
-    def _planned_for(self, bracket: Bracket, now_ms: int) -> Planned | None:
-        """What a trade needs that is guarded or has nothing open."""
-        if bracket.over:
-            return self._planner.clean(bracket, now_ms)
-        if (why := self._planner.objection(bracket, now_ms)) is not None:
+        if self.bracket is not None and (why := self._planner.objection(self.bracket, now_ms)) is not None:
             self.give_up_entry(why, now_ms)
-            return None
-        kept = self._planner.keep_stop(bracket, now_ms) if self._holds(bracket) else None
-        return kept or self._planner.enter(bracket, self._leverage, now_ms)
-
-    def _holds(self, bracket: Bracket) -> bool:
-        """True unless the exchange said since the last exit that nothing is open: a stop would be an orphan."""
-        leaving = bracket.exit
-        closed = self._amount == 0 and leaving is not None and self._state_ms >= leaving.touched_ms
-        return bracket.open_quantity > 0 and not closed and not self._stale
+        return self._agenda.next(self.bracket, self.setup, self._leverage, now_ms)
 
     def sent(self, request: ExchangeRequest, now_ms: int) -> None:
         """Note that this request leaves now; `bracket` is to be journaled after this and before it does."""
@@ -354,27 +356,27 @@ class Desk:
                 if request.reduce_only:
                     self._alarm()
                 self._update(lambda bracket: life.mark_sent(bracket, request.client_id, now_ms))
+            case CancelOrder() if request.client_id in self.vacancy.strays:
+                self._questions.attempted(now_ms)
             case QueryOrder() | CancelOrder():
                 self._update(lambda bracket: life.mark_asked(bracket, request.client_id, now_ms))
             case QuerySymbol():
-                self._asked_ms, self._stale = now_ms, False
+                self._questions.asked(now_ms)
             case _:
-                self._asked_ms = now_ms
+                self._questions.attempted(now_ms)
+
+    def retract(self, request: ExchangeRequest, why: str, now_ms: int) -> None:
+        """The entry, or the leverage for it, that was about to leave never did and never will."""
+        self.in_flight = None
+        if isinstance(request, PlaceOrder):
+            self._update(lambda bracket: life.on_never_left(bracket, request.client_id, why, now_ms))
+            self._announce()
+        else:
+            self.give_up_entry(why, now_ms)
 
     def _alarm(self) -> None:
         """Another exit leaves: say so when too many went before it."""
         bracket = self.bracket
         failed = bracket.exit if bracket is not None else None
         if bracket is not None and failed is not None and self._planner.alarming(failed):
-            self._notices.append(ExitFailing(trade_id=bracket.trade_id, tries=failed.tries + 1, detail=failed.detail))
-
-    def _wants_state(self, now_ms: int) -> bool:
-        bracket = self.bracket
-        wanted = self._stale or (bracket.executions_missing if bracket is not None else self._flat.due(now_ms))
-        if wanted and self._planner.may_ask(self._asked_ms, now_ms):
-            return True
-        pace = self._limits.reconcile_flat_ms if bracket is None else self._limits.reconcile_open_ms
-        return now_ms - max(self._state_ms, self._asked_ms) >= pace
-
-    def _state_query(self, now_ms: int) -> QuerySymbol:
-        return QuerySymbol(symbol=self.symbol, fills_since_ms=self.bracket.started_ms if self.bracket else now_ms)
+            self._herald.exit_failing(bracket, failed)

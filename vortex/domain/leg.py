@@ -14,6 +14,9 @@ from msgspec import Struct
 
 from vortex.domain.order import ZERO, AlgoStatus, Fill, OrderRole
 
+GONE = "GONE"
+"""Detail of an order that rested and that the exchange neither lists nor finds: final, until it shows up again."""
+
 
 class LegState(StrEnum):
     """Life of one order of a bracket."""
@@ -51,6 +54,7 @@ class Leg(Struct, frozen=True, kw_only=True):
         misses: Consecutive "no such order" answers while its outcome is unknown, the first at `missed_ms`.
         detail: Why it is final, in the exchange's own words.
         refused: The exchange refused to accept it.
+        code: With which number.
     """
 
     role: OrderRole
@@ -66,16 +70,25 @@ class Leg(Struct, frozen=True, kw_only=True):
     missed_ms: int = 0
     detail: str = ""
     refused: bool = False
+    code: int | None = None
 
     @property
     def resting(self) -> bool:
-        """True while the exchange may still hold it."""
-        return self.state not in (LegState.IDLE, LegState.FINAL)
+        """True while the exchange may still hold it: what it only does not list or find may be there all the same."""
+        return self.state not in (LegState.IDLE, LegState.FINAL) or self.detail == GONE
+
+    @property
+    def working(self) -> bool:
+        """True while it is on its way, or known to rest or to fire."""
+        return self.state in (LegState.SENT, LegState.WORKING, LegState.FIRING)
+
+    def owns(self, fill: Fill) -> bool:
+        """True when this execution is this very order's, whichever of the ids is known."""
+        return fill.order_id in self.order_ids or fill.client_id == self.client_id
 
     def made(self, fill: Fill) -> bool:
-        """True when this execution is one of its orders', whichever of the ids is known."""
-        by_number = fill.order_id in self.order_ids or fill.order_id in self.former_order_ids
-        return by_number or fill.client_id in (self.client_id, *self.former)
+        """True when it is this order's, or one's that it replaced."""
+        return self.owns(fill) or fill.order_id in self.former_order_ids or fill.client_id in self.former
 
 
 def advance(leg: Leg, state: LegState, *, now_ms: int, detail: str = "", refused: bool = False) -> Leg:

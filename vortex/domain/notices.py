@@ -57,4 +57,17 @@ class Foreign(Struct, frozen=True, kw_only=True):
     amount: Decimal
 
 
-Notice: TypeAlias = Opened | ProtectionChanged | Failed | Closed | ExitFailing | Reconciled | Foreign
+class Adopted(Struct, frozen=True, kw_only=True):
+    """A position no trade was known for became one: it is guarded by a stop."""
+
+    trade_id: str
+    amount: Decimal
+
+
+class Rival(Struct, frozen=True, kw_only=True):
+    """Another process trades this account: the order by which it showed itself."""
+
+    client_id: str
+
+
+Notice: TypeAlias = Opened | ProtectionChanged | Failed | Closed | ExitFailing | Reconciled | Foreign | Adopted | Rival

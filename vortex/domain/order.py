@@ -125,14 +125,24 @@ class QueryOrder(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class QuerySymbol(Struct, frozen=True, kw_only=True, tag=True):
-    """Ask for everything the exchange knows of one symbol; fills from `fills_since_ms` on. Answers SymbolState."""
+    """Ask for everything the exchange knows of one symbol. Answers SymbolState.
+
+    Attributes:
+        fills_since_ms: Executions from this time on; 0 are the newest ones.
+        after_fill_id: Instead of by time, those with a larger id.
+    """
 
     symbol: str
     fills_since_ms: int
+    after_fill_id: int | None = None
 
 
 class QueryAccount(Struct, frozen=True, kw_only=True, tag=True):
     """Ask for the account's money. Answers AccountState."""
+
+
+class QueryPositions(Struct, frozen=True, kw_only=True, tag=True):
+    """Ask for every open position of the account. Answers PositionsState."""
 
 
 class PrepareSymbol(Struct, frozen=True, kw_only=True, tag=True):
@@ -149,7 +159,7 @@ class SetLeverage(Struct, frozen=True, kw_only=True, tag=True):
 
 
 ExchangeRequest: TypeAlias = (
-    PlaceOrder | CancelOrder | QueryOrder | QuerySymbol | QueryAccount | PrepareSymbol | SetLeverage
+    PlaceOrder | CancelOrder | QueryOrder | QuerySymbol | QueryAccount | QueryPositions | PrepareSymbol | SetLeverage
 )
 
 
@@ -226,6 +236,13 @@ class SymbolState(Struct, frozen=True, kw_only=True, tag=True):
     fills: tuple[Fill, ...]
 
 
+class PositionsState(Struct, frozen=True, kw_only=True, tag=True):
+    """The account's open positions; what is not among them may be flat, or not known to who answered."""
+
+    ts_ms: int
+    positions: tuple[PositionReport, ...]
+
+
 class AccountState(Struct, frozen=True, kw_only=True, tag=True):
     """The account's money: equity = wallet + unrealised profit."""
 
@@ -244,12 +261,17 @@ class SymbolSetup(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class AccountUpdate(Struct, frozen=True, kw_only=True, tag=True):
-    """A user-stream change of balance or positions; only what changed is present."""
+    """A user-stream change of balance or positions; only what changed is present.
+
+    Attributes:
+        transferred_usdt: What entered (positive) or left the wallet and is neither profit nor fee nor funding.
+    """
 
     ts_ms: int
     reason: str
     wallet_usdt: Decimal | None = None
     positions: tuple[PositionReport, ...] = ()
+    transferred_usdt: Decimal = ZERO
 
 
 class FillAnnounced(Struct, frozen=True, kw_only=True, tag=True):
@@ -298,7 +320,7 @@ class ClockMeasured(Struct, frozen=True, kw_only=True, tag=True):
 class Done(Struct, frozen=True, kw_only=True, tag=True):
     """The exchange did it and said so."""
 
-    value: OrderReport | AlgoReport | SymbolState | AccountState | SymbolSetup | int | None = None
+    value: OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | SymbolSetup | int | None = None
 
 
 class Refused(Struct, frozen=True, kw_only=True, tag=True):

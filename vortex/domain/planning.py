@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import IntEnum
 from typing import TypeAlias
@@ -10,6 +9,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vortex.domain.bracket import Bracket
+from vortex.domain.client_id import OrderIds
 from vortex.domain.leg import Leg, LegState
 from vortex.domain.order import (
     CancelOrder,
@@ -20,6 +20,7 @@ from vortex.domain.order import (
     QueryOrder,
     SetLeverage,
 )
+from vortex.domain.questions import Paces
 
 
 class Lane(IntEnum):
@@ -39,7 +40,10 @@ class DeskLimits(Struct, frozen=True, kw_only=True):
         stop_recover_ms: Of `stop_confirm_ms`, what is left at least when a restart finds a quantity without a stop.
         exit_tries: After this many exits that did not close the position, a person should know.
         exit_late_ms: The pace of exits, and of new stops in the place of lost ones, from then on.
-        refused_ms: The longest pause before a refused preparation is asked for again; much less with a trade to guard.
+        rest_ms: What an entry has not executed after this long is cancelled.
+        verify_ms: A resting stop is asked for as often as this.
+        rules_ms: The symbol's rules are read again after this long without a trade.
+        paces: Of questions about the whole truth.
     """
 
     stop_confirm_ms: int = 3_000
@@ -49,13 +53,12 @@ class DeskLimits(Struct, frozen=True, kw_only=True):
     exit_retry_ms: int = 1_000
     exit_late_ms: int = 5_000
     exit_tries: int = 3
-    refused_ms: int = 10_000
-    refused_guarding_ms: int = 1_000
-    reconcile_open_ms: int = 10_000
-    reconcile_flat_ms: int = 30_000
+    rest_ms: int = 1_500
+    verify_ms: int = 3_000
+    rules_ms: int = 600_000
+    paces: Paces = Paces()
 
 
-NewIds: TypeAlias = Callable[[], Mapping[OrderRole, str]]
 Planned: TypeAlias = tuple[Lane, ExchangeRequest]
 
 
@@ -63,12 +66,12 @@ class Planner:
     """Names the next request of one trade, or None when it has to wait or needs nothing.
 
     Args:
-        new_ids: Makes the next set of client ids, one per role.
+        ids: Makes the next set of client ids, one per role.
         limits: Times and paces.
     """
 
-    def __init__(self, new_ids: NewIds, limits: DeskLimits) -> None:
-        self._new_ids = new_ids
+    def __init__(self, ids: OrderIds, limits: DeskLimits) -> None:
+        self._ids = ids
         self._limits = limits
 
     # ----------------------------------------------------------------------------------------------------- the entry
@@ -81,10 +84,12 @@ class Planner:
         return f"the book that decided is {age_ms} ms old"
 
     def enter(self, bracket: Bracket, leverage: int | None, now_ms: int) -> Planned | None:
-        """Send the entry behind its leverage, or find out what became of it."""
+        """Send the entry behind its leverage, find out what became of it, or cancel what does not execute."""
         plan, leg = bracket.plan, bracket.entry
         if leg.state is LegState.UNKNOWN:
             return self._ask(leg, plan.symbol, Lane.RECONCILE, now_ms)
+        if leg.state is LegState.WORKING and now_ms - leg.touched_ms >= self._limits.rest_ms:
+            return Lane.RECONCILE, CancelOrder(symbol=plan.symbol, client_id=leg.client_id, conditional=False)
         if leg.state is not LegState.IDLE:
             return None
         if leverage != plan.leverage:
@@ -100,8 +105,8 @@ class Planner:
 
     # ------------------------------------------------------------------------------------------- an open quantity
 
-    def guard(self, bracket: Bracket, now_ms: int) -> Planned | None:
-        """Close what is to be closed, else protect what is open."""
+    def guard(self, bracket: Bracket, now_ms: int, *, may_replace: bool) -> Planned | None:
+        """Close what is to be closed, else protect what is open; `may_replace` what ended, when that is certain."""
         if bracket.close_reason is not None:
             return self._close(bracket, now_ms)
         for leg in (bracket.stop, bracket.take_profit):
@@ -109,7 +114,16 @@ class Planner:
                 return self._ask(leg, bracket.plan.symbol, Lane.STOP, now_ms)
             if leg.state is LegState.IDLE:
                 return Lane.STOP, _conditional(bracket, leg, leg.client_id)
+            if bracket.replaceable(leg) and (may_replace or leg.refused) and self.may_ask(leg.touched_ms, now_ms):
+                return Lane.STOP, _conditional(bracket, leg, self._ids.new()[leg.role])
         return None
+
+    def verify(self, bracket: Bracket, now_ms: int) -> Planned | None:
+        """Ask from time to time whether the stop still rests: the event that says it does not may have been lost."""
+        stop, leaving = bracket.stop, bracket.close_reason is not None or bracket.open_quantity <= 0
+        if leaving or stop.state is not LegState.WORKING or now_ms - stop.touched_ms < self._limits.verify_ms:
+            return None
+        return Lane.RECONCILE, QueryOrder(symbol=bracket.plan.symbol, client_id=stop.client_id, conditional=True)
 
     def keep_stop(self, bracket: Bracket, now_ms: int) -> Planned | None:
         """Protect, until its next try, what an exit failed to close: the stop is placed, found or replaced."""
@@ -122,7 +136,7 @@ class Planner:
             return Lane.STOP, _conditional(bracket, stop, stop.client_id)
         again = self.alarming(failed) and now_ms - stop.touched_ms >= self._limits.exit_late_ms
         if stop.state is LegState.FINAL and again:
-            return Lane.STOP, _conditional(bracket, stop, self._new_ids()[OrderRole.STOP])
+            return Lane.STOP, _conditional(bracket, stop, self._ids.new()[OrderRole.STOP])
         return None
 
     def alarming(self, leaving: Leg) -> bool:
@@ -137,7 +151,7 @@ class Planner:
             pace_ms = self._limits.exit_late_ms if self.alarming(leg) else self._limits.exit_retry_ms
             if leg.resting or now_ms - leg.touched_ms < pace_ms:
                 return None
-        return Lane.CLOSE, _exit(bracket, bracket.open_quantity, self._new_ids()[OrderRole.EXIT])
+        return Lane.CLOSE, _exit(bracket, bracket.open_quantity, self._ids.new()[OrderRole.EXIT])
 
     # ------------------------------------------------------------------------------------------------- what is left
 

@@ -14,10 +14,12 @@ from msgspec import Struct
 
 from vortex.domain.money import stored
 from vortex.domain.order import ZERO, Fill, Side
-from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade, TradeRow, TradeStatus
+from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade, Strategy, TradeRow, TradeStatus
 
 OPEN_REVISION = 1
 FINAL_REVISION = 2
+ADOPTED_LATER = 2
+"""Revisions by which the rows of an adopted trade come after all others of the same trade."""
 
 
 class RowLabels(Struct, frozen=True, kw_only=True):
@@ -68,26 +70,12 @@ def account_trade(
     )  # fmt: skip
 
 
-def up_to(fills: Sequence[Fill], quantity: Decimal) -> tuple[Fill, ...]:
-    """Return the executions up to this quantity in all; of one that crosses it only its share, also of the commission.
-
-    A person may close more than our position and so open the opposite one: that is not part of our trade.
-    """
-    kept: list[Fill] = []
-    left = quantity
-    for fill in fills:
-        part = min(fill.quantity, left)
-        if part > 0:
-            commission = fill.commission * part / fill.quantity
-            kept.append(msgspec.structs.replace(fill, quantity=part, commission=commission))
-        left -= part
-    return tuple(kept)
-
-
 def open_row(trade: OpenTrade, labels: RowLabels) -> TradeRow:
     """Return the row of a trade that has just opened."""
+    row = _planned_row(trade.trade_id, trade.plan, labels, trade.opened_ms)
     return msgspec.structs.replace(
-        _planned_row(trade.trade_id, trade.plan, labels, trade.opened_ms),
+        row,
+        revision=row.revision + _later(trade.plan),
         entry_price=stored(trade.entry_price),
         quantity=trade.quantity,
         open_fee_usdt=stored(trade.open_fee_usdt),
@@ -109,7 +97,7 @@ def closed_row(
     return msgspec.structs.replace(
         _planned_row(trade.trade_id, trade.plan, labels, trade.opened_ms),
         status=TradeStatus.CLOSED,
-        revision=FINAL_REVISION,
+        revision=FINAL_REVISION + _later(trade.plan),
         entry_price=stored(result.entry_price),
         quantity=result.quantity,
         open_fee_usdt=stored(result.open_fee_usdt),
@@ -146,6 +134,11 @@ def _planned_row(trade_id: str, plan: EntryPlan, labels: RowLabels, opened_ms: i
         opened_at=opened_ms, status=TradeStatus.OPEN, revision=OPEN_REVISION,
         mode=labels.mode, account=labels.account, market_source=labels.market_source, profile=labels.profile,
     )  # fmt: skip
+
+
+def _later(plan: EntryPlan) -> int:
+    """An adopted trade may have a row already, even a final one: what was adopted is what counts."""
+    return ADOPTED_LATER if plan.strategy is Strategy.ADOPTED else 0
 
 
 def _quantities(fills: Sequence[Fill]) -> str:

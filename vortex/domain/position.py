@@ -33,7 +33,8 @@ def check_exit(
     """Return why the trade must be closed now, None to keep it.
 
     In order: EMERGENCY (mark near the liquidation price), SL_HIT, TP_HIT at the executable price, TIME_EXIT. Where both
-    stop and take-profit would be hit the stop counts. Without a usable price only time can close.
+    stop and take-profit would be hit the stop counts; a take-profit of 0 is none. Without a usable price only time can
+    close.
     """
     plan, sign = trade.plan, trade.plan.side.sign
     if _near_liquidation(trade, mark, now_ms, params):
@@ -41,7 +42,7 @@ def check_exit(
     price = exit_price(plan.side, book, mark, now_ms, params)
     if price is not None and sign * price <= sign * plan.sl_price:
         return CloseReason.SL_HIT
-    if price is not None and sign * price >= sign * plan.tp_price:
+    if price is not None and plan.tp_price > 0 and sign * price >= sign * plan.tp_price:
         return CloseReason.TP_HIT
     if now_ms - trade.opened_ms >= plan.max_hold_s * 1_000:
         return CloseReason.TIME_EXIT

@@ -6,32 +6,68 @@ import msgspec
 
 from vortex.domain import bracket as life
 from vortex.domain.bracket import Bracket
-from vortex.domain.leg import LegState, advance
-from vortex.domain.order import AlgoReport, OrderReport, SymbolState
+from vortex.domain.client_id import OrderIds
+from vortex.domain.leg import GONE, Leg, LegState, advance, successor
+from vortex.domain.order import AlgoReport, OrderKind, OrderReport, OrderRole, SymbolState
 from vortex.domain.trade import CloseReason
 
 
-def with_state(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
+def with_state(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds | None = None) -> Bracket:
     """Fold the exchange's whole truth about the symbol into its trade.
 
-    What we believe to rest and the exchange does not list is not gone for that: it is asked for by its id.
+    What we believe to rest and the exchange does not list is not gone for that: it is asked for by its id. What rests
+    for it and is not known, as when the disk was full as it was ordered, is known again by `ids`.
     """
+    if ids is not None:
+        bracket = _known_again(bracket, state, ids)
     reports: tuple[OrderReport | AlgoReport, ...] = (*state.orders, *state.algos)
     for report in reports:
         bracket = life.on_report(bracket, report, now_ms)
     bracket = life.on_fills(bracket, state.fills, now_ms)
     bracket = msgspec.structs.replace(bracket, liquidation_price=state.position.liquidation_price)
-    resting = {report.client_id for report in reports}
+    listed = {report.client_id for report in reports}
     for leg in bracket.legs:
-        if leg.state is LegState.WORKING and leg.client_id not in resting:
-            bracket = life.put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN))
-    entry = bracket.entry
-    # executions prove an entry complete only when they are all there: what we see may lag behind what was done
-    if entry.state is LegState.UNKNOWN and bracket.filled >= bracket.plan.quantity:
-        found = msgspec.structs.replace(entry, executed=bracket.filled)
-        bracket = life.put_leg(bracket, advance(found, LegState.FINAL, now_ms=now_ms, detail="found by fills"))
+        if leg.client_id not in listed:
+            bracket = life.put_leg(bracket, _doubted(leg, now_ms))
+    bracket = life.put_leg(bracket, _entry_seen(bracket, state, now_ms))
     bracket = life.watch(bracket, now_ms)
-    ended = bracket.stop.state is LegState.FINAL and bracket.open_quantity > 0
-    if ended and state.position.amount != 0 and not bracket.executions_missing:
+    lost = bracket.stop.state is LegState.FINAL and bracket.open_quantity > 0 and not bracket.replaceable(bracket.stop)
+    if lost and state.position.amount != 0 and not bracket.executions_missing:
         bracket = life.order_close(bracket, CloseReason.PROTECTION_FAILED)
     return bracket
+
+
+def _known_again(bracket: Bracket, state: SymbolState, ids: OrderIds) -> Bracket:
+    """Take over a conditional order of ours that rests in the place of one that does not."""
+    for report in state.algos:
+        leg = bracket.stop if report.kind is OrderKind.STOP_MARKET else bracket.take_profit
+        fits = report.close_position and report.side is bracket.plan.side.closing and ids.ours(report.client_id)
+        if fits and not leg.working and life.leg_of(bracket, report.client_id) is None:
+            bracket = life.put_leg(bracket, successor(leg, leg.role, report.client_id))
+    return bracket
+
+
+def _doubted(leg: Leg, now_ms: int) -> Leg:
+    """What the exchange does not list may be gone: it is asked for; one that it does not find either is gone."""
+    conditional = leg.role in (OrderRole.STOP, OrderRole.TAKE_PROFIT)
+    if conditional and leg.state is LegState.UNKNOWN and leg.misses:
+        return advance(leg, LegState.FINAL, now_ms=now_ms, detail=GONE)
+    if leg.state is LegState.WORKING:
+        return msgspec.structs.replace(leg, state=LegState.UNKNOWN)
+    return leg
+
+
+def _entry_seen(bracket: Bracket, state: SymbolState, now_ms: int) -> Leg:
+    """An entry of unknown outcome: what is open speaks for it, and all its executions prove it complete.
+
+    Only all of them: what we see may lag behind what was done.
+    """
+    entry = bracket.entry
+    if entry.state is not LegState.UNKNOWN:
+        return entry
+    if bracket.filled >= bracket.plan.quantity:
+        found = msgspec.structs.replace(entry, executed=bracket.filled)
+        return advance(found, LegState.FINAL, now_ms=now_ms, detail="found by fills")
+    if bracket.plan.side.sign * state.position.amount > 0:
+        return msgspec.structs.replace(entry, misses=0)
+    return entry

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from vortex.sim.core.commands import CoreCommand
 from vortex.sim.core.exchange import Answer, ExchangeCore
-from vortex.sim.core.market import MarketSource
+from vortex.sim.core.market import CandleEvent, MarketSource
 from vortex.sim.core.types import CoreRequest, RequestRefused
 from vortex.sim.core.world import NEVER_MS, World
 from vortex.sim.virtual_exchange import VirtualExchange
@@ -68,6 +69,15 @@ class VirtualVenue:
         """Send a request to the exchange now."""
         self._world.request(self.now_ms(), request, on_reply)
         self._arm()
+
+    def command(self, command: CoreCommand) -> None:
+        """Do something to the market, or as a person, now. Raises ValueError when it cannot be done."""
+        self._world.command(self.now_ms(), command)
+        self._arm()
+
+    def history(self, symbol: str, interval: str, before_ms: int, limit: int) -> list[CandleEvent]:
+        """Closed candles, as commands may have bent them."""
+        return self._world.history(symbol, interval, before_ms, limit)
 
     def _arm(self) -> None:
         due_ms = self._world.next_ms()

@@ -16,9 +16,11 @@ from vortex.domain.order import (
     Outcome,
     PlaceOrder,
     PositionReport,
+    PositionsState,
     PrepareSymbol,
     QueryAccount,
     QueryOrder,
+    QueryPositions,
     QuerySymbol,
     Refused,
     SetLeverage,
@@ -26,7 +28,9 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.messages import ExchangeReplied, Recipient, UserStreamChanged
+from vortex.ports import Usage
 from vortex.sim.core.account import ISOLATED
+from vortex.sim.core.events import UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.matching import MARK_PRICE
 from vortex.sim.core.types import (
@@ -34,7 +38,6 @@ from vortex.sim.core.types import (
     CancelOrderRequest,
     ChangeLeverage,
     ChangeMarginType,
-    ConfigPushed,
     CoreRequest,
     FindAlgo,
     FindOrder,
@@ -53,11 +56,11 @@ from vortex.sim.core.types import (
     SimOrder,
     SimPosition,
     SimSymbolConfig,
-    UserEvent,
 )
 from vortex.sim.virtual_reports import (
     algo_report,
     fill_report,
+    known,
     order_report,
     position_report,
     symbol_setup,
@@ -104,18 +107,18 @@ class VirtualExchange:
     def stop(self) -> None:
         self._recipient = None
 
-    def weight_used_1m(self) -> int:
-        """Always 0: request weight belongs to the wire format, which this port does without."""
-        return 0
+    def usage(self) -> Usage:
+        """Always nothing: request weight belongs to the wire format, which this port does without."""
+        return Usage()
 
     def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
         _Call(self._line, request, self._reply).send(timeout_ms)
 
     def on_user(self, event: UserEvent) -> None:
-        """Hand on what the user stream carries. A changed leverage is answered to who asked for it."""
-        if self._recipient is None or isinstance(event, ConfigPushed):
-            return
-        self._recipient.tell(user_report(event))
+        """Hand on what the user stream carries."""
+        report = user_report(event)
+        if self._recipient is not None and report is not None:
+            self._recipient.tell(report)
 
     def _reply(self, message: ExchangeReplied) -> None:
         if self._recipient is not None:
@@ -162,7 +165,7 @@ class _Call:
 
 def core_requests(request: ExchangeRequest) -> tuple[CoreRequest, ...]:  # noqa: PLR0911  # one case per kind
     """What one request of the port asks of the core, in order."""
-    symbol = "" if isinstance(request, QueryAccount) else request.symbol
+    symbol = "" if isinstance(request, QueryAccount | QueryPositions) else request.symbol
     match request:
         case PlaceOrder():
             return (_placement(request),)
@@ -177,14 +180,24 @@ def core_requests(request: ExchangeRequest) -> tuple[CoreRequest, ...]:  # noqa:
                 GetSymbolConfig(symbol=symbol),
                 ListOrders(symbol=symbol),
                 ListAlgos(symbol=symbol),
-                ListFills(symbol=symbol, start_ms=request.fills_since_ms, limit=FILLS_LIMIT),
+                _executions(request),
             )
+        case QueryPositions():
+            return (ListPositions(),)
         case QueryAccount():
             return (GetAccountInfo(),)
         case PrepareSymbol():
             return (ChangeMarginType(symbol=symbol, margin_type=ISOLATED),)
         case SetLeverage(leverage=leverage):
             return (ChangeLeverage(symbol=symbol, leverage=leverage),)
+
+
+def _executions(request: QuerySymbol) -> ListFills:
+    """Those after an id or from a time on; without either the newest."""
+    after, start_ms = request.after_fill_id, request.fills_since_ms or None
+    if after is not None:
+        return ListFills(symbol=request.symbol, from_id=after + 1, limit=FILLS_LIMIT)
+    return ListFills(symbol=request.symbol, start_ms=start_ms, limit=FILLS_LIMIT)
 
 
 def _placement(request: PlaceOrder) -> CoreRequest:
@@ -227,6 +240,9 @@ def outcome(request: ExchangeRequest, answers: Answers, core: ExchangeCore, sent
         return Done(value=symbol_setup(core, request.symbol))
     if isinstance(request, QuerySymbol):
         return Done(value=_symbol_state(request.symbol, answers, sent_ms))
+    if isinstance(request, QueryPositions):
+        positions = cast("list[SimPosition]", answers[0])
+        return Done(value=PositionsState(ts_ms=sent_ms, positions=tuple(map(position_report, positions))))
     if isinstance(request, CancelOrder) and request.conditional:
         return Done()  # the exchange confirms without saying what it was
     return Done(value=_value(answers[0], sent_ms))
@@ -261,6 +277,6 @@ def _symbol_state(symbol: str, answers: Answers, sent_ms: int) -> SymbolState:
         ts_ms=sent_ms,
         position=position_report(positions[0]) if positions else flat,
         orders=tuple(order_report(order) for order in orders),
-        algos=tuple(algo_report(algo) for algo in algos),
+        algos=tuple(algo_report(algo) for algo in algos if known(algo)),
         fills=tuple(fill_report(fill) for fill in fills),
     )

@@ -54,6 +54,8 @@ class FeedLine(Protocol):
     @property
     def sources(self) -> Sequence[MarketSource]: ...
 
+    def history(self, symbol: str, interval: str, before_ms: int, limit: int) -> list[CandleEvent]: ...
+
     @property
     def request_ms(self) -> int:
         """How long a request for history takes."""
@@ -169,7 +171,7 @@ class VirtualFeed:
             return
         source = self._listed[symbol][0]
         generated_before_ms = source.generated_before_ms(symbol)
-        events = source.history(symbol, interval, self._line.now_ms(), HISTORY)
+        events = self._line.history(symbol, interval, self._line.now_ms(), HISTORY)
         candles = tuple(_candle(event, generated=event.open_ms < generated_before_ms) for event in events)
         self._sink.deliver(CandleHistory(symbol=symbol, interval=interval, candles=candles))
 

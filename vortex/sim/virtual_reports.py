@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeAlias, cast
 
 from vortex.domain.market import SymbolRules
 from vortex.domain.order import (
     ZERO,
     AccountUpdate,
     AlgoReport,
+    ConfigUpdate,
     Fill,
+    FillAnnounced,
+    MarginCall,
+    OrderKind,
     OrderReport,
     PositionReport,
     SymbolSetup,
+    TriggerRejected,
+)
+from vortex.sim.core.events import (
+    AccountPushed,
+    AlgoPushed,
+    ConfigPushed,
+    MarginCallPushed,
+    OrderPushed,
+    TradePushed,
+    TriggerRejectPushed,
+    UserEvent,
 )
 from vortex.sim.core.exchange import ExchangeCore
-from vortex.sim.core.types import AccountPushed, AlgoPushed, OrderPushed, SimAlgo, SimFill, SimOrder, SimPosition
+from vortex.sim.core.types import SimAlgo, SimFill, SimOrder, SimPosition
+
+UserReport: TypeAlias = (
+    OrderReport | FillAnnounced | AlgoReport | TriggerRejected | AccountUpdate | ConfigUpdate | MarginCall
+)
+_KINDS = {kind.value for kind in OrderKind if kind.conditional}
+
+
+def known(algo: SimAlgo) -> bool:
+    """True for a kind that the system itself sends; the port tells of no other, as the real adapter does not."""
+    return algo.kind in _KINDS
 
 
 def symbol_setup(core: ExchangeCore, symbol: str) -> SymbolSetup:
@@ -54,7 +79,7 @@ def algo_report(algo: SimAlgo) -> AlgoReport:
         client_id=algo.client_id,
         algo_id=cast("int", algo.algo_id),  # only accepted orders are answered or pushed
         side=algo.side,
-        kind=algo.kind,
+        kind=OrderKind(algo.kind),
         status=algo.status,
         trigger_price=algo.trigger_price,
         quantity=algo.quantity,
@@ -95,13 +120,23 @@ def position_report(position: SimPosition) -> PositionReport:
     )
 
 
-def user_report(event: OrderPushed | AlgoPushed | AccountPushed) -> OrderReport | AlgoReport | AccountUpdate:
-    """What the user stream carried."""
+def user_report(event: UserEvent) -> UserReport | None:  # noqa: PLR0911  # one case per kind
+    """What the user stream carried; None for a conditional order of a kind the system never sends."""
     match event:
         case OrderPushed():
             return order_report(event.order, event.fill)
+        case TradePushed(order=order, fill=fill):
+            return FillAnnounced(
+                symbol=order.symbol,
+                client_id=order.client_id,
+                order_id=fill.order_id,
+                fill_id=fill.fill_id,
+                ts_ms=fill.ts_ms,
+            )
         case AlgoPushed():
-            return algo_report(event.algo)
+            return algo_report(event.algo) if known(event.algo) else None
+        case TriggerRejectPushed():
+            return TriggerRejected(symbol=event.symbol, order_id=event.algo_id, reason=event.reason, ts_ms=event.ts_ms)
         case AccountPushed():
             return AccountUpdate(
                 ts_ms=event.ts_ms,
@@ -109,3 +144,9 @@ def user_report(event: OrderPushed | AlgoPushed | AccountPushed) -> OrderReport 
                 wallet_usdt=event.wallet,
                 positions=tuple(position_report(position) for position in event.positions),
             )
+        case ConfigPushed():
+            return ConfigUpdate(
+                ts_ms=event.ts_ms, symbol=event.symbol, leverage=event.leverage, multi_assets=event.multi_assets
+            )
+        case MarginCallPushed():
+            return MarginCall(ts_ms=event.ts_ms, symbols=(event.position.symbol,))

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from aiohttp import WSMsgType, web
 
@@ -16,14 +16,16 @@ from vortex.sim.server.options import SimOptions
 
 TIMEOUT_S = 20.0
 MARKET = ("btcusdt_20240808.gz", "ETHUSDT,SOLUSDT=ethusdt_20240808.gz")
+T = TypeVar("T")
 Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Simulator:
     """One exchange that can be stopped and started again on the same port."""
 
-    def __init__(self) -> None:
+    def __init__(self, markets: tuple[str, ...] = MARKET, speed: float = 1.0) -> None:
         self._thread = LoopThread()
+        self._markets, self._speed = markets, speed
         self._server: SimServer | None = None
         self.port = 0
         self.start()
@@ -45,6 +47,16 @@ class Simulator:
         self.stop()
         self._thread.close()
 
+    def do(self, action: Callable[[SimServer], T]) -> T:
+        """Do something inside the exchange."""
+        server = self._server
+        assert server is not None
+
+        async def act() -> T:
+            return action(server)
+
+        return self._thread.run(act())
+
     def unknown_paths(self) -> dict[str, int]:
         assert self._server is not None
         return dict(self._server.venue.usage.unknown)
@@ -53,7 +65,7 @@ class Simulator:
         await server.stop()
 
     async def _start(self) -> SimServer:
-        server = SimServer(SimOptions(markets=MARKET, port=self.port))
+        server = SimServer(SimOptions(markets=self._markets, port=self.port, speed=self._speed))
         await server.start()
         return server
 
@@ -63,7 +75,7 @@ class ScriptedServer:
 
     def __init__(self) -> None:
         self._thread = LoopThread()
-        self._sockets: list[web.WebSocketResponse] = []
+        self._sockets: dict[web.WebSocketResponse, str] = {}
         self._changed = threading.Condition()
         self.answer: Answer | None = None
         self.opened: list[str] = []
@@ -79,11 +91,11 @@ class ScriptedServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def push(self, frame: str) -> None:
-        """Send a frame on every open stream."""
+    def push(self, frame: str, route: str = "/") -> None:
+        """Send a frame on every open stream whose path begins so."""
 
         async def send() -> None:
-            for socket in tuple(self._sockets):
+            for socket in [socket for socket, path in self._sockets.items() if path.startswith(route)]:
                 with contextlib.suppress(ConnectionError):  # the client may just be leaving
                     await socket.send_str(frame)
 
@@ -140,12 +152,12 @@ class ScriptedServer:
         await self._door.wait()
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        self._sockets.append(socket)
+        self._sockets[socket] = request.path
         self._note(self.opened, request.path_qs)
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 self._note(self.commands, message.data)
-        self._sockets.remove(socket)
+        del self._sockets[socket]
         with self._changed:
             self.closed += 1
             self._changed.notify_all()

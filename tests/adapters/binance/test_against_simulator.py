@@ -154,7 +154,7 @@ def test_start_up_checks(loop: NetworkLoop, hosts: Hosts, clock: SimulatorClock)
     port = BinanceExchange(loop, hosts, PAPER, clock)
     try:
         assert port.list_symbols() == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
-        assert abs(port.clock_offset_ms()) < 1_000
+        assert abs(port.measure_clock().offset_ms) < 1_000
     finally:
         port.stop()
 
@@ -200,7 +200,7 @@ def test_setup_and_money(account: Account) -> None:
     assert account.done(SetLeverage(symbol="BTCUSDT", leverage=7), int) == 7
     assert account.done(QueryAccount(), AccountState).wallet_usdt > 9_000
     assert account.state().position.leverage == 7
-    assert account.port.weight_used_1m() > 0
+    assert account.port.usage().weight_1m > 0
 
 
 def test_an_order_s_fill_is_the_same_by_reply_by_stream_and_by_query(account: Account) -> None:

@@ -42,10 +42,10 @@ def test_a_refusal_in_a_server_error_is_believed_only_when_throttled() -> None:
 
 @pytest.mark.parametrize("status", [418, 429])
 def test_too_many_requests_were_not_executed_and_say_how_long_to_wait(status: int) -> None:
-    outcome = classify(ApiError(status, None, "Too many", 7.0))
+    outcome = classify(ApiError(status, None, "Too many", 7_000))
     assert isinstance(outcome, Refused)
-    assert outcome.code == status
-    assert "retry after 7 s" in outcome.text
+    assert (outcome.code, outcome.retry_after_ms) == (status, 7_000)
+    assert "silence for 7 s" in outcome.text
     assert classify(ApiError(status, -1003, "Too many")) == Refused(
         code=-1003, text=describe(ApiError(status, -1003, "Too many"))
     )

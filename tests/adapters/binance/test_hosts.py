@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from vortex.adapters.binance.hosts import ALLOWED, HostRefused, Hosts, demo, live, simulator
+from vortex.adapters.binance.hosts import ALLOWED, HostRefused, Hosts, demo, live, sentiment, simulator
 
 PAPER = "http://127.0.0.1:8790"
 
@@ -63,3 +63,20 @@ def test_addresses() -> None:
     assert hosts.rest_urls()["fapiPrivateV3"] == "http://127.0.0.1:8790/fapi/v3"
     assert hosts.rest_urls()["fapiData"] == "http://127.0.0.1:8790/futures/data"
     assert "fapiData" not in demo().rest_urls()
+
+
+def test_the_crowd_is_watched_at_the_real_market_without_keys() -> None:
+    hosts = sentiment()
+    assert hosts.keyless
+    assert set(hosts.rest_urls()) == {
+        "fapiPublic",
+        "fapiPublicV2",
+        "fapiPublicV3",
+        "fapiData",
+    }  # no private call exists
+    hosts.check("https://fapi.binance.com/futures/data/x")
+    for url in ("https://demo-fapi.binance.com/x", "https://api.binance.com/x", "wss://fstream.binance.com/ws"):
+        with pytest.raises(HostRefused):
+            hosts.check(url)
+    assert "sapi" in live().rest_urls()
+    assert "sapi" not in demo().rest_urls() | simulator(PAPER).rest_urls()

@@ -16,6 +16,7 @@ from loguru import logger
 from tests.adapters.binance.probes import Probe
 from tests.adapters.binance.resources import reply
 from tests.adapters.binance.servers import ScriptedServer
+from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Client, Credentials
 from vortex.adapters.binance.hosts import HostRefused, simulator
 from vortex.adapters.binance.loop import NetworkLoop
@@ -23,6 +24,7 @@ from vortex.adapters.binance.rest import BinanceExchange
 from vortex.adapters.clock import SystemClock
 from vortex.domain.order import (
     CancelOrder,
+    ClockMeasured,
     Done,
     ExchangeRequest,
     OrderKind,
@@ -36,6 +38,7 @@ from vortex.domain.order import (
     Unknown,
 )
 from vortex.messages import ExchangeReplied, UserStreamChanged
+from vortex.ports import Usage
 
 KEY, SECRET = "canary-key", "canary-secret"
 ENTRY = PlaceOrder(
@@ -244,20 +247,68 @@ def test_outside_the_window_reads_the_clock_again_and_sends_nothing_twice(
     server.answer = script = Script(error(400, -1021))
     outcome = ask(exchange, ENTRY)
     assert isinstance(outcome, Refused)
-    exchange.clock_offset_ms()
+    exchange.measure_clock()
     assert script.calls["POST /fapi/v1/order"] == 1
-    assert script.calls["GET /fapi/v1/time"] == 3  # at the start, after the refusal, and ours
+    assert script.calls["GET /fapi/v1/time"] == 9  # three readings each: at the start, after the refusal, and ours
 
 
-def test_the_weight_is_the_exchange_s_own_count(exchange: BinanceExchange, server: ScriptedServer) -> None:
-    server.answer = Script(raw(400, '{"code":-2019,"msg":"x"}', **{"X-MBX-USED-WEIGHT-1M": "321"}))
+def test_requests_are_signed_with_the_exchange_s_time(exchange: BinanceExchange, server: ScriptedServer) -> None:
+    script = Script(lambda _: web.json_response(reply("POST /fapi/v1/order")))
+    ahead_ms = 3_600_000
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/fapi/v1/time":
+            return web.json_response({"serverTime": SystemClock().now_ms() + ahead_ms})
+        return await script(request)
+
+    server.answer = answer
+    probe = started(exchange)
+    exchange.send(ENTRY, 5_000)
+    probe.expect(ExchangeReplied)
+    assert abs(int(script.forms[0]["timestamp"]) - ahead_ms - SystemClock().now_ms()) < 1_000
+    measured = probe.expect(ClockMeasured)
+    assert abs(measured.offset_ms - ahead_ms) < 500
+    assert 0.0 <= measured.round_trip_ms < 2_000
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", "7"])
+def test_a_clock_that_cannot_be_read_holds_no_request_back(
+    exchange: BinanceExchange, server: ScriptedServer, body: str
+) -> None:
+    script = Script(lambda _: web.json_response(reply("POST /fapi/v1/order")))
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=body) if request.path == "/fapi/v1/time" else await script(request)
+
+    server.answer = answer
+    assert isinstance(ask(exchange, ENTRY), Done)
+
+
+def test_what_is_used_is_the_exchange_s_own_count(exchange: BinanceExchange, server: ScriptedServer) -> None:
+    counts = {"X-MBX-USED-WEIGHT-1M": "321", "X-MBX-ORDER-COUNT-10S": "3", "X-MBX-ORDER-COUNT-1M": "5"}
+    server.answer = Script(raw(400, '{"code":-2019,"msg":"x"}', **counts))
     ask(exchange, ENTRY)
-    assert exchange.weight_used_1m() == 321
+    assert exchange.usage() == Usage(weight_1m=321, orders_10s=3, orders_1m=5)
+
+
+def test_silence_that_is_asked_for_is_told_and_holds_no_order_back(
+    exchange: BinanceExchange, server: ScriptedServer
+) -> None:
+    server.answer = script = Script(raw(429, '{"code":-1003,"msg":"x"}', **{"Retry-After": "7"}))
+    before_ms = SystemClock().now_ms()
+    outcome = ask(exchange, ENTRY)
+    assert isinstance(outcome, Refused)
+    assert (outcome.code, outcome.retry_after_ms) == (-1003, 7_000)
+    assert 6_900 < exchange.usage().silent_until_ms - before_ms < 10_000
+    exchange.send(ENTRY, 5_000)
+    server.wait_for(lambda: script.calls["POST /fapi/v1/order"] == 2)
 
 
 def test_a_client_refuses_another_mode_s_host_before_sending(loop: NetworkLoop, server: ScriptedServer) -> None:
     async def leak() -> None:
-        client = Client(simulator(server.url), SystemClock(), Credentials(key=KEY, secret=SECRET))
+        client = Client(
+            simulator(server.url), SystemClock(), Budget(SystemClock()), Credentials(key=KEY, secret=SECRET)
+        )
         client.urls["api"]["fapiPrivate"] = "https://fapi.binance.com/fapi/v1"
         try:
             await client.fapiPrivateGetOrder({"symbol": "BTCUSDT"})

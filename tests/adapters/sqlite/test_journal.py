@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from vortex.adapters.sqlite.connect import StoreError
 from vortex.adapters.sqlite.journal import SqliteJournal
+from vortex.ports import UnwritableError
 
 WRITER = """
 import sys
@@ -165,9 +166,36 @@ def test_a_full_disk_is_an_error_and_keeps_what_was_there(journal: SqliteJournal
     journal.append("k", "a", b"1")
     pages = journal._connection.execute("pragma page_count").fetchone()[0]
     journal._connection.execute(f"pragma max_page_count = {pages}")
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(UnwritableError, match="full"):
         journal.append("k", "b", b"x" * 100_000)
     assert journal.latest("k") == {"a": b"1"}
     journal._connection.execute("pragma max_page_count = 1000000")
     journal.append("k", "b", b"2")
     assert journal.latest("k") == {"a": b"1", "b": b"2"}
+
+
+@pytest.mark.parametrize("offset", [0, 1, 5, 20])
+def test_a_body_that_was_damaged_on_disk_gives_way_to_the_one_before_it(tmp_path: Path, offset: int) -> None:
+    path = tmp_path / "journal.db"
+    first = SqliteJournal(path, lambda: 1)
+    first.append("bracket", "BTCUSDT", b'{"quantity": "0.1"}')
+    first.append("bracket", "BTCUSDT", b'{"quantity": "0.2"}')
+    first.close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        (body,) = raw.execute("select body from journal order by seq desc limit 1").fetchone()
+        flipped = bytes([*body[:offset], body[offset] ^ 1, *body[offset + 1 :]])
+        raw.execute("update journal set body = ? where seq = (select max(seq) from journal)", (flipped,))
+    again = SqliteJournal(path, lambda: 2)
+    found = again.latest("bracket")
+    again.close()
+    assert found == {"BTCUSDT": b'{"quantity": "0.1"}'}
+
+
+def test_what_an_earlier_version_wrote_without_a_checksum_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    SqliteJournal(path, lambda: 1).close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("insert into journal (ts_ms, kind, key, body) values (1, 'epoch', 'main', ?)", (b"17",))
+    again = SqliteJournal(path, lambda: 2)
+    assert again.latest("epoch") == {"main": b"17"}
+    again.close()

@@ -14,6 +14,7 @@ from vortex.app.replay.entries import Loaded, Note, Sent
 from vortex.app.replay.recorder import IdStreams, Incarnation, Noted, Recorder
 from vortex.domain.order import ExchangeRequest, QueryAccount
 from vortex.messages import AddSymbol, Recipient
+from vortex.ports import Usage
 from vortex.runtime.control import Beat
 
 
@@ -30,8 +31,8 @@ class Port:
     def send(self, request: ExchangeRequest, timeout_ms: int) -> None:
         self.calls.append(("send", request, timeout_ms, self.notes.copy()))
 
-    def weight_used_1m(self) -> int:
-        return 7
+    def usage(self) -> Usage:
+        return Usage(weight_1m=7)
 
     def stop(self) -> None:
         self.calls.append("stop")
@@ -82,7 +83,7 @@ def test_a_request_is_noted_before_it_leaves(recorder: Recorder, notes: list[Not
     assert port.calls == [("send", QueryAccount(), 500, [Sent(QueryAccount(), 500)])]
     noted.stop()
     assert port.calls[-1] == "stop"
-    assert noted.weight_used_1m() == 7
+    assert noted.usage() == Usage(weight_1m=7)
 
 
 def test_the_journal_is_noted_once_and_as_it_was(recorder: Recorder, notes: list[Noted]) -> None:

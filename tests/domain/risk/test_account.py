@@ -90,7 +90,8 @@ def test_a_clock_that_steps_back_over_midnight_does_not_start_the_day_anew() -> 
 
 def test_a_transfer_is_no_profit() -> None:
     made = ledger()
-    made.transferred(Decimal(-500))
+    for _ in range(2):  # told twice, moved once
+        made.transferred(NOON, Decimal(-500))
     made.equity_observed(NOON, Decimal(9_500))
     assert made.view(NOON).daily_pnl_usdt == 0
 
@@ -327,3 +328,15 @@ def test_an_observation_without_news_changes_nothing_that_must_be_kept() -> None
 def test_a_foreign_dump_is_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
         ledger().restore(b"not ours")
+
+
+def test_an_account_that_shows_nothing_has_lost_nothing_and_enters_nothing() -> None:
+    made = ledger()
+    made.equity_observed(NOON, Decimal(0))
+    view = made.view(NOON)
+    assert (view.equity_usdt, view.drawdown_latched, view.flatten_latched) == (None, False, False)
+    denied = made.reserve(plan(), NOON)
+    assert denied is not None
+    assert denied.code is RejectCode.STALE_DATA
+    made.equity_observed(NOON + 1, Decimal(9_990))
+    assert made.view(NOON).daily_pnl_usdt == -10

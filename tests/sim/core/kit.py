@@ -31,11 +31,19 @@ def market_order(side: OrderSide, quantity: str | None, **fields: Any) -> NewOrd
     return NewOrder(side=side, quantity=None if quantity is None else Decimal(quantity), **(defaults | fields))
 
 
-def algo(side: OrderSide, kind: OrderKind, trigger: str, **fields: Any) -> NewAlgo:
+def limit_order(side: OrderSide, quantity: str, price: str, time_in_force: str = "GTC", **fields: Any) -> NewOrder:
+    return market_order(
+        side, quantity, **({"kind": "LIMIT", "price": Decimal(price), "time_in_force": time_in_force} | fields)
+    )
+
+
+def algo(side: OrderSide, kind: str, trigger: str | None, **fields: Any) -> NewAlgo:
     defaults: dict[str, Any] = {"symbol": SYMBOL, "client_id": "a", "working_type": "MARK_PRICE"}
     if "quantity" not in fields:
         defaults["close_position"] = True
-    return NewAlgo(side=side, kind=kind, trigger_price=Decimal(trigger), **(defaults | fields))
+    return NewAlgo(
+        side=side, kind=kind, trigger_price=None if trigger is None else Decimal(trigger), **(defaults | fields)
+    )
 
 
 def refused(core: ExchangeCore, request: CoreRequest, now_ms: int = 1) -> int:

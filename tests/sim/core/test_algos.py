@@ -1,15 +1,17 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from tests.kit.sim_market import book, mark, trade
 from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, TAKE_PROFIT, algo, exchange, market_order, refused
-from vortex.domain.order import AlgoStatus, OrderKind, OrderSide
-from vortex.sim.core.algos import crosses
+from vortex.domain.order import AlgoStatus, OrderSide, OrderStatus
+from vortex.sim.core.commands import StickTriggering
+from vortex.sim.core.events import AlgoPushed
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import (
-    AlgoPushed,
     CancelAlgoRequest,
+    CancelOrderRequest,
     CoreRequest,
     FindAlgo,
     FindOrder,
@@ -48,7 +50,7 @@ def statuses(core: ExchangeCore, client_id: str) -> list[str]:
     ("request_", "code"),
     [
         (algo(SELL, STOP, "59000", symbol="NOPE"), -1121),
-        (algo(SELL, OrderKind.MARKET, "59000"), -1116),
+        (algo(SELL, "MARKET", "59000"), -1116),
         (algo(SELL, STOP, "59000", working_type="INDEX_PRICE"), -1102),
         (algo(SELL, STOP, "59000", client_id="x" * 37), -4015),
         (algo(SELL, STOP, "0"), -4006),
@@ -87,20 +89,6 @@ def test_one_close_position_order_of_a_kind_and_one_open_order_of_an_id() -> Non
     core.execute(3, CancelAlgoRequest(client_id="s"))
     assert place(core, algo(SELL, STOP, "58000", client_id="s")).algo_id == 3
     assert core.execute(4, ListAlgos(symbol=SYMBOL)) == [find(core, "t"), find(core, "s")]
-
-
-@pytest.mark.parametrize(
-    ("kind", "side", "below", "at", "above"),
-    [
-        (STOP, SELL, True, True, False),
-        (STOP, BUY, False, True, True),
-        (TAKE_PROFIT, SELL, False, True, True),
-        (TAKE_PROFIT, BUY, True, True, False),
-    ],
-)
-def test_crossing(kind: OrderKind, side: OrderSide, *, below: bool, at: bool, above: bool) -> None:
-    trigger = Decimal(100)
-    assert [crosses(kind, side, trigger, Decimal(price)) for price in (99, 100, 101)] == [below, at, above]
 
 
 def test_a_stop_closes_the_position_and_ends_the_take_profit() -> None:
@@ -209,3 +197,81 @@ def test_an_unknown_or_final_conditional_order(request_: CoreRequest, code: int)
     place(core, algo(SELL, STOP, "59000"))
     core.execute(3, CancelAlgoRequest(algo_id=1))
     assert refused(core, request_) == code
+
+
+def stop_limit(price: str, **fields: Any) -> NewAlgo:
+    return algo(SELL, "STOP", "59000", price=Decimal(price), quantity=Decimal("0.1"), reduce_only=True, **fields)
+
+
+def test_a_stop_limit_rests_as_a_limit_order_until_it_is_filled() -> None:
+    core = long_position()
+    place(core, stop_limit("59500", client_id="s"))
+    core.on_market(book(3, 590_000))
+    core.on_market(mark(3, 59_000))
+    assert statuses(core, "s") == ["NEW", "TRIGGERING", "TRIGGERED"]
+    child = core.execute(4, FindOrder(symbol=SYMBOL, client_id="s"))
+    assert isinstance(child, SimOrder)
+    assert (child.kind, child.price, child.status, child.algo_id) == ("LIMIT", Decimal(59_500), OrderStatus.NEW, 1)
+    assert refused(core, CancelAlgoRequest(client_id="s")) == -2011  # it is an ordinary order now
+    core.on_market(trade(5, 595_001))
+    assert statuses(core, "s") == ["NEW", "TRIGGERING", "TRIGGERED"]
+    assert find(core, "s").executed == Decimal("0.010")
+    core.on_market(book(6, 595_100))
+    assert statuses(core, "s")[-1] == "FINISHED"
+    assert (find(core, "s").executed, find(core, "s").quote) == (Decimal("0.1"), Decimal(5_950))
+
+
+def test_a_cancelled_child_finishes_its_conditional_order() -> None:
+    core = long_position()
+    place(core, stop_limit("59500", client_id="s"))
+    core.on_market(book(3, 590_000))
+    core.on_market(mark(3, 59_000))
+    core.execute(4, CancelOrderRequest(symbol=SYMBOL, client_id="s"))
+    assert statuses(core, "s")[-1] == "FINISHED"
+    assert find(core, "s").executed == 0
+
+
+def test_a_child_that_the_book_does_not_allow_is_rejected() -> None:
+    core = long_position()
+    place(core, stop_limit("58000", client_id="s", time_in_force="GTX"))
+    core.on_market(mark(3, 59_000))
+    assert (statuses(core, "s")[-1], find(core, "s").code) == ("REJECTED", -5022)
+
+
+@pytest.mark.parametrize(
+    ("side", "prices", "triggered"),
+    [
+        (SELL, (60_600, 61_000, 60_695), True),
+        (SELL, (60_600, 61_000, 60_696), False),
+        (SELL, (60_400, 60_000, 59_000), False),  # never active
+        (BUY, (59_400, 59_000, 59_295), True),
+        (BUY, (59_400, 59_000, 59_294), False),
+    ],
+)
+def test_a_trailing_stop_follows_from_its_activation_price_on(
+    side: OrderSide, prices: tuple[int, ...], *, triggered: bool
+) -> None:
+    core = long_position() if side is SELL else exchange()
+    start = Decimal(60_500 if side is SELL else 59_500)
+    fields: dict[str, Any] = {"quantity": Decimal("0.1"), "callback_rate": Decimal("0.5"), "activation_price": start}
+    place(core, algo(side, "TRAILING_STOP_MARKET", None, client_id="t", **fields))
+    for ts_ms, price in enumerate(prices, start=3):
+        core.on_market(mark(ts_ms, price))
+    assert (statuses(core, "t")[-1] == "FINISHED") is triggered
+
+
+def test_a_stuck_order_does_not_keep_another_from_its_place_but_its_id_is_taken() -> None:
+    core = long_position()
+    place(core, algo(SELL, STOP, "59000", client_id="s"))
+    core.obey(3, StickTriggering(symbol=SYMBOL))
+    assert refused(core, algo(SELL, STOP, "58000", client_id="s")) == -4116
+    place(core, algo(SELL, STOP, "58000", client_id="s2"))
+    core.execute(4, CancelAlgoRequest(client_id="s"))
+    assert statuses(core, "s")[-1] == "CANCELED"
+
+
+def test_at_most_ten_conditional_orders_of_a_symbol() -> None:
+    core = long_position()
+    for number in range(10):
+        place(core, algo(SELL, STOP, "59000", client_id=f"s{number}", quantity=Decimal("0.01"), reduce_only=True))
+    assert refused(core, algo(SELL, STOP, "59000")) == -4045

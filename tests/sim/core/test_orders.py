@@ -6,9 +6,9 @@ import pytest
 from tests.kit.sim_market import book, spec
 from tests.sim.core.kit import ASK_TICKS, BUY, SELL, SYMBOL, exchange, market_order, refused
 from vortex.domain.order import OrderStatus
+from vortex.sim.core.events import AccountPushed, OrderPushed
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import (
-    AccountPushed,
     CancelOrderRequest,
     CoreRequest,
     FindOrder,
@@ -16,7 +16,6 @@ from vortex.sim.core.types import (
     ListOrders,
     ListPositions,
     NewOrder,
-    OrderPushed,
     SimFill,
     SimOrder,
     SimPosition,
@@ -40,8 +39,12 @@ def held(core: ExchangeCore) -> list[SimPosition]:
         (market_order(BUY, "0.1", symbol="NOPE"), -1121),
         (market_order(BUY, "0.1", kind="STOP_MARKET"), -4120),
         (market_order(BUY, "0.1", kind="TRAILING_STOP_MARKET"), -4120),
-        (market_order(BUY, "0.1", kind="LIMIT"), -1116),
+        (market_order(BUY, "0.1", kind="LIMIT"), -1102),
+        (market_order(BUY, "0.1", kind="ICEBERG"), -1116),
         (market_order(BUY, "0.1", kind=""), -1102),
+        (market_order(BUY, "0.1", close_position=True), -4136),
+        (market_order(BUY, "0.1", price=Decimal(60_000)), -1106),
+        (market_order(BUY, "0.1", time_in_force="GTC"), -1106),
         (market_order(BUY, "0.1", client_id=""), -4015),
         (market_order(BUY, "0.1", client_id="x" * 37), -4015),
         (market_order(BUY, "0.1", client_id="no spaces"), -4015),
@@ -183,6 +186,7 @@ def test_an_answer_does_not_change_afterwards() -> None:
         (FindOrder(symbol="NOPE", order_id=1), -1121),
         (CancelOrderRequest(symbol=SYMBOL, client_id="?"), -2011),
         (CancelOrderRequest(symbol=SYMBOL, order_id=1), -2011),
+        (CancelOrderRequest(symbol=SYMBOL), -1102),
         (ListOrders(symbol="NOPE"), -1121),
     ],
     ids=str,

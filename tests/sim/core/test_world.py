@@ -3,11 +3,16 @@ from __future__ import annotations
 from decimal import Decimal
 from statistics import median
 
-from tests.kit.sim_market import HandMadeMarket
-from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, algo, market_order
+import pytest
+
+from tests.kit.sim_market import HandMadeMarket, book, mark
+from tests.sim.core.kit import BUY, SELL, STOP, SYMBOL, algo, limit_order, market_order
+from vortex.domain.order import Side
+from vortex.sim.core.commands import Freeze, PersonOpens
+from vortex.sim.core.events import AlgoPushed, OrderPushed, UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
 from vortex.sim.core.market import BookEvent, MarketEvent
-from vortex.sim.core.types import CoreRequest, FindOrder, OrderPushed, RequestRefused, SimOrder, UserEvent
+from vortex.sim.core.types import CoreRequest, FindOrder, ListPositions, RequestRefused, SetCountdown, SimOrder
 from vortex.sim.core.world import NEVER_MS, Latency, World
 
 START_MS = 1_700_000_000_000
@@ -158,6 +163,25 @@ def test_how_far_the_world_is_advanced_at_once_does_not_matter() -> None:
     assert [event for _, event in stepped.ticks] == [event for _, event in jumped.ticks]
 
 
+def test_a_pushed_event_happens_at_once_and_after_what_was_due_before_it() -> None:
+    client = Client(FIXED, market=HandMadeMarket(end_ms=0))
+    client.run_to(40)
+    client.buy()
+    client.ask(algo(SELL, STOP, "59000"))
+    client.now_ms = START_MS + 75
+    client.ticks.clear()
+    client.world.push(book(START_MS + 75, 610_000))  # the order was due at 70: it fills on the book before this one
+    ((at_ms, seen),) = client.ticks
+    assert (at_ms, seen.ts_ms) == (START_MS + 75, START_MS + 75)
+    client.run_to(90)
+    client.world.push(mark(START_MS + 90, 58_000))
+    client.run_to(300)
+    (filled,) = [each for _, each in client.replies if isinstance(each, SimOrder)]
+    assert filled.quote / filled.executed == 60_000
+    triggered = [at_ms for at_ms, event in client.pushed if isinstance(event, AlgoPushed)][-1]
+    assert triggered == START_MS + 90 + 30  # user events take their usual way
+
+
 def test_a_silent_market_leaves_nothing_to_do() -> None:
     client = Client(NO_LATENCY, market=HandMadeMarket(end_ms=1_000))
     client.run_to(2_000)
@@ -175,3 +199,65 @@ def test_two_sources_are_merged_in_order_of_time() -> None:
     world.advance(START_MS + 1_000)
     assert [event.ts_ms for event in seen] == sorted(event.ts_ms for event in seen)
     assert {event.symbol for event in seen} == {"BTCUSDT", "ETHUSDT"}
+
+
+def test_a_late_answer_does_not_know_what_was_accepted_less_than_its_lag_ago() -> None:
+    client = Client(NO_LATENCY)
+    client.run_to(100)
+    client.buy("old")
+    client.run_to(1_000)
+    client.buy("new")
+    client.run_to(1_100)
+    client.replies.clear()
+    for client_id in ("old", "new"):
+        request = FindOrder(symbol=SYMBOL, client_id=client_id)
+        for lag_ms in (0, 100, 101):
+            client.world.request(client.now_ms, request, lambda a: client.replies.append((0, a)), lag_ms=lag_ms)
+    for lag_ms in (0, 101, 5_000):
+        client.world.request(client.now_ms, ListPositions(), lambda a: client.replies.append((0, a)), lag_ms=lag_ms)
+    client.run_to(1_100)
+    told = [answer.code if isinstance(answer, RequestRefused) else type(answer) for _, answer in client.replies]
+    assert told[:6] == [SimOrder, SimOrder, SimOrder, SimOrder, SimOrder, -2013]
+    held = [[row.amount for row in answer] for _, answer in client.replies[6:] if isinstance(answer, list)]  # type: ignore[union-attr]  # a list of positions
+    assert held == [[Decimal("0.02")], [Decimal("0.01")], []]
+
+
+def test_a_change_ignores_the_lag() -> None:
+    client = Client(NO_LATENCY)
+    client.run_to(100)
+    client.world.request(
+        client.now_ms,
+        market_order(BUY, "0.01"),
+        lambda answer: client.replies.append((0, answer)),
+        lag_ms=60_000,
+    )
+    client.run_to(100)
+    assert client.core.ledger(0)["positions"] != []
+
+
+def test_what_a_person_does_reaches_the_client_after_the_way_back() -> None:
+    client = Client(FIXED)
+    client.run_to(100)
+    client.world.command(client.now_ms, PersonOpens(symbol=SYMBOL, side=Side.LONG, quantity=Decimal("0.01")))
+    client.run_to(500)
+    assert {at_ms for at_ms, _ in client.pushed} == {START_MS + 130}
+
+
+def test_what_a_refused_command_did_on_the_way_is_pushed_too() -> None:
+    client = Client(NO_LATENCY)
+    client.run_to(100)
+    with pytest.raises(ValueError, match="-4003"):
+        client.world.command(client.now_ms, PersonOpens(symbol=SYMBOL, side=Side.LONG, quantity=Decimal(0)))
+    assert client.core.drain() == []
+    assert [row["event"] for row in client.core.ledger(0)["timeline"]] == ["USER", "ORDER"]
+
+
+def test_the_countdown_runs_on_while_the_market_is_frozen() -> None:
+    client = Client(NO_LATENCY)
+    client.run_to(100)
+    client.ask(limit_order(BUY, "0.01", "59000"))
+    client.ask(SetCountdown(symbol=SYMBOL, after_ms=500))
+    client.run_to(110)
+    client.world.command(client.now_ms, Freeze(symbol=SYMBOL, for_ms=60_000))
+    client.run_to(700)
+    assert client.core.ledger(0)["orders"][0]["status"] == "CANCELED"

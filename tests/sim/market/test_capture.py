@@ -179,3 +179,13 @@ def test_sentiment_is_served_for_each_symbol(run: Run) -> None:
     points = run.source.sentiment("AAAUSDT", START_MS, 300_000, 30)
     assert len(points) == 30
     assert points != run.source.sentiment("ETHUSDT", START_MS, 300_000, 30)
+
+
+def test_recorded_marks_replace_the_derived_ones(write: Write) -> None:
+    lines = [wire.partial(1_000 + 500 * n, [("10.0", "1")], [("10.2", "1")]) for n in range(8)]
+    lines += [wire.mark(1_700 + 1_000 * n, f"10.{n + 1}", "0.0003") for n in range(3)]
+    run = Run(CaptureSource(write(lines)), 3_500)
+    marks = [event for event in run.events if isinstance(event, MarkEvent)]
+    assert [mark.ts_ms - START_MS for mark in marks] == [0, 700, 1_700, 2_700]
+    assert {f"{mark.funding_rate:f}" for mark in marks} == {"0.00030000"}
+    assert "mean" not in " ".join(run.source.notes)

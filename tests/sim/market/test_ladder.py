@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vortex.sim.market.ladder import Ladder, RecordedBook, Scale
-from vortex.sim.market.recording import DepthDiff, Snapshot
+from vortex.sim.market.wire import DepthDiff, Snapshot
 
 LEVELS = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)))
 

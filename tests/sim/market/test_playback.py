@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.sim.core.market import BookEvent, TradeEvent
+from tests.sim.market import wire
+from tests.sim.market.conftest import Write
+from vortex.sim.core.market import BookEvent, MarkEvent, TradeEvent
 from vortex.sim.market.playback import Playback, mirrored_book, mirrored_trade
-from vortex.sim.market.tape import Tape
+from vortex.sim.market.tape import Tape, load_tape
 
 START_MS = 1_760_000_012_345
 
 
-def played(tape: Tape, position_ms: int, for_ms: int) -> Iterator[BookEvent | TradeEvent]:
+def played(tape: Tape, position_ms: int, for_ms: int) -> Iterator[BookEvent | TradeEvent | MarkEvent]:
     events = Playback(tape, "XUSDT").events(position_ms, START_MS)
     return takewhile(lambda event: event.ts_ms < START_MS + for_ms, events)
 
@@ -109,3 +111,28 @@ def test_mid_and_last_price_agree_with_what_is_played(btc: Tape) -> None:
     for trade, after in pairwise(trades):
         if after.ts_ms > trade.ts_ms:
             assert playback.last_price(trade.ts_ms - START_MS) == trade.price_ticks
+
+
+def test_recorded_mark_prices_play_at_their_times_and_are_mirrored(write: Write) -> None:
+    lines = [
+        wire.partial(1_000, [("10.0", "1")], [("10.2", "1")]),
+        wire.mark(1_300, "10.15", "0.0001"),
+        wire.mark(2_300, "10.35", "-0.0002"),
+        wire.partial(2_950, [("10.4", "1")], [("10.6", "1")]),
+    ]
+    playback = Playback(load_tape(write(lines)), "XUSDT")
+    assert playback.has_marks
+    events = list(islice(playback.events(0, START_MS), 8))
+    assert [(type(event), event.ts_ms - START_MS) for event in events] == [
+        (BookEvent, 0), (MarkEvent, 0), (MarkEvent, 300), (MarkEvent, 1_300), (BookEvent, 1_950),
+        (BookEvent, 2_000), (MarkEvent, 2_300), (MarkEvent, 3_300),
+    ]  # fmt: skip
+    figures = [
+        (f"{event.mark_price.normalize():f}", f"{event.index_price.normalize():f}", f"{event.funding_rate:f}")
+        for event in events
+        if isinstance(event, MarkEvent)
+    ]
+    assert figures == [
+        ("10.15", "10.15", "0.00010000"), ("10.15", "10.15", "0.00010000"), ("10.35", "10.35", "-0.00020000"),
+        ("10.45", "10.45", "-0.00010000"), ("10.25", "10.25", "0.00020000"),
+    ]  # fmt: skip

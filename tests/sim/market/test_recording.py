@@ -8,8 +8,9 @@ import pytest
 
 from tests.sim.market import wire
 from tests.sim.market.conftest import Write
-from vortex.sim.market.recording import AggTrade, DepthDiff, RawTrade, Recording, Snapshot
+from vortex.sim.market.recording import Recording
 from vortex.sim.market.tape import CaptureError, load_tape
+from vortex.sim.market.wire import AggTrade, DepthDiff, PartialDepth, RawTrade, Snapshot
 
 
 def test_wanted_streams_are_typed_and_others_are_skipped(write: Write) -> None:
@@ -24,7 +25,14 @@ def test_wanted_streams_are_typed_and_others_are_skipped(write: Write) -> None:
         wire.agg_trade(1, "1.0", "2", maker=True),
     ]
     recording = Recording(write(lines))
-    assert [type(message) for message in recording] == [Snapshot, DepthDiff, DepthDiff, RawTrade, AggTrade]
+    assert [type(message) for message in recording] == [
+        Snapshot,
+        PartialDepth,
+        DepthDiff,
+        DepthDiff,
+        RawTrade,
+        AggTrade,
+    ]
     assert (recording.symbol, recording.line) == ("ABCUSDT", 7)
 
 
@@ -36,7 +44,7 @@ def test_wanted_streams_are_typed_and_others_are_skipped(write: Write) -> None:
         ("12 {", "truncated"),
         ('12 {"stream":"abcusdt@depth","data":{"T":1}}', "missing required field"),
         ('12 {"result":null}', "missing required field `lastUpdateId`"),
-        ('12 {"stream":"xyzusdt@depth","data":{}}', "one file holds one symbol"),
+        ('12 {"stream":"xyzusdt@trade","data":{"T":1,"p":"1","q":"1","m":true}}', "one file holds one symbol"),
         (wire.trade(1, "1e5", "1", maker=True), "not a price or quantity"),
         (wire.trade(1, "-1", "1", maker=True), "not a price or quantity"),
         (wire.trade(1, "0.0", "1", maker=True), "without price or quantity"),

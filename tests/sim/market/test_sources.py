@@ -7,6 +7,7 @@ import pytest
 
 from tests.sim.market import wire
 from tests.sim.market.conftest import Write
+from vortex.sim.core.market import MarketSource
 from vortex.sim.market.sources import DEFAULT_MARKETS, SHIPPED, open_markets, parse_market
 
 START_MS = 1_760_000_012_345
@@ -45,9 +46,7 @@ def test_several_markets_share_the_positions_of_an_earlier_run(write: Write) -> 
     assert [market.label for market in markets] == ["recording of 1970-01-01", "recording of 2024-08-08"]
 
 
-@pytest.mark.parametrize(
-    "text", ["absent.gz", "BTCUSDT=absent.gz", "synthetic:3", "live", "lower=absent.gz", "", "A=/"]
-)
+@pytest.mark.parametrize("text", ["absent.gz", "BTCUSDT=absent.gz", "synthetic3", "live", "lower=absent.gz", "", "A=/"])
 def test_unknown_forms_say_what_is_accepted(text: str) -> None:
     with pytest.raises(ValueError, match="no such file") as caught:
         parse_market(text, seed=1)
@@ -56,10 +55,42 @@ def test_unknown_forms_say_what_is_accepted(text: str) -> None:
 
 
 def test_file_of_another_kind_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "klines.csv"
-    path.write_text("time_ms,open\n")
-    with pytest.raises(ValueError, match=r"market '.*klines\.csv': .*Not a gzipped file.*expected"):
+    path = tmp_path / "notes.csv"
+    path.write_text("a,b\n")
+    with pytest.raises(ValueError, match=r"market '.*notes\.csv': .*Not a gzipped file.*expected"):
         parse_market(str(path), seed=1)
+
+
+def test_candles_are_told_by_their_header(tmp_path: Path) -> None:
+    path = tmp_path / "ABCUSDT_1m.csv"
+    path.write_text("time_ms,open,high,low,close,volume\n60000,1.5,1.6,1.4,1.5,10.5\n")
+    market = parse_market(f"AUSDT,BUSDT={path}", seed=1)
+    assert market.label == "klines of 1970-01-01, book modelled, replicated"
+    assert [spec.symbol for spec in market.specs] == ["AUSDT", "BUSDT"]
+    path.write_text("time_ms,open\n")
+    with pytest.raises(ValueError, match=r"market '.*ABCUSDT_1m\.csv': .*first line must be time_ms,open,high"):
+        parse_market(str(path), seed=1)
+
+
+def test_synthetic_markets_say_how_many_symbols() -> None:
+    assert [spec.symbol for spec in parse_market("synthetic:2", seed=1).specs] == ["SYN001USDT", "SYN002USDT"]
+    for text in ("synthetic:0", "synthetic:501", "synthetic:x", "synthetic:"):
+        with pytest.raises(ValueError, match=f"market '{text}': 1 to 500 symbols are expected, like synthetic:20"):
+            parse_market(text, seed=1)
+
+
+def test_live_markets_are_opened_by_who_can_connect_them(write: Write) -> None:
+    path = write(wire.calm())
+    opened: list[tuple[str, ...]] = []
+
+    def open_live(symbols: tuple[str, ...]) -> MarketSource:
+        opened.append(symbols)
+        return parse_market(f"{','.join(symbols)}={path}", seed=1)
+
+    open_markets(["live", "SOLUSDT=live"], seed=1, open_live=open_live)
+    assert opened == [("BTCUSDT", "ETHUSDT"), ("SOLUSDT",)]
+    with pytest.raises(ValueError, match="market 'A,A=live': a symbol occurs twice"):
+        open_markets(["A,A=live"], seed=1, open_live=open_live)
 
 
 def test_symbol_twice_is_an_error() -> None:

@@ -15,9 +15,10 @@ from tests.kit.recordings import recording
 from tests.sim.market import wire
 from tests.sim.market.conftest import Write
 from vortex.sim.market.ladder import RecordedBook
-from vortex.sim.market.recording import DepthDiff, RawTrade, Recording, Snapshot
+from vortex.sim.market.recording import Recording
 from vortex.sim.market.sources import SHIPPED
-from vortex.sim.market.tape import DEPTH, SLOT_MS, Tape, TradeGroups, load_tape
+from vortex.sim.market.tape import DEPTH, SLOT_MS, CaptureError, Tape, TradeGroups, load_tape
+from vortex.sim.market.wire import DepthDiff, RawTrade, Snapshot
 
 
 def test_shipped_books_are_deep_sorted_and_never_crossed(shipped: Tape) -> None:
@@ -175,3 +176,38 @@ def _best(book: RecordedBook) -> tuple[tuple[int, int], tuple[int, int]]:
 def _printed(book: RecordedBook, ticker: Ticker) -> tuple[tuple[int, int], tuple[int, int]]:
     prices, quantities = book.prices, book.quantities
     return (prices[ticker.b], quantities[ticker.B]), (prices[ticker.a], quantities[ticker.A])
+
+
+def test_whole_books_are_kept_one_by_one(write: Write) -> None:
+    bids, asks = [("100.0", "1.0"), ("99.5", "2.0")], [("100.5", "3.0")]
+    books = [(1_000, bids), (1_040, bids), (1_180, bids[:1])]
+    tape = load_tape(write([wire.partial(time_ms, some, asks) for time_ms, some in books]))
+    assert list(tape.book_times) == [0, 40, 180]
+    assert tape.bids.levels(0) == tape.bids.levels(1) == ((1000, 1), (995, 2))
+    assert tape.bids.levels(2) == ((1000, 1),)
+    assert (tape.spec.tick_size, tape.spec.step_size) == (Decimal("0.1"), Decimal(1))
+
+
+def test_a_recorded_contract_is_the_listing(write: Write) -> None:
+    book = wire.partial(1_000, [("100.0", "1.0")], [("100.5", "3.0")])
+    spec = load_tape(write([wire.contract("0.10", "0.01"), book])).spec
+    assert (spec.tick_size, spec.step_size, spec.min_quantity) == (Decimal("0.10"), Decimal("0.01"), Decimal("0.01"))
+    assert (spec.max_market_quantity, spec.min_notional_usdt) == (Decimal(700), Decimal(5))
+    with pytest.raises(CaptureError, match="beside the grid"):
+        load_tape(write([wire.contract("1", "0.01"), book]))
+    broken = wire.contract("1", "1")
+    del broken["data"]["filters"][0]
+    with pytest.raises(CaptureError, match="no tick_size in PRICE_FILTER"):
+        load_tape(write([broken, book]))
+
+
+def test_the_first_kind_of_book_seen_is_the_one_that_counts(write: Write) -> None:
+    whole = wire.partial(1_020, [("1.00", "1.00")], [("2.00", "1.00")])
+    assert load_tape(write([*wire.calm(3), whole])).book_times == load_tape(write(wire.calm(3))).book_times
+    assert len(load_tape(write([whole, *wire.calm(3)])).book_times) == 1
+
+
+@pytest.mark.parametrize(("bids", "words"), [([], "empty"), ([("3.00", "1.00")], "crossed")])
+def test_an_impossible_book_is_refused(write: Write, bids: list[tuple[str, str]], words: str) -> None:
+    with pytest.raises(CaptureError, match=words):
+        load_tape(write([wire.partial(1_000, bids, [("2.00", "1.00")])]))

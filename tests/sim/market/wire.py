@@ -31,6 +31,29 @@ def agg_trade(time_ms: int, price: str, quantity: str, *, maker: bool) -> Wire:
     return {"stream": "abcusdt@aggTrade", "data": data}
 
 
+def partial(time_ms: int, bids: Levels, asks: Levels) -> Wire:
+    """A book published whole."""
+    data = {"e": "depthUpdate", "E": time_ms, "T": time_ms, "s": "ABCUSDT", "b": bids, "a": asks}
+    return {"stream": "abcusdt@depth20@100ms", "data": data}
+
+
+def mark(time_ms: int, price: str, rate: str) -> Wire:
+    data = {"e": "markPriceUpdate", "E": time_ms, "s": "ABCUSDT", "p": price, "i": price, "P": price, "r": rate, "T": 9}
+    return {"stream": "abcusdt@markPrice@1s", "data": data}
+
+
+def contract(tick: str, step: str) -> Wire:
+    """What a recorder keeps of exchangeInfo."""
+    filters = [
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000", "tickSize": tick},
+        {"filterType": "LOT_SIZE", "stepSize": step, "minQty": step, "maxQty": "900"},
+        {"filterType": "MARKET_LOT_SIZE", "stepSize": step, "minQty": step, "maxQty": "700"},
+        {"filterType": "MIN_NOTIONAL", "notional": "5"},
+    ]
+    data = {"symbol": "ABCUSDT", "baseAsset": "ABC", "quoteAsset": "USDT", "filters": filters}
+    return {"stream": "abcusdt@rest:/fapi/v1/exchangeInfo", "data": data}
+
+
 def ticker() -> Wire:
     return {"stream": "abcusdt@bookTicker", "data": {"e": "bookTicker", "u": 1, "s": "ABCUSDT", "b": "1", "B": "2"}}
 

@@ -23,6 +23,14 @@ def test_runs_at_its_speed() -> None:
     assert clock.real_s(8_000) == 2.0
 
 
+def test_a_bound_clock_runs_at_the_speed_of_the_world_only() -> None:
+    clock = SimClock(start_ms=0, speed=1.0, bound=True)
+    clock.set_speed(1.0)
+    for attempt in (lambda: clock.set_speed(1.5), lambda: SimClock(start_ms=0, speed=4.0, bound=True)):
+        with pytest.raises(ValueError, match="a live market runs at speed 1, not"):
+            attempt()
+
+
 @given(st.lists(st.tuples(st.floats(0.01, 1_000.0), st.floats(0.0, 10.0)), max_size=20))
 def test_never_runs_backwards_over_changes_of_speed(steps: list[tuple[float, float]]) -> None:
     stopwatch = Stopwatch()

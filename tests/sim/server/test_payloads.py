@@ -12,6 +12,7 @@ import pytest
 
 from tests.kit.recordings import recording
 from tests.sim.server.kit import TIMEOUT_S, Client, Running
+from vortex.sim.server.streams import STREAM_ROUTES, Route
 
 pytestmark = pytest.mark.shared
 
@@ -138,18 +139,18 @@ MARKET_STREAMS = {
     "rs_market_data_json_mark_price_stream": "btcusdt@markPrice@1s",
     "l2_topk::linear_swap": "btcusdt@depth20@100ms",
     "py_ws_messages_ws_futures_depth_update": "btcusdt@depth20@100ms",
+    "py_ws_messages_ws_futures_depth_diff_update": "btcusdt@depth@100ms",
+    "py_ws_messages_ws_futures_book_ticker": "btcusdt@bookTicker",
 }
 LATER_FIELDS = frozenset({"st", "ps"})
 """Two fields that some recordings have in market frames and others of the same stream have not."""
 
 
 def test_market_frames(exchange: Running, payloads: dict[str, Any]) -> None:
-    names = set(MARKET_STREAMS.values())
-    market = "/".join(sorted(name for name in names if "depth" not in name))
-    frames = asyncio.run(first_frames(exchange, f"/market/stream?streams={market}", names - {"btcusdt@depth20@100ms"}))
-    frames |= asyncio.run(
-        first_frames(exchange, "/public/stream?streams=btcusdt@depth20@100ms", {"btcusdt@depth20@100ms"})
-    )
+    frames: dict[str, Any] = {}
+    for route in Route:
+        names = {name for name in MARKET_STREAMS.values() if STREAM_ROUTES[name.partition("@")[2]] is route}
+        frames |= asyncio.run(first_frames(exchange, f"/{route}/stream?streams={'/'.join(sorted(names))}", names))
     for name, stream in MARKET_STREAMS.items():
         wanted = payloads[name].get("data", payloads[name])
         assert differences(wanted, frames[stream]["data"], but=LATER_FIELDS) == [], name

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from tests.sim.server.kit import SYMBOLS, Client, Running, until
+from tests.sim.server.kit import SYMBOLS, Client, Running, options_of, running, until
+from vortex.sim.core.commands import ChangeFilter, ChangeStatus, CoreCommand, MovePrice
 from vortex.sim.server.app import SimServer
 
 
@@ -209,7 +211,12 @@ def test_a_take_profit_within_reach_closes_the_position(exchange: Running, clien
         ({"symbol": "NOPE"}, -1121),
         ({"side": "LONG"}, -1117),
         ({"type": "STOP_MARKET", "stopPrice": "1"}, -4120),
-        ({"type": "LIMIT"}, -1116),
+        ({"type": "LIMIT", "price": "60000"}, -1102),
+        ({"type": "LIMIT", "timeInForce": "GTC", "price": "1"}, -4164),
+        ({"type": "LIMIT", "timeInForce": "NOW", "price": "60000"}, -1115),
+        ({"type": "STOP_MARKET"}, -4120),
+        ({"type": "ICEBERG"}, -1116),
+        ({"closePosition": "true"}, -4136),
         ({"quantity": "0.0001"}, -1111),
         ({"quantity": "0"}, -4003),
         ({"quantity": "x"}, -1102),
@@ -229,7 +236,8 @@ def test_order_refusals(client: Client, params: dict[str, str], code: int) -> No
     ("params", "code"),
     [
         ({"algoType": "VP"}, -1130),
-        ({"type": "TRAILING_STOP_MARKET"}, -1116),
+        ({"type": "TRAILING_STOP_MARKET", "closePosition": "false", "quantity": "0.010"}, -1102),
+        ({"type": "MARKET"}, -1116),
         ({"triggerPrice": ""}, -1102),
         ({"workingType": "LAST"}, -1102),
         ({"quantity": "0.010"}, -4137),
@@ -253,7 +261,6 @@ def test_account_settings(client: Client) -> None:
     assert client.signed("GET", "/fapi/v1/positionSide/dual").body == {"dualSidePosition": False}
     assert client.signed("GET", "/fapi/v1/multiAssetsMargin").body == {"multiAssetsMargin": False}
     assert client.signed("POST", "/fapi/v1/positionSide/dual", dualSidePosition="false").code == -4059
-    assert client.signed("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true").code == -4084
     assert client.signed("GET", "/fapi/v1/commissionRate", symbol="BTCUSDT").body["takerCommissionRate"] == "0.0005"
     assert client.signed("POST", "/fapi/v1/marginType", symbol="XRPUSDT", marginType="ISOLATED").status == 200
     assert client.signed("POST", "/fapi/v1/marginType", symbol="XRPUSDT", marginType="ISOLATED").code == -4046
@@ -286,3 +293,27 @@ def test_listen_keys(exchange: Running) -> None:
     assert exchange.client.send("DELETE", "/fapi/v1/listenKey", headers=headers).body == {}
     assert exchange.client.send("PUT", "/fapi/v1/listenKey", headers=headers).code == -1125
     assert exchange.client.send("POST", "/fapi/v1/listenKey").code == -2014
+
+
+def test_what_commands_change_is_what_everybody_is_shown(capture: Path) -> None:
+    with running(options_of(capture)) as own:
+
+        def command(order: CoreCommand) -> None:
+            own.do(lambda server: server.venue.world.command(server.venue.clock.now_ms(), order))
+
+        def contract() -> Any:
+            return own.client.get("/fapi/v1/exchangeInfo").body["symbols"][0]
+
+        command(ChangeFilter(symbol="BTCUSDT", tick_size=Decimal("0.5")))
+        command(ChangeStatus(symbol="BTCUSDT", to="SETTLING"))
+        assert contract()["status"] == "SETTLING"
+        assert contract()["filters"][0]["tickSize"] == "0.5"
+        assert own.client.market_order("BUY").code == -4108
+        command(MovePrice(symbol="BTCUSDT", to=Decimal(5_000)))
+
+        def low() -> bool:
+            bid = Decimal(own.client.get("/fapi/v1/depth", symbol="BTCUSDT").body["bids"][0][0])
+            last = own.client.get("/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=1).body[0]
+            return max(bid, mark_price(own.client), Decimal(last[4])) < 6_000
+
+        until(low, "the moved price")

@@ -101,7 +101,7 @@ def test_a_foreign_row_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "statements",
     [
-        ("PRAGMA user_version = 2",),
+        ("PRAGMA user_version = 1",),
         ("PRAGMA user_version = 0", "DROP TABLE history"),  # as the first simulator wrote it
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sim.server.kit import TIMEOUT_S, Client, Running
 from vortex.sim.server.app import SimServer
-from vortex.sim.server.streams import MAX_WAITING
+from vortex.sim.server.streams import MAX_STREAMS, MAX_WAITING
 
 Socket: TypeAlias = aiohttp.ClientWebSocketResponse
 PUBLIC = "btcusdt@depth20@100ms"
@@ -90,11 +90,48 @@ def test_subscribing_and_unsubscribing_on_a_live_connection(exchange: Running) -
     assert not exchange.do(lambda server: server.venue.hub.wanted(PUBLIC))
 
 
+@pytest.mark.parametrize("tail", ["", "/0", "/17"])
+def test_a_plain_connection_takes_commands_and_wraps_nothing(exchange: Running, tail: str) -> None:
+    async def act(socket: Socket) -> None:
+        await socket.send_json({"method": "SUBSCRIBE", "params": [PUBLIC], "id": 1})
+        assert await socket.receive_json() == {"result": None, "id": 1}
+        frame = await socket.receive_json()
+        assert (frame["e"], frame["s"]) == ("depthUpdate", "BTCUSDT")
+        await socket.send_json({"method": "SUBSCRIBE", "params": [MARKET[0]], "id": 2})
+        while "error" not in (reply := await socket.receive_json()):
+            pass
+        assert (reply["error"]["code"], reply["id"]) == (2, 2)
+
+    connected(exchange, f"/public/ws{tail}", act)
+
+
+def test_a_plain_address_may_name_its_streams(exchange: Running) -> None:
+    async def act(socket: Socket) -> set[str]:
+        return {(await socket.receive_json())["e"] for _ in range(20)}
+
+    assert connected(exchange, f"/market/ws/{MARKET[0]}/{MARKET[1]}", act) == {"aggTrade", "kline"}
+
+
+def test_a_connection_carries_two_hundred_streams_and_no_more(exchange: Running) -> None:
+    streams = [f"s{number}usdt@depth20@100ms" for number in range(MAX_STREAMS)]
+
+    async def act(socket: Socket) -> None:
+        await socket.send_json({"method": "SUBSCRIBE", "params": [*streams, streams[0]], "id": 1})
+        assert await socket.receive_json() == {"result": None, "id": 1}
+        await socket.send_json({"method": "SUBSCRIBE", "params": [PUBLIC], "id": 2})
+        assert "200 streams" in (await socket.receive_json())["error"]["msg"]
+        await socket.send_json({"method": "UNSUBSCRIBE", "params": streams[:1], "id": 3})
+        await socket.send_json({"method": "SUBSCRIBE", "params": [PUBLIC], "id": 4})
+        assert [(await socket.receive_json()).get("result", "refused") for _ in range(2)] == [None, None]
+
+    connected(exchange, "/public/ws", act)
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [
         ('{"method": "SUBSCRIBE", "params": ["btcusdt@aggTrade"], "id": 1}', 2),
-        ('{"method": "SUBSCRIBE", "params": ["btcusdt@depth"], "id": 1}', 2),
+        ('{"method": "SUBSCRIBE", "params": ["btcusdt@depth5"], "id": 1}', 2),
         ('{"method": "SUBSCRIBE", "params": "btcusdt@depth20@100ms", "id": 1}', 2),
         ('{"method": "DANCE", "id": 1}', 2),
         ("[]", 2),
@@ -113,7 +150,13 @@ def test_a_refused_command_leaves_the_connection_up(exchange: Running, command: 
 
 @pytest.mark.parametrize(
     "target",
-    [f"/market/stream?streams={PUBLIC}", "/public/stream?streams=btcusdt@aggTrade", "/private/ws?listenKey=no"],
+    [
+        f"/market/stream?streams={PUBLIC}",
+        "/public/stream?streams=btcusdt@aggTrade",
+        "/public/ws/btcusdt@aggTrade",
+        f"/public/ws/{'/'.join(f's{number}usdt@bookTicker' for number in range(MAX_STREAMS + 1))}",
+        "/private/ws?listenKey=no",
+    ],
 )
 def test_a_stream_of_another_route_or_key_is_refused_at_the_door(exchange: Running, target: str) -> None:
     async def never(_socket: Socket) -> None:

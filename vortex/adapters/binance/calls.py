@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from vortex.adapters.binance import rows, symbol_rows
 from vortex.adapters.binance.client import Client
-from vortex.adapters.binance.errors import ApiError
+from vortex.adapters.binance.errors import ApiError, MalformedReply, NotSent
 from vortex.domain.market import SymbolRules
 from vortex.domain.order import (
     AccountState,
@@ -18,9 +19,11 @@ from vortex.domain.order import (
     Fill,
     OrderReport,
     PlaceOrder,
+    PositionsState,
     PrepareSymbol,
     QueryAccount,
     QueryOrder,
+    QueryPositions,
     QuerySymbol,
     SetLeverage,
     SymbolSetup,
@@ -29,12 +32,16 @@ from vortex.domain.order import (
 from vortex.ports import Clock
 
 ALREADY_ISOLATED = -4046
+HAS_ORDERS, HAS_POSITION = -4047, -4048
 UNKNOWN_ORDER = -2013
+OUTDATED_RULES = frozenset({-1111, -4014})
+"""More digits than the symbol allows, a price off its ticks: its filters are no longer what we read."""
+
 RULES_LIFE_MS = 600_000
 FILLS_PAGE = 1_000
 KEPT_IDS = 10_000
 
-Answer = OrderReport | AlgoReport | SymbolState | AccountState | SymbolSetup | int | None
+Answer = OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | SymbolSetup | int | None
 
 
 class Calls:
@@ -64,11 +71,15 @@ class Calls:
             case QueryAccount():
                 ts_ms = self._clock.now_ms()
                 return rows.account_state(await self._client.fapiPrivateV3GetAccount(), ts_ms)
+            case QueryPositions():
+                ts_ms = self._clock.now_ms()
+                positions = rows.open_positions(await self._client.fapiPrivateV3GetPositionRisk())
+                return PositionsState(ts_ms=ts_ms, positions=positions)
             case PrepareSymbol():
                 return await self._prepare(request.symbol)
             case SetLeverage():
                 params = {"symbol": request.symbol, "leverage": request.leverage}
-                return int((await self._client.fapiPrivatePostLeverage(params))["leverage"])
+                return symbol_rows.leverage(await self._client.fapiPrivatePostLeverage(params), request.symbol)
 
     def remember(self, report: OrderReport) -> OrderReport:
         """Keep the order's client id: the exchange's list of fills does not name it."""
@@ -81,29 +92,40 @@ class Calls:
         """Rules of every tradable USDT perpetual, at most ten minutes old."""
         now_ms = self._clock.monotonic_ms()
         if self._rules_ms is None or now_ms - self._rules_ms > RULES_LIFE_MS:
-            self._rules = symbol_rows.tradable_rules(await self._client.fapiPublicGetExchangeInfo())
+            reply = await self._client.fapiPublicGetExchangeInfo()
+            self._rules = symbol_rows.tradable_rules(reply)
             self._rules_ms = now_ms
+            self._client.budget.learn_limits(reply)
         return self._rules
 
     async def _place(self, request: PlaceOrder) -> OrderReport | AlgoReport:
-        if request.kind.conditional:
-            return _ours(rows.algo_report(await self._client.fapiPrivatePostAlgoOrder(_algo_params(request))))
-        return self.remember(rows.order_report(await self._client.fapiPrivatePostOrder(_order_params(request))))
+        try:
+            if request.kind.conditional:
+                return _algo(await self._client.fapiPrivatePostAlgoOrder(_algo_params(request)), request)
+            return self._order(await self._client.fapiPrivatePostOrder(_order_params(request)), request)
+        except ApiError as error:
+            if error.code in OUTDATED_RULES:
+                self._rules_ms = None
+            raise
 
     async def _cancel(self, request: CancelOrder) -> OrderReport | None:
         if request.conditional:
-            await self._client.fapiPrivateDeleteAlgoOrder({"clientAlgoId": request.client_id})
+            reply = await self._client.fapiPrivateDeleteAlgoOrder({"clientAlgoId": request.client_id})
+            _require_same(rows.canceled_algo(reply), request)
             return None
         params = {"symbol": request.symbol, "origClientOrderId": request.client_id}
-        return self.remember(rows.order_report(await self._client.fapiPrivateDeleteOrder(params)))
+        return self._order(await self._client.fapiPrivateDeleteOrder(params), request)
 
     async def _query_order(self, request: QueryOrder) -> OrderReport | AlgoReport:
         if request.conditional:
-            return _ours(
-                rows.algo_report(await self._client.fapiPrivateGetAlgoOrder({"clientAlgoId": request.client_id}))
-            )
+            return _algo(await self._client.fapiPrivateGetAlgoOrder({"clientAlgoId": request.client_id}), request)
         params = {"symbol": request.symbol, "origClientOrderId": request.client_id}
-        return self.remember(rows.order_report(await self._client.fapiPrivateGetOrder(params)))
+        return self._order(await self._client.fapiPrivateGetOrder(params), request)
+
+    def _order(self, reply: object, request: PlaceOrder | CancelOrder | QueryOrder) -> OrderReport:
+        report = rows.order_report(reply)
+        _require_same(report.client_id, request)
+        return self.remember(report)
 
     async def _query_symbol(self, request: QuerySymbol) -> SymbolState:
         # The time before the first call: the state is at least this new.
@@ -119,21 +141,24 @@ class Calls:
             symbol=request.symbol,
             ts_ms=ts_ms,
             position=rows.position(position, request.symbol),
-            orders=tuple(self.remember(rows.order_report(row)) for row in orders),
-            algos=tuple(report for row in algos if (report := rows.algo_report(row)) is not None),
+            orders=tuple(self.remember(report) for report in rows.order_reports(orders)),
+            algos=rows.algo_reports(algos),
             fills=fills,
         )
 
     async def _fills(self, request: QuerySymbol) -> tuple[Fill, ...]:
         params: dict[str, Any] = {"symbol": request.symbol, "limit": FILLS_PAGE}
-        page = await self._client.fapiPrivateGetUserTrades(params | {"startTime": request.fills_since_ms})
+        page = await self._trades(params | _from(request))
         found = list(page)
         while len(page) == FILLS_PAGE:
-            page = await self._client.fapiPrivateGetUserTrades(params | {"fromId": page[-1]["id"] + 1})
+            page = await self._trades(params | {"fromId": int(page[-1]["id"]) + 1})
             found += page
         for order_id in {int(row["orderId"]) for row in found} - self._client_ids.keys():
             await self._learn_client_id(request.symbol, order_id)
         return rows.fills(found, self._client_ids)
+
+    async def _trades(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        return msgspec.convert(await self._client.fapiPrivateGetUserTrades(params), list[dict[str, Any]])
 
     async def _learn_client_id(self, symbol: str, order_id: int) -> None:
         try:
@@ -156,18 +181,32 @@ class Calls:
         return SymbolSetup(
             rules=known[symbol],
             tiers=symbol_rows.tiers(brackets, symbol),
-            taker_fee=Decimal(fee["takerCommissionRate"]),
+            taker_fee=symbol_rows.taker_fee(fee),
         )
 
     async def _isolate(self, symbol: str) -> None:
         config = await self._client.fapiPrivateGetSymbolConfig({"symbol": symbol})
         if symbol_rows.margin_type(config, symbol) == "ISOLATED":
             return
+        await self._require_free(symbol)
         try:
             await self._client.fapiPrivatePostMarginType({"symbol": symbol, "marginType": "ISOLATED"})
         except ApiError as error:
             if error.code != ALREADY_ISOLATED:
                 raise
+
+    async def _require_free(self, symbol: str) -> None:
+        """Raise NotSent unless the symbol is flat and has no order: only then may its settings change."""
+        risk, orders, algos = await asyncio.gather(
+            self._client.fapiPrivateV2GetPositionRisk({"symbol": symbol}),
+            self._client.fapiPrivateGetOpenOrders({"symbol": symbol}),
+            self._client.fapiPrivateGetOpenAlgoOrders({"symbol": symbol}),
+        )
+        amount = rows.position(risk, symbol).amount
+        if amount:
+            raise NotSent(HAS_POSITION, f"{symbol} is on cross margin and holds {amount:f}: isolated needs it flat")
+        if count := len(rows.order_reports(orders)) + len(msgspec.convert(algos, list[Any])):
+            raise NotSent(HAS_ORDERS, f"{symbol} is on cross margin and has {count} open orders: isolated needs none")
 
 
 def _order_params(request: PlaceOrder) -> dict[str, str]:
@@ -206,7 +245,22 @@ def _amount(request: PlaceOrder) -> dict[str, str]:
     return amount | ({"reduceOnly": "true"} if request.reduce_only else {})
 
 
-def _ours(report: AlgoReport | None) -> AlgoReport:
+def _from(request: QuerySymbol) -> dict[str, int]:
+    """Where the list of executions begins; without anything it holds the newest."""
+    if request.after_fill_id is not None:
+        return {"fromId": request.after_fill_id + 1}
+    return {"startTime": request.fills_since_ms} if request.fills_since_ms else {}
+
+
+def _algo(reply: object, request: PlaceOrder | CancelOrder | QueryOrder) -> AlgoReport:
+    report = rows.algo_report(reply)
     if report is None:
-        raise LookupError("the exchange answered with another kind of conditional order")
+        raise MalformedReply("the exchange answered with another kind of conditional order")
+    _require_same(report.client_id, request)
     return report
+
+
+def _require_same(client_id: str, request: PlaceOrder | CancelOrder | QueryOrder) -> None:
+    """An answer about another order proves nothing about this one."""
+    if client_id != request.client_id:
+        raise MalformedReply(f"asked about {request.client_id}, answered about another order")

@@ -17,7 +17,7 @@ REFUSALS: tuple[tuple[str, Iterable[int]], ...] = (
     ("not authorised, too many requests, throttled", (-1002, -1003, -1008, -1015)),
     ("unsupported, outside recvWindow, bad signature", (-1020, -1021, -1022)),
     ("malformed request", (-1013, -1014, -1023, *range(-1130, -1099))),
-    ("order, cancel or query refused; keys", (*range(-2028, -2017), -2010, -2011, -2012, -2013, -2014, -2015)),
+    ("order, cancel or query refused; keys", (*range(-2028, -2016), *range(-2015, -2009))),
     ("filters, limits and modes", range(-4299, -3999)),
     ("reduce-only mode of the symbol", (-4400, -4401, -4402, -4403)),
     ("closePosition without a position", (-4509,)),
@@ -43,14 +43,22 @@ class ApiError(Exception):
     Attributes:
         status: HTTP status.
         code: The exchange's own number, None when the body held none.
-        retry_after_s: Seconds the exchange asked to wait, None when it did not.
+        retry_after_ms: How long the exchange wants silence; 0 when it did not ask for it.
     """
 
-    def __init__(self, status: int, code: int | None, text: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, status: int, code: int | None, text: str, retry_after_ms: int = 0) -> None:
         super().__init__(f"HTTP {status}, code {code}: {scrub(text)}")
         self.status = status
         self.code = code
-        self.retry_after_s = retry_after_s
+        self.retry_after_ms = retry_after_ms
+
+
+class NotSent(Exception):  # noqa: N818  # names what we did, not what went wrong with us
+    """We did not ask, because the exchange would refuse; `code` is the number it has for that."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class MalformedReply(Exception):  # noqa: N818  # names what arrived, not what went wrong with us
@@ -59,20 +67,23 @@ class MalformedReply(Exception):  # noqa: N818  # names what arrived, not what w
 
 def classify(failure: BaseException) -> Refused | Unknown:
     """Say what became of a request that raised `failure` (a table test pins every code)."""
+    if isinstance(failure, NotSent):
+        return Refused(code=failure.code, text=describe(failure))
     if not isinstance(failure, ApiError):
         return Unknown(text=describe(failure))
+    text, wait_ms = describe(failure), failure.retry_after_ms
     if failure.status in _LIMITED:
-        return Refused(code=failure.code or failure.status, text=describe(failure))
+        return Refused(code=failure.code or failure.status, text=text, retry_after_ms=wait_ms)
     if failure.code in _REFUSED and (failure.status in _CLIENT_ERRORS or failure.code == THROTTLED):
-        return Refused(code=failure.code, text=describe(failure))
-    return Unknown(text=describe(failure))
+        return Refused(code=failure.code, text=text, retry_after_ms=wait_ms)
+    return Unknown(text=text, retry_after_ms=wait_ms)
 
 
 def describe(failure: BaseException) -> str:
     """Name a failure in one line that is safe to log: without query strings, signatures and keys."""
     text = scrub(str(failure)) or "no details"
-    wait = getattr(failure, "retry_after_s", None)
-    return f"{type(failure).__name__}: {text}" + (f" (retry after {wait:g} s)" if wait is not None else "")
+    wait_ms: int = getattr(failure, "retry_after_ms", 0)
+    return f"{type(failure).__name__}: {text}" + (f" (silence for {wait_ms / 1000:g} s)" if wait_ms else "")
 
 
 def scrub(text: str) -> str:

@@ -14,9 +14,12 @@ ALLOWED: dict[Mode, frozenset[str]] = {
     "testnet": frozenset(
         {"demo-fapi.binance.com", "testnet.binancefuture.com", "fstream.binancefuture.com", "demo-fstream.binance.com"}
     ),
-    "live": frozenset({"fapi.binance.com", "fstream.binance.com"}),
+    "live": frozenset({"fapi.binance.com", "fstream.binance.com", "api.binance.com"}),
 }
 """Host names each mode may reach. No name is in two lists: one mode can never talk to another's exchange."""
+
+SENTIMENT: frozenset[str] = frozenset({"fapi.binance.com"})
+"""Host names that Demo Trading may read without keys, for the ratios that it does not serve itself."""
 
 _PLAIN: frozenset[str] = frozenset({"http", "ws"})
 _SECURE: frozenset[str] = frozenset({"https", "wss"})
@@ -31,27 +34,33 @@ class Hosts(Struct, frozen=True, kw_only=True):
 
     Attributes:
         rest: Base of REST, like `https://fapi.binance.com`.
-        ws: Base of the streams, like `wss://fstream.binance.com`.
+        ws: Base of the streams, like `wss://fstream.binance.com`; empty when none is read.
+        wallet: Base of the host that knows what a key permits; empty when the mode has none.
         ratios: True when the exchange serves the long/short ratios under /futures/data (Demo Trading does not).
+        keyless: True for public data alone: no key is ever sent there, and no other call exists.
     """
 
     mode: Mode
     rest: str
-    ws: str
+    ws: str = ""
+    wallet: str = ""
     ratios: bool = True
+    keyless: bool = False
 
     def __post_init__(self) -> None:
         self.check(self.rest)
-        self.check(self.ws)
+        for url in filter(None, (self.ws, self.wallet)):
+            self.check(url)
 
     def check(self, url: str) -> None:
         """Raise HostRefused unless this mode may connect to `url`."""
         parts = urlsplit(url)
         schemes = _SECURE | _PLAIN if self.mode == "paper" else _SECURE
-        if parts.hostname not in ALLOWED[self.mode] or parts.scheme not in schemes:
+        allowed = SENTIMENT if self.keyless else ALLOWED[self.mode]
+        if parts.hostname not in allowed or parts.scheme not in schemes:
             raise HostRefused(
                 f"{self.mode} mode must not connect to {parts.scheme}://{parts.hostname}; "
-                f"it may use {', '.join(sorted(ALLOWED[self.mode]))} by {', '.join(sorted(schemes))}"
+                f"it may use {', '.join(sorted(allowed))} by {', '.join(sorted(schemes))}"
             )
 
     def public_stream(self, streams: tuple[str, ...]) -> str:
@@ -68,9 +77,11 @@ class Hosts(Struct, frozen=True, kw_only=True):
 
     def rest_urls(self) -> dict[str, str]:
         """The address table for ccxt. Only these APIs exist: a call to any other fails before it is sent."""
-        urls = {f"fapi{kind}": f"{self.rest}/fapi/v1" for kind in ("Public", "Private")}
+        kinds = ("Public",) if self.keyless else ("Public", "Private")
+        urls = {f"fapi{kind}": f"{self.rest}/fapi/v1" for kind in kinds}
         for version in (2, 3):
-            urls |= {f"fapi{kind}V{version}": f"{self.rest}/fapi/v{version}" for kind in ("Public", "Private")}
+            urls |= {f"fapi{kind}V{version}": f"{self.rest}/fapi/v{version}" for kind in kinds}
+        urls |= {"sapi": f"{self.wallet}/sapi/v1"} if self.wallet else {}
         return urls | ({"fapiData": f"{self.rest}/futures/data"} if self.ratios else {})
 
 
@@ -87,4 +98,10 @@ def demo(rest: str = "https://demo-fapi.binance.com", ws: str = "wss://fstream.b
 
 def live(rest: str = "https://fapi.binance.com", ws: str = "wss://fstream.binance.com") -> Hosts:
     """The real market."""
-    return Hosts(mode="live", rest=rest.rstrip("/"), ws=ws.rstrip("/"))
+    wallet = "https://api.binance.com"
+    return Hosts(mode="live", rest=rest.rstrip("/"), ws=ws.rstrip("/"), wallet=wallet)
+
+
+def sentiment() -> Hosts:
+    """Demo Trading's view of the real crowd: public data of the real market, read without keys."""
+    return Hosts(mode="testnet", rest="https://fapi.binance.com", keyless=True)

@@ -33,6 +33,8 @@ _FAILURES = (BaseError, ApiError, MalformedReply, TimeoutError, msgspec.MsgspecE
 class Polling:
     """Polls for each watched symbol. Everything happens in the loop's thread; no failure ends it.
 
+    Sentiment waits while the request budget is tight; candles, without which nothing trades, wait for silence only.
+
     Args:
         sentiment_generated: Marks every value: the exchange at the other end invents them.
     """
@@ -80,6 +82,7 @@ class Polling:
     async def _repeat(self, symbol: str, sink: MarketSink, job: Job, period_ms: int, delay_ms: int) -> None:
         await self._sleep(delay_ms)
         while True:
+            await self._public.room()
             changes = await self._attempt(job(symbol), f"{symbol} sentiment")
             if changes is not None:
                 self._merge(symbol, changes, sink)
@@ -87,6 +90,7 @@ class Polling:
 
     async def _history(self, symbol: str, interval: Interval, generated_before_ms: int, sink: MarketSink) -> None:
         while True:
+            await self._public.silence_over()
             fetch = self._public.history(symbol, interval, generated_before_ms)
             candles = await self._attempt(fetch, f"{symbol} {interval} history")
             if candles:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Client
 from vortex.adapters.binance.hosts import Hosts
 from vortex.adapters.binance.wire import candles_of
@@ -41,14 +42,41 @@ class Reading(Struct, frozen=True):
 
 
 class PublicData:
-    """Reads public endpoints without keys. Raises what the client raises, and msgspec errors for a bad reply."""
+    """Reads public endpoints without keys. Raises what the client raises, and msgspec errors for a bad reply.
 
-    def __init__(self, hosts: Hosts, clock: Clock) -> None:
-        self._client = Client(hosts, clock)
+    Args:
+        hosts: Where the candles come from, and all the rest unless `sentiment` is given.
+        clock: Our clock.
+        budget: What the host counted, shared with whatever else reads from it; by default its own.
+        sentiment: Where ratios, funding and open interest come from instead; its requests have a budget of their own.
+
+    Attributes:
+        has_ratios: True when there are long/short ratios.
+    """
+
+    def __init__(
+        self, hosts: Hosts, clock: Clock, budget: Budget | None = None, sentiment: Hosts | None = None
+    ) -> None:
+        self._client = self._crowd = Client(hosts, clock, budget or Budget(clock))
+        if sentiment is not None:
+            self._crowd = Client(sentiment, clock, Budget(clock))
         self._clock = clock
         self._intervals: dict[str, int] = {}
         self._intervals_ms: float | None = None
-        self.has_ratios = hosts.ratios
+        self.has_ratios = (sentiment or hosts).ratios
+
+    @property
+    def budget(self) -> Budget:
+        """Of the host that the candles come from."""
+        return self._client.budget
+
+    async def room(self) -> None:
+        """Wait until sentiment may be read: it waits while half of the request budget is used."""
+        await self._crowd.budget.room()
+
+    async def silence_over(self) -> None:
+        """Wait until candles may be read: nothing trades without them, so they wait for asked silence only."""
+        await self._client.budget.silence_over()
 
     async def history(self, symbol: str, interval: Interval, generated_before_ms: int) -> tuple[Candle, ...]:
         """The newest candles, oldest first."""
@@ -60,15 +88,15 @@ class PublicData:
         """Long shares, oldest first."""
         params = {"symbol": symbol, "period": period, "limit": limit}
         if crowd == "global":
-            rows = await self._client.fapiDataGetGlobalLongShortAccountRatio(params)
+            rows = await self._crowd.fapiDataGetGlobalLongShortAccountRatio(params)
         else:
-            rows = await self._client.fapiDataGetTopLongShortPositionRatio(params)
+            rows = await self._crowd.fapiDataGetTopLongShortPositionRatio(params)
         parsed = msgspec.convert(rows, list[_RatioRow], strict=False)
         return tuple(sorted((row.ratio() for row in parsed), key=lambda ratio: ratio.ts_ms))
 
     async def funding(self, symbol: str) -> Reading:
         """The funding rate as estimated now, a fraction per funding interval."""
-        reply = await self._client.fapiPublicGetPremiumIndex({"symbol": symbol})
+        reply = await self._crowd.fapiPublicGetPremiumIndex({"symbol": symbol})
         row = msgspec.convert(reply, _PremiumRow, strict=False)
         return Reading(ts_ms=row.time, value=row.last_funding_rate)
 
@@ -76,19 +104,20 @@ class PublicData:
         """Hours between two settlements; the exchange lists only symbols that differ from 8, and it may list none."""
         now_ms = self._clock.monotonic_ms()
         if self._intervals_ms is None or now_ms - self._intervals_ms > INTERVALS_LIFE_MS:
-            rows = msgspec.convert(await self._client.fapiPublicGetFundingInfo(), list[_FundingRow], strict=False)
+            rows = msgspec.convert(await self._crowd.fapiPublicGetFundingInfo(), list[_FundingRow], strict=False)
             self._intervals = {row.symbol: row.funding_interval_hours for row in rows}
             self._intervals_ms = now_ms
         return self._intervals.get(symbol, USUAL_INTERVAL_H)
 
     async def open_interest(self, symbol: str) -> Reading:
         """Open contracts in base units."""
-        reply = await self._client.fapiPublicGetOpenInterest({"symbol": symbol})
+        reply = await self._crowd.fapiPublicGetOpenInterest({"symbol": symbol})
         row = msgspec.convert(reply, _OpenInterestRow, strict=False)
         return Reading(ts_ms=row.time, value=row.open_interest)
 
     async def close(self) -> None:
-        await self._client.close()
+        for client in {self._client, self._crowd}:
+            await client.close()
 
 
 class _RatioRow(Struct, rename="camel"):

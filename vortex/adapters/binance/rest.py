@@ -11,23 +11,26 @@ import msgspec
 from ccxt.base.errors import BaseError
 from loguru import logger
 
+from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.calls import Calls
 from vortex.adapters.binance.client import Client, Credentials
-from vortex.adapters.binance.errors import ApiError, MalformedReply, classify, describe
+from vortex.adapters.binance.errors import ApiError, MalformedReply, NotSent, classify, describe
 from vortex.adapters.binance.hosts import Hosts
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.user_stream import UserStream
-from vortex.domain.order import Done, ExchangeRequest, OrderReport, Outcome, Refused, Unknown
+from vortex.domain.order import ClockMeasured, Done, ExchangeRequest, OrderReport, Outcome, PlaceOrder, Refused, Unknown
 from vortex.messages import ExchangeReplied, Recipient
-from vortex.ports import Clock
+from vortex.ports import Clock, Usage
 
 T = TypeVar("T")
 AT_ONCE = 16
-CLOCK_SYNC_MS = 600_000
+CLOCK_EVERY_MS = 60_000
 OUTSIDE_WINDOW = -1021
 _STARTUP_TIMEOUT_S = 15.0
 _CLOSE_TIMEOUT_S = 5.0
-_EXPECTED = (BaseError, ApiError, MalformedReply, TimeoutError, OSError, msgspec.MsgspecError, LookupError, ValueError)
+_EXPECTED = (
+    BaseError, ApiError, NotSent, MalformedReply, TimeoutError, OSError, msgspec.MsgspecError, LookupError, ValueError,
+)  # fmt: skip
 """What a bad network, a bad reply or a bad request raises; anything else is our own mistake and is logged as such."""
 
 
@@ -38,19 +41,24 @@ class BinanceExchange:
         loop: A started loop; it outlives this object.
         hosts: Where to connect.
         credentials: The account's keys.
-        clock: The clock of request timestamps and timeouts.
+        clock: Our clock, of timeouts and receipts; requests are signed with the exchange's, as measured against it.
+        budget: What the host counted, shared with whatever else reads from it; by default its own.
     """
 
-    def __init__(self, loop: NetworkLoop, hosts: Hosts, credentials: Credentials, clock: Clock) -> None:
+    def __init__(
+        self, loop: NetworkLoop, hosts: Hosts, credentials: Credentials, clock: Clock, budget: Budget | None = None
+    ) -> None:
         self._loop = loop
         self._clock = clock
-        self._client = Client(hosts, clock, credentials)
+        self._budget = budget or Budget(clock)
+        self._client = Client(hosts, clock, self._budget, credentials)
         self._calls = Calls(self._client, clock)
         self._user_stream = UserStream(loop, self._client, hosts, clock, self._on_user_event)
         self._recipient: Recipient | None = None
         self._pending: set[asyncio.Task[Any]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._clock_checked = asyncio.Event()
+        self._checking: asyncio.Task[None] | None = None
         self._stopped = False
 
     def start(self, recipient: Recipient) -> None:
@@ -68,8 +76,8 @@ class BinanceExchange:
                 return
         self._reply(request, sent_ms, Unknown(text="the adapter is stopped: not sent"))
 
-    def weight_used_1m(self) -> int:
-        return self._client.weight_used_1m
+    def usage(self) -> Usage:
+        return self._budget.usage()
 
     def list_symbols(self) -> frozenset[str]:
         """Symbols of the USDT perpetuals that trade now; blocks, for start-up.
@@ -79,13 +87,13 @@ class BinanceExchange:
         """
         return frozenset(self._ask(self._calls.rules()))
 
-    def clock_offset_ms(self) -> int:
-        """Our clock minus the exchange's, measured now; requests allow for it from then on. Blocks, for start-up.
+    def measure_clock(self) -> ClockMeasured:
+        """Compare the exchange's clock with ours, now; requests allow for it from then on. Blocks, for start-up.
 
         Raises:
             OSError: When the exchange does not answer.
         """
-        return self._ask(self._measure_offset())
+        return self._ask(self._client.read_clock())
 
     def stop(self) -> None:
         """Answer what is under way with Unknown, close the sockets; blocks until done, harmless when repeated."""
@@ -113,7 +121,7 @@ class BinanceExchange:
         try:
             async with asyncio.timeout(self._clock.real_s(timeout_ms)), self._slots:
                 await self._clock_checked.wait()
-                return Done(value=await self._calls.perform(request))
+                value = await self._calls.perform(request)
         except TimeoutError:
             return Unknown(text=f"no answer within {timeout_ms} ms")
         except _EXPECTED as error:
@@ -121,8 +129,11 @@ class BinanceExchange:
             level = "INFO" if isinstance(outcome, Refused) else "WARNING"  # a refusal is an answer; the actor judges it
             logger.log(level, "{} {}: {}", type(request).__name__, _identity(request), describe(error))
             if isinstance(outcome, Refused) and outcome.code == OUTSIDE_WINDOW:
-                self._track(self._loop.spawn(self._check_clock(), "clock check"))
+                self._check_clock_soon()
             return outcome
+        if isinstance(request, PlaceOrder):
+            self._user_stream.expect_news()
+        return Done(value=value)
 
     def _reply(self, request: ExchangeRequest, sent_ms: int, outcome: Outcome) -> None:
         if self._recipient is None:
@@ -133,23 +144,33 @@ class BinanceExchange:
     def _on_user_event(self, event: object) -> None:
         if isinstance(event, OrderReport):
             self._calls.remember(event)
+        self._tell(event)
+
+    def _tell(self, message: object) -> None:
         if self._recipient is not None:
-            self._recipient.tell(event)
+            self._recipient.tell(message)
 
     async def _keep_clock(self) -> None:
         while True:
-            await self._check_clock()
-            await asyncio.sleep(self._clock.real_s(CLOCK_SYNC_MS))
+            await asyncio.wait({self._check_clock_soon()})
+            await asyncio.sleep(self._clock.real_s(CLOCK_EVERY_MS))
+            await self._budget.silence_over()
+
+    def _check_clock_soon(self) -> asyncio.Task[None]:
+        """One measurement at a time, however many requests were refused for their time."""
+        if self._checking is None or self._checking.done():
+            self._checking = self._loop.spawn(self._check_clock(), "clock check")
+            self._track(self._checking)
+        return self._checking
 
     async def _check_clock(self) -> None:
         try:
-            await self._measure_offset()
+            measured = await self._client.read_clock()
         except _EXPECTED as error:
             logger.warning("the exchange's clock could not be read: {}", describe(error))
+        else:
+            self._tell(measured)
         self._clock_checked.set()
-
-    async def _measure_offset(self) -> int:
-        return int(await self._client.load_time_difference())
 
     async def _close(self) -> None:
         pending = tuple(self._pending)

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from vortex.adapters.binance.loop import NetworkLoop
+from vortex.adapters.binance.markets import SILENT_MS
 from vortex.adapters.binance.notices import Notices
 from vortex.adapters.binance.stream import Stream
 from vortex.ports import Clock
-
-SILENT_MS = 5_000.0
-"""A connection without any frame for so long is given up."""
 
 _GATHER_S = 0.1
 """Real seconds in which changes are gathered into one command: the exchange allows ten commands a second."""
@@ -73,10 +71,10 @@ class Route:
             self._any_wanted.clear()
         self._sync_soon()
 
-    def renew(self, stream: str) -> None:
-        """Subscribe a stream once more, because it fell silent while others flow."""
-        self._command("UNSUBSCRIBE", {stream})
-        self._command("SUBSCRIBE", {stream})
+    def renew(self, streams: set[str]) -> None:
+        """Subscribe streams once more, because they fell silent while others flow."""
+        self._command("UNSUBSCRIBE", streams)
+        self._command("SUBSCRIBE", streams)
 
     def watch(self) -> bool:
         """Give a silent connection up; say whether frames flow. To be called every second or so."""

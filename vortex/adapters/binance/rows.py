@@ -7,6 +7,7 @@ missing or of another type: such a reply proves nothing, so its request's outcom
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -60,6 +61,11 @@ class _AlgoRow(Struct, rename="camel"):
     actual_order_id: str | None = None
 
 
+class _CanceledAlgoRow(Struct, rename="camel"):
+    algo_id: int
+    client_algo_id: str
+
+
 class _FillRow(Struct, rename="camel"):
     id: int
     order_id: int
@@ -80,9 +86,20 @@ class _PositionRow(Struct, rename="camel"):
     entry_price: Decimal
     mark_price: Decimal
     liquidation_price: Decimal
-    leverage: int
+    leverage: int | None = None  # v3 does not say
     isolated_wallet: Decimal = ZERO
     position_side: str = "BOTH"
+
+    def report(self) -> PositionReport:
+        return PositionReport(
+            symbol=self.symbol,
+            amount=self.position_amt,
+            entry_price=self.entry_price,
+            mark_price=self.mark_price,
+            leverage=self.leverage,
+            isolated_wallet_usdt=self.isolated_wallet,
+            liquidation_price=self.liquidation_price or None,
+        )
 
 
 class _AssetRow(Struct, rename="camel"):
@@ -147,6 +164,21 @@ def algo_report(row: object) -> AlgoReport | None:
     )
 
 
+def order_reports(reply: object) -> tuple[OrderReport, ...]:
+    """Every ordinary order of a list; anything but a list is no answer, not an empty one."""
+    return tuple(order_report(row) for row in msgspec.convert(reply, list[Any]))
+
+
+def algo_reports(reply: object) -> tuple[AlgoReport, ...]:
+    """Every conditional order of a list that is of a type we place."""
+    return tuple(report for row in msgspec.convert(reply, list[Any]) if (report := algo_report(row)) is not None)
+
+
+def canceled_algo(row: object) -> str:
+    """Our id of the conditional order that a reply says is cancelled."""
+    return msgspec.convert(row, _CanceledAlgoRow, strict=False).client_algo_id
+
+
 def fills(rows: object, client_ids: dict[int, str]) -> tuple[Fill, ...]:
     """Rows of userTrades, which name no client ids: those come from `client_ids` by order id, else are empty."""
     return tuple(
@@ -176,16 +208,14 @@ def position(rows: object, symbol: str) -> PositionReport:
     """
     for row in msgspec.convert(rows, list[_PositionRow], strict=False):
         if row.symbol == symbol and row.position_side == "BOTH":
-            return PositionReport(
-                symbol=symbol,
-                amount=row.position_amt,
-                entry_price=row.entry_price,
-                mark_price=row.mark_price,
-                leverage=row.leverage,
-                isolated_wallet_usdt=row.isolated_wallet,
-                liquidation_price=row.liquidation_price or None,
-            )
+            return row.report()
     raise LookupError(f"positionRisk has no row for {symbol}")
+
+
+def open_positions(rows: object) -> tuple[PositionReport, ...]:
+    """Every one-way position of v3 positionRisk, which lists only open ones."""
+    parsed = msgspec.convert(rows, list[_PositionRow], strict=False)
+    return tuple(row.report() for row in parsed if row.position_side == "BOTH")
 
 
 def account_state(reply: object, ts_ms: int) -> AccountState:

@@ -18,7 +18,7 @@ MAX_DELAY_MS = 30_000.0
 PROVEN_MS = 10_000.0
 """A connection that lasted this long starts the backoff from the beginning."""
 
-IDLE_PING_S = 15.0
+IDLE_PING_S = 5.0
 """Real seconds without a frame after which the peer is asked for a sign of life, and given as long to answer."""
 
 _LOGGER = logging.getLogger(f"{__name__}.picows")
@@ -80,6 +80,8 @@ class Stream:
         self._check = check
         self._transport: WSTransport | None = None
         self._why = ""
+        self._at_once = False
+        self._skipped_ms: float | None = None
         self.connects = 0
 
     @property
@@ -97,18 +99,31 @@ class Stream:
                 logger.warning("{}: no connection: {}", self.name, describe(error))
             if self._clock.monotonic_ms() - started_ms > PROVEN_MS:
                 backoff.reset()
-            await asyncio.sleep(self._clock.real_s(backoff.next_ms()))
+            if not self._skips_delay():
+                await asyncio.sleep(self._clock.real_s(backoff.next_ms()))
 
     def send(self, text: str) -> None:
         """Send a text frame; dropped when there is no connection (the next one starts from the address)."""
         if self._transport is not None:
             self._transport.send(WSMsgType.TEXT, text)
 
-    def reconnect(self, why: str) -> None:
-        """Give the present connection up without waiting for the peer."""
+    def reconnect(self, why: str, *, at_once: bool = False) -> None:
+        """Give the present connection up without waiting for the peer.
+
+        The next follows after the backoff; `at_once` without it, but not twice within PROVEN_MS.
+        """
         if self._transport is not None:
             self._why = why
+            self._at_once = at_once
             self._transport.disconnect(graceful=False)
+
+    def _skips_delay(self) -> bool:
+        now_ms, at_once = self._clock.monotonic_ms(), self._at_once
+        self._at_once = False
+        if not at_once or (self._skipped_ms is not None and now_ms - self._skipped_ms < PROVEN_MS):
+            return False
+        self._skipped_ms = now_ms
+        return True
 
     async def _connect_once(self) -> None:
         url = await self._address()

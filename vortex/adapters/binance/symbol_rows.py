@@ -40,6 +40,15 @@ class _ExchangeInfo(Struct):
     symbols: list[_SymbolRow]
 
 
+class _Leverage(Struct):
+    symbol: str
+    leverage: int
+
+
+class _Fee(Struct, rename="camel"):
+    taker_commission_rate: Decimal
+
+
 class _Setting(Struct, rename="camel"):
     symbol: str
     margin_type: str
@@ -63,12 +72,31 @@ def tiers(rows: object, symbol: str) -> tuple[LeverageTier, ...]:
     raise LookupError(f"no leverage brackets for {symbol}")
 
 
+def max_leverage(rows: object) -> dict[str, int]:
+    """The highest leverage of every symbol that has brackets."""
+    found = msgspec.convert(rows, list[_BracketRow], strict=False)
+    return {row.symbol: max(tier.initial_leverage for tier in row.brackets) for row in found if row.brackets}
+
+
 def margin_type(rows: object, symbol: str) -> str:
     """ISOLATED or CROSSED, from symbolConfig. Raises LookupError when the symbol has no row."""
     for row in msgspec.convert(rows, list[_Setting], strict=False):
         if row.symbol == symbol:
             return row.margin_type.upper()
     raise LookupError(f"symbolConfig has no row for {symbol}")
+
+
+def leverage(reply: object, symbol: str) -> int:
+    """The leverage that was set. Raises LookupError when the reply is about another symbol."""
+    row = msgspec.convert(reply, _Leverage, strict=False)
+    if row.symbol != symbol:
+        raise LookupError(f"leverage of another symbol than {symbol}")
+    return row.leverage
+
+
+def taker_fee(reply: object) -> Decimal:
+    """The account's taker fee of a symbol, a fraction."""
+    return msgspec.convert(reply, _Fee, strict=False).taker_commission_rate
 
 
 def tradable_rules(reply: object) -> dict[str, SymbolRules]:

@@ -15,21 +15,42 @@ from vortex.domain.order import (
     AccountUpdate,
     AlgoReport,
     AlgoStatus,
+    ConfigUpdate,
     Fill,
+    FillAnnounced,
+    MarginCall,
     OrderReport,
     OrderSide,
     PositionReport,
+    TriggerRejected,
 )
 
-UserReport: TypeAlias = OrderReport | AlgoReport | AccountUpdate
+UserReport: TypeAlias = (
+    OrderReport | AlgoReport | AccountUpdate | FillAnnounced | ConfigUpdate | MarginCall | TriggerRejected
+)
 
-LISTEN_KEY_EXPIRED: Final = "listenKeyExpired"
-QUIET: Final = frozenset({"TRADE_LITE", "ACCOUNT_CONFIG_UPDATE"})
-"""Events we know and need nothing of: the first repeats ORDER_TRADE_UPDATE, the second our own change of leverage."""
+ENDED: Final = frozenset({"listenKeyExpired", "eventStreamTerminated"})
+"""Events after which nothing comes on this connection any more."""
+
+TRANSFERS: Final = frozenset(
+    {"DEPOSIT", "WITHDRAW", "WITHDRAW_REJECT", "ADMIN_DEPOSIT", "ADMIN_WITHDRAW", "ASSET_TRANSFER", "ADJUSTMENT"}
+)
+"""Reasons of an account update whose balance change is money that came or went."""
+
+QUIET: Final = frozenset({"STRATEGY_UPDATE", "GRID_UPDATE"})
+"""Events we know and need nothing of: the exchange's own robots."""
 
 
-class _Type(Struct, frozen=True):
-    name: str = field(name="e")
+class Head(Struct, frozen=True):
+    """What every event says of itself: its name, and when it was made (the exchange's ms, 0 when it does not say).
+
+    A combined connection or the WebSocket API wrap the event once more.
+    """
+
+    name: str = field(name="e", default="")
+    event_ms: int = field(name="E", default=0)
+    data: msgspec.Raw = msgspec.Raw()
+    event: msgspec.Raw = msgspec.Raw()
 
 
 class _Order(Struct, frozen=True):
@@ -76,6 +97,7 @@ class _AlgoEvent(Struct, frozen=True):
 class _Balance(Struct, frozen=True):
     asset: str = field(name="a")
     wallet: Decimal = field(name="wb")
+    change: Decimal = field(name="bc", default=ZERO)
 
 
 class _Position(Struct, frozen=True):
@@ -97,22 +119,79 @@ class _AccountEvent(Struct, frozen=True):
     account: _Account = field(name="a")
 
 
-_TYPE = msgspec.json.Decoder(_Type)
+class _LiteEvent(Struct, frozen=True):
+    ts_ms: int = field(name="T")
+    symbol: str = field(name="s")
+    client_id: str = field(name="c")
+    order_id: int = field(name="i")
+    trade_id: int = field(name="t")
+
+
+class _Leverage(Struct, frozen=True):
+    symbol: str = field(name="s")
+    leverage: int = field(name="l")
+
+
+class _AssetMode(Struct, frozen=True):
+    multi_assets: bool = field(name="j")
+
+
+class _ConfigEvent(Struct, frozen=True):
+    ts_ms: int = field(name="T")
+    leverage: _Leverage | None = field(name="ac", default=None)
+    mode: _AssetMode | None = field(name="ai", default=None)
+
+
+class _CalledPosition(Struct, frozen=True):
+    symbol: str = field(name="s")
+
+
+class _MarginCallEvent(Struct, frozen=True):
+    ts_ms: int = field(name="E")
+    positions: tuple[_CalledPosition, ...] = field(name="p")
+
+
+class _RejectedOrder(Struct, frozen=True):
+    symbol: str = field(name="s")
+    order_id: int = field(name="i")
+    reason: str = field(name="r", default="")
+
+
+class _RejectEvent(Struct, frozen=True):
+    ts_ms: int = field(name="T")
+    order: _RejectedOrder = field(name="or")
+
+
+_HEAD = msgspec.json.Decoder(Head, strict=False)
 _ORDER = msgspec.json.Decoder(_OrderEvent, strict=False)
 _ALGO = msgspec.json.Decoder(_AlgoEvent, strict=False)
 _ACCOUNT = msgspec.json.Decoder(_AccountEvent, strict=False)
+_LITE = msgspec.json.Decoder(_LiteEvent, strict=False)
+_CONFIG = msgspec.json.Decoder(_ConfigEvent, strict=False)
+_MARGIN_CALL = msgspec.json.Decoder(_MarginCallEvent, strict=False)
+_REJECT = msgspec.json.Decoder(_RejectEvent, strict=False)
 
 
-def event_type(frame: bytes) -> str:
-    """The event's name. Raises msgspec.MsgspecError when the frame is no event."""
-    return _TYPE.decode(frame).name
+def read_head(frame: bytes) -> tuple[Head, bytes]:
+    """What the event says of itself, and the event without wrapping.
+
+    Raises:
+        msgspec.MsgspecError: When the frame is no event.
+    """
+    head = _HEAD.decode(frame)
+    for wrapped in (bytes(head.data), bytes(head.event)):
+        if not head.name and wrapped:
+            head, frame = _HEAD.decode(wrapped), wrapped
+    if not head.name:
+        raise msgspec.ValidationError("a frame without an event name")
+    return head, frame
 
 
 def decode_user(event: str, frame: bytes) -> UserReport | None:
     """The report in a frame of this type; None when the type carries none for us, or an order kind we never send.
 
     Raises:
-        msgspec.MsgspecError: When the frame lacks what its type must have.
+        msgspec.MsgspecError: When the frame lacks what its type must have, or has a value that is not known.
     """
     decode = _REPORTS.get(event)
     return None if decode is None else decode(frame)
@@ -173,11 +252,13 @@ def _algo(frame: bytes) -> AlgoReport | None:
 
 def _account(frame: bytes) -> AccountUpdate:
     event = _ACCOUNT.decode(frame)
-    wallets = [balance.wallet for balance in event.account.balances if balance.asset == "USDT"]
+    own = [balance for balance in event.account.balances if balance.asset == "USDT"]
+    moved = event.account.reason in TRANSFERS
     return AccountUpdate(
         ts_ms=event.ts_ms,
         reason=event.account.reason,
-        wallet_usdt=wallets[-1] if wallets else None,
+        wallet_usdt=own[-1].wallet if own else None,
+        transferred_usdt=sum((balance.change for balance in own), ZERO) if moved else ZERO,
         positions=tuple(
             PositionReport(
                 symbol=position.symbol,
@@ -191,10 +272,48 @@ def _account(frame: bytes) -> AccountUpdate:
     )
 
 
+def _announced(frame: bytes) -> FillAnnounced:
+    event = _LITE.decode(frame)
+    return FillAnnounced(
+        symbol=event.symbol,
+        client_id=event.client_id,
+        order_id=event.order_id,
+        fill_id=event.trade_id,
+        ts_ms=event.ts_ms,
+    )
+
+
+def _config(frame: bytes) -> ConfigUpdate:
+    event = _CONFIG.decode(frame)
+    if event.leverage is None and event.mode is None:
+        raise msgspec.ValidationError("a changed configuration that does not say what changed")
+    return ConfigUpdate(
+        ts_ms=event.ts_ms,
+        symbol=event.leverage.symbol if event.leverage else None,
+        leverage=event.leverage.leverage if event.leverage else None,
+        multi_assets=event.mode.multi_assets if event.mode else None,
+    )
+
+
+def _margin_call(frame: bytes) -> MarginCall:
+    event = _MARGIN_CALL.decode(frame)
+    return MarginCall(ts_ms=event.ts_ms, symbols=tuple(position.symbol for position in event.positions))
+
+
+def _rejected(frame: bytes) -> TriggerRejected:
+    event = _REJECT.decode(frame)
+    order = event.order
+    return TriggerRejected(symbol=order.symbol, order_id=order.order_id, reason=order.reason, ts_ms=event.ts_ms)
+
+
 _REPORTS: dict[str, Callable[[bytes], UserReport | None]] = {
     "ORDER_TRADE_UPDATE": _order,
     "ALGO_UPDATE": _algo,
     "ACCOUNT_UPDATE": _account,
+    "TRADE_LITE": _announced,
+    "ACCOUNT_CONFIG_UPDATE": _config,
+    "MARGIN_CALL": _margin_call,
+    "CONDITIONAL_ORDER_TRIGGER_REJECT": _rejected,
 }
 REPORTED: Final = frozenset(_REPORTS)
 """Events that carry a report."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
+from loguru import logger
+
 from vortex.adapters.sqlite.connect import open_database, transaction
-from vortex.ports import JournalEntry
+from vortex.ports import JournalEntry, UnwritableError
 
 HISTORY = 10_000
 """Entries kept besides the newest of each key, for people; older ones go when the journal is opened."""
@@ -22,6 +25,9 @@ LATEST = """
 select key, body from journal
 where seq in (select max(seq) from journal where kind = ? group by key) and length(body) > 0 order by seq
 """
+EARLIER = "select body from journal where kind = ? and key = ? order by seq desc limit -1 offset 1"
+SEALED = b"\x01"
+"""First byte of a body with a checksum; what earlier versions wrote begins with something printable."""
 
 
 class SqliteJournal:
@@ -44,17 +50,30 @@ class SqliteJournal:
             self._connection.execute(COMPACT, (history,))
 
     def append(self, kind: str, key: str, body: bytes) -> int:
+        row = (self._now_ms(), kind, key, _sealed(body))
         with self._lock:
-            cursor = self._connection.execute(
-                "insert into journal (ts_ms, kind, key, body) values (?, ?, ?, ?)", (self._now_ms(), kind, key, body)
-            )
+            try:
+                cursor = self._connection.execute(
+                    "insert into journal (ts_ms, kind, key, body) values (?, ?, ?, ?)", row
+                )
+            except sqlite3.Error as error:
+                raise UnwritableError(f"the journal cannot be written: {error}") from error
             if cursor.lastrowid is None:
-                raise sqlite3.DatabaseError("the journal gave no sequence number")
+                raise UnwritableError("the journal gave no sequence number")
             return cursor.lastrowid
 
     def latest(self, kind: str) -> dict[str, bytes]:
+        """The newest body of each key; one that was damaged on disk gives way to the one before it."""
         with self._lock:
-            return dict(self._connection.execute(LATEST, (kind,)).fetchall())
+            found = {key: self._opened(kind, key, body) for key, body in self._connection.execute(LATEST, (kind,))}
+        return {key: body for key, body in found.items() if body}
+
+    def _opened(self, kind: str, key: str, newest: bytes) -> bytes:
+        if (body := _unsealed(newest)) is not None:
+            return body
+        logger.error("journal: the newest {} of {} is damaged on disk, an earlier one is used", kind, key)
+        earlier = (_unsealed(body) for (body,) in self._connection.execute(EARLIER, (kind, key)))
+        return next((body for body in earlier if body is not None), b"")
 
     def recent(self, limit: int) -> list[JournalEntry]:
         """The newest entries of all kinds, newest first."""
@@ -63,9 +82,25 @@ class SqliteJournal:
                 "select seq, ts_ms, kind, key, body from journal order by seq desc limit ?", (limit,)
             ).fetchall()
         return [
-            JournalEntry(seq=seq, ts_ms=ts_ms, kind=kind, key=key, body=body) for seq, ts_ms, kind, key, body in rows
+            JournalEntry(seq=seq, ts_ms=ts_ms, kind=kind, key=key, body=_unsealed(body) or b"")
+            for seq, ts_ms, kind, key, body in rows
         ]
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def _sealed(body: bytes) -> bytes:
+    """Put a checksum before what is written; nothing before what forgets."""
+    return SEALED + zlib.crc32(body).to_bytes(4) + body if body else body
+
+
+def _unsealed(stored: bytes) -> bytes | None:
+    """Return what was written, or None when it is not what it was."""
+    if stored[:1] >= b" ":
+        return stored
+    if not stored.startswith(SEALED):
+        return None
+    body = stored[5:]
+    return body if zlib.crc32(body).to_bytes(4) == stored[1:5] else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -11,7 +12,7 @@ import msgspec
 from vortex.adapters.sqlite.connect import open_database, transaction
 from vortex.adapters.sqlite.rows import TABLES, Row, validate
 from vortex.domain.trade import RejectionRow, TradeRow
-from vortex.ports import ColdStore
+from vortex.ports import ColdStore, UnwritableError
 from vortex.queries import OutboxStatus
 
 KINDS: Mapping[str, type[TradeRow | RejectionRow]] = {table: kind for kind, table in TABLES.items()}
@@ -42,11 +43,21 @@ class SqliteOutbox:
         self._connection = open_database(path, "journal.sql")
 
     def append(self, row: Row) -> None:
-        """Keep the row durably before returning. Raises UnwritableRowError for a row that no store could keep."""
+        """Keep the row durably before returning.
+
+        Raises:
+            UnwritableRowError: No store could keep this row.
+            UnwritableError: The disk does not take it now.
+        """
         validate(row)
         values = (TABLES[type(row)], row.id, msgspec.json.encode(row), self._now_ms())
         with self._lock:
-            self._connection.execute("insert into outbox (tbl, row_id, body, created_ms) values (?, ?, ?, ?)", values)
+            try:
+                self._connection.execute(
+                    "insert into outbox (tbl, row_id, body, created_ms) values (?, ?, ?, ?)", values
+                )
+            except sqlite3.Error as error:
+                raise UnwritableError(f"the outbox cannot be written: {error}") from error
 
     def drain(self, store: ColdStore, limit: int = 100) -> int:
         """Hand over at most `limit` of the oldest rows; what the store raises is passed on and the rows stay."""

@@ -6,9 +6,19 @@ from collections.abc import Mapping
 
 from vortex.app.replay.entries import Handled, kind_of, unpack
 from vortex.domain.market import Book, Candle, CandleHistory, MarkPrice, Sentiment, Trades
-from vortex.domain.order import AccountUpdate, AlgoReport, OrderReport
+from vortex.domain.order import (
+    AccountUpdate,
+    AlgoReport,
+    ClockMeasured,
+    ConfigUpdate,
+    FillAnnounced,
+    MarginCall,
+    OrderReport,
+    TriggerRejected,
+)
 from vortex.messages import (
     AddSymbol,
+    DiskMeasured,
     ExchangeReplied,
     Operate,
     RemoveSymbol,
@@ -33,6 +43,7 @@ def _kinds(*types: type) -> frozenset[str]:
 ANYONE = _kinds(
     Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment,
     ExchangeReplied, OrderReport, AlgoReport, AccountUpdate, UserStreamChanged,
+    FillAnnounced, TriggerRejected, ConfigUpdate, MarginCall, ClockMeasured, DiskMeasured,
     TradeRecorded, Crash,
     GetSymbolStatus, GetMirror, GetFeedAges, GetAccount, GetExchange, GetOutbox,
 )  # fmt: skip

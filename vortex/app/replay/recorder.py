@@ -13,7 +13,7 @@ from vortex.app.replay.entries import Loaded, Note, Reconfigured, Sent
 from vortex.app.wiring import Ports
 from vortex.domain.order import ExchangeRequest
 from vortex.messages import Recipient
-from vortex.ports import Clock, Exchange, Journal
+from vortex.ports import Clock, Exchange, Journal, Usage
 from vortex.runtime.control import Beat
 
 Noted: TypeAlias = Note | Sent | Loaded | Reconfigured
@@ -107,8 +107,8 @@ class _NotedExchange:
         self._recorder.keep(Sent(request, timeout_ms))
         self._port.send(request, timeout_ms)
 
-    def weight_used_1m(self) -> int:
-        return self._port.weight_used_1m()
+    def usage(self) -> Usage:
+        return self._port.usage()
 
     def stop(self) -> None:
         self._port.stop()

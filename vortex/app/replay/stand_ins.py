@@ -13,7 +13,7 @@ from vortex.app.replay.recorder import IdStreams, Incarnation
 from vortex.app.wiring import Ports
 from vortex.domain.order import ExchangeRequest
 from vortex.messages import Recipient
-from vortex.ports import Clock
+from vortex.ports import Clock, Usage
 
 NOTHING: Any = None
 """A store of which only witnesses would know."""
@@ -32,9 +32,9 @@ class ComparingExchange:
         self.requests.append(request)
         self._waiting.append(Sent(request, timeout_ms))
 
-    def weight_used_1m(self) -> int:
-        """Always 0: only people ask, and nobody hears the answer."""
-        return 0
+    def usage(self) -> Usage:
+        """Always nothing: only people ask, and nobody hears the answer."""
+        return Usage()
 
     def stop(self) -> None: ...
 

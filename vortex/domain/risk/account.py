@@ -40,6 +40,7 @@ class _State(Struct, kw_only=True):
     day: int = -1
     day_start: Decimal = ZERO
     transfers: Decimal = ZERO
+    transfers_ms: list[int] = []
     latched: bool = False
     flatten: bool = False
     trades_today: int = 0
@@ -68,9 +69,13 @@ class AccountLedger:
         """Note the equity (wallet + unrealised profit, USDT) and what is free for new margin, if known.
 
         The first observation of a UTC day is the day's start. The guards latch for the day: a recovery of unrealised
-        profit does not release them.
+        profit does not release them. An account without anything is one that the exchange does not show: it is not
+        known then, and nobody enters, but nothing was lost.
         """
         state, params = self._state, self._params
+        if equity <= 0:
+            self._equity = self._available = None
+            return
         self._equity, self._available, self._observed_ms = equity, available, now_ms
         if now_ms // DAY_MS > state.day:
             self._start_day(now_ms // DAY_MS, equity)
@@ -82,13 +87,17 @@ class AccountLedger:
         if params.max_daily_loss_usdt is not None:
             state.latched |= loss >= exact(params.max_daily_loss_usdt)
 
-    def transferred(self, amount_usdt: Decimal) -> None:
-        """Note money that entered (positive) or left the account today: it is neither profit nor loss."""
-        self._state.transfers += amount_usdt
+    def transferred(self, ts_ms: int, amount_usdt: Decimal) -> None:
+        """Note money that entered (positive) or left the account then: it is neither profit nor loss. Once only."""
+        state = self._state
+        if ts_ms // DAY_MS >= state.day and ts_ms not in state.transfers_ms:
+            state.transfers += amount_usdt
+            state.transfers_ms.append(ts_ms)
 
     def _start_day(self, day: int, equity: Decimal) -> None:
         state = self._state
         state.day, state.day_start, state.transfers = day, equity, ZERO
+        state.transfers_ms.clear()
         state.latched = state.flatten = False
         state.trades_today = 0
         state.losses.clear()

@@ -17,13 +17,18 @@ MARGIN_TYPES = (ISOLATED, CROSSED)
 
 
 class Position(Struct, kw_only=True):
-    """A one-way position: signed amount, average entry price, and the margin set aside for it."""
+    """A one-way position: signed amount, average entry price, and the margin set aside for it.
+
+    Attributes:
+        warned: A margin call was sent and its reason has not gone since.
+    """
 
     symbol: str
     amount: Decimal = ZERO
     entry_price: Decimal = ZERO
     isolated_wallet: Decimal = ZERO
     updated_ms: int = 0
+    warned: bool = False
 
     @property
     def closing_side(self) -> OrderSide | None:
@@ -49,6 +54,7 @@ class Position(Struct, kw_only=True):
         realized = direction * quantity * (price - self.entry_price)
         if quantity == size:
             self.amount = self.entry_price = self.isolated_wallet = ZERO
+            self.warned = False
         else:
             self.isolated_wallet -= self.isolated_wallet * quantity / size
             self.amount -= direction * quantity
@@ -68,12 +74,32 @@ class SymbolSetting(Struct, kw_only=True):
     margin_type: str = CROSSED
 
 
+class FundingDue(Struct, frozen=True, array_like=True):
+    """When funding is settled next and at which rate, as the market last announced it."""
+
+    due_ms: int
+    rate: Decimal
+
+
 class Account(Struct, kw_only=True):
-    """Money, positions and settings."""
+    """Money, positions and settings, and what was changed about the contracts.
+
+    Attributes:
+        countdowns: By symbol, when its ordinary orders are cancelled.
+        funding: By symbol, what was announced.
+        statuses: By symbol, the contract's status where it is not TRADING.
+        ticks: By symbol, the tick size where it was changed.
+    """
 
     wallet: Decimal
     settings: dict[str, SymbolSetting] = {}
     positions: dict[str, Position] = {}
+    dual_side: bool = False
+    multi_assets: bool = False
+    countdowns: dict[str, int] = {}
+    funding: dict[str, FundingDue] = {}
+    statuses: dict[str, str] = {}
+    ticks: dict[str, Decimal] = {}
     last_order_id: int = 0
     last_algo_id: int = 0
     last_fill_id: int = 0
@@ -84,9 +110,10 @@ class Account(Struct, kw_only=True):
     def position(self, symbol: str) -> Position:
         return self.positions.setdefault(symbol, Position(symbol=symbol))
 
-    def available(self) -> Decimal:
-        """Wallet less the margin of open positions; unrealised losses of isolated positions do not count."""
-        return max(ZERO, self.wallet - sum((p.isolated_wallet for p in self.positions.values()), ZERO))
+    @property
+    def isolated(self) -> Decimal:
+        """What all open positions hold of the wallet."""
+        return sum((position.isolated_wallet for position in self.positions.values()), ZERO)
 
 
 class Present(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,10 @@ from vortex.sim.core.market import SymbolSpec
 from vortex.sim.core.types import RequestRefused
 
 MAX_PRICE = Decimal(1_000_000_000)
+MAX_ORDERS = 200
+MAX_ALGOS = 10
+"""Open conditional orders of a symbol."""
+TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX")
 
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 
@@ -25,6 +29,23 @@ def check_client_id(client_id: str) -> None:
     """Raise RequestRefused -4015 unless the id has 1 to 36 characters of the allowed set."""
     if not _CLIENT_ID.fullmatch(client_id):
         raise RequestRefused(-4015, "Client order id is not valid.")
+
+
+def check_status(spec: SymbolSpec, *, closes: bool) -> None:
+    """Raise RequestRefused -4141 in a break, -4108 while settling unless the order only closes."""
+    if spec.status == "BREAK":
+        raise RequestRefused(-4141, "Symbol is closed.")
+    if spec.status != "TRADING" and not closes:
+        text = "Symbol is on delivering or delivered or settling or closed or pre-trading."
+        raise RequestRefused(-4108, text)
+
+
+def check_position_side(floor: Floor, position_side: str) -> None:
+    """Raise RequestRefused -4061 unless the side suits the mode, -4084 in hedge mode, which is not simulated."""
+    if (position_side == "BOTH") is floor.account.dual_side:
+        raise RequestRefused(-4061, "Order's position side does not match user's setting.")
+    if floor.account.dual_side:
+        raise RequestRefused(-4084, "Method is not allowed currently: hedge mode is not simulated.")
 
 
 def check_quantity(spec: SymbolSpec, quantity: Decimal | None) -> Decimal:
@@ -42,16 +63,49 @@ def check_quantity(spec: SymbolSpec, quantity: Decimal | None) -> Decimal:
     return quantity
 
 
-def check_price(spec: SymbolSpec, price: Decimal) -> None:
-    """Raise RequestRefused -1102, -4006, -4007 or -4014 unless a trigger price is positive, sane and on a tick."""
-    if not price.is_finite():
-        raise mandatory("triggerPrice")
+def check_price(spec: SymbolSpec, price: Decimal | None, name: str = "triggerPrice") -> Decimal:
+    """Return a price that is positive, sane and on a tick.
+
+    Raises:
+        RequestRefused: -1102 without one; -4006, -4007 out of range for a trigger price, -4001, -4002 for another one;
+            -4014 off the tick.
+    """
+    too_low, too_high = (-4006, -4007) if name == "triggerPrice" else (-4001, -4002)
+    what = "Stop price" if name == "triggerPrice" else "Price"
+    if price is None or not price.is_finite():
+        raise mandatory(name)
     if price > MAX_PRICE:
-        raise RequestRefused(-4007, "Stop price greater than max price.")
+        raise RequestRefused(too_high, f"{what} greater than max price.")
     if price <= ZERO:
-        raise RequestRefused(-4006, "Stop price less than or equal to zero.")
+        raise RequestRefused(too_low, f"{what} less than or equal to zero.")
     if price % spec.tick_size:
         raise RequestRefused(-4014, "Price not increased by tick size.")
+    return price
+
+
+def check_percent_price(floor: Floor, symbol: str, side: OrderSide, price: Decimal) -> None:
+    """Raise RequestRefused -4016 for a buy limit too far above the mark price, -4024 for a sell too far below."""
+    market, spec = floor.markets[symbol], floor.specs[symbol]
+    limit = market.percent_limit(side)
+    if limit is None:
+        return
+    shown = limit // spec.tick_size * spec.tick_size
+    if side is OrderSide.BUY and price > limit:
+        raise RequestRefused(-4016, f"Limit price can't be higher than {shown}.")
+    if side is OrderSide.SELL and price < limit:
+        raise RequestRefused(-4024, f"Limit price can't be lower than {shown}.")
+
+
+def check_counterparty(floor: Floor, symbol: str, side: OrderSide) -> None:
+    """Raise RequestRefused -4131 when the best price a market order would meet is too far from the mark price."""
+    market = floor.markets[symbol]
+    limit, levels = market.percent_limit(side), market.opposite(side)
+    if limit is None or not levels:
+        return
+    best = levels[0][0] * market.spec.tick_size
+    if (best > limit) if side is OrderSide.BUY else (best < limit):
+        text = "The counterparty's best price does not meet the PERCENT_PRICE filter limit."
+        raise RequestRefused(-4131, text)
 
 
 def check_notional(spec: SymbolSpec, quantity: Decimal, price: Decimal) -> None:
@@ -75,5 +129,5 @@ def check_exposure(floor: Floor, symbol: str, side: OrderSide, quantity: Decimal
     if size * price > max_notional_usdt(floor.specs[symbol].tiers, leverage):
         raise RequestRefused(-2027, "Exceeded the maximum allowable position at current leverage.")
     notional = opening * price
-    if notional / leverage + notional * floor.taker_fee > floor.account.available():
+    if notional / leverage + notional * floor.taker_fee > floor.available():
         raise RequestRefused(-2019, "Margin is insufficient.")

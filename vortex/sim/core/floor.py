@@ -1,42 +1,27 @@
-"""What the desks of the exchange share: listed symbols, their markets, the account, and the record of what happened."""
+"""What the desks of the exchange share: the state, and the record of every change of it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 from msgspec import structs
 
 from vortex.domain.order import ZERO, AlgoStatus, OrderKind, OrderStatus
-from vortex.sim.core.account import Account, Position, Present, decode, encode
+from vortex.sim.core.account import Account, Present, decode, encode
+from vortex.sim.core.events import AccountPushed, AlgoPushed, OrderPushed, TimelineEntry, TradePushed, UserEvent
 from vortex.sim.core.history import FinalRow, History
-from vortex.sim.core.margin import liquidation_price
 from vortex.sim.core.market import SymbolSpec
-from vortex.sim.core.matching import MARK_PRICE, SymbolMarket
-from vortex.sim.core.types import (
-    AccountPushed,
-    AlgoPushed,
-    OrderPushed,
-    RequestRefused,
-    SimAlgo,
-    SimFill,
-    SimOrder,
-    SimPosition,
-    StateChange,
-    TimelineEntry,
-    UserEvent,
-)
+from vortex.sim.core.matching import SymbolMarket
+from vortex.sim.core.memory import CommonPart, Memory, SymbolPart
+from vortex.sim.core.state import PastState, State, algo_open
+from vortex.sim.core.types import SimAlgo, SimFill, SimFunding, SimOrder, StateChange
 
+AMENDMENT = "AMENDMENT"
+"""Execution type of an order whose terms changed, its status staying what it was."""
 TRIGGER_GRACE_MS = 3_000
 """A triggered stop still counts as working this long: its market order is on its way."""
-
-_TRIGGERED = (AlgoStatus.TRIGGERING, AlgoStatus.TRIGGERED)
-
-
-def algo_open(status: AlgoStatus) -> bool:
-    """True while a conditional order may still act."""
-    return status is AlgoStatus.NEW or status in _TRIGGERED
 
 
 def order_copy(order: SimOrder) -> SimOrder:
@@ -49,22 +34,29 @@ def algo_copy(algo: SimAlgo) -> SimAlgo:
     return structs.replace(algo, states=list(algo.states))
 
 
-class Floor:
+class Floor(State):
     """Shared state of the desks. Every change of an order, fill or position is recorded and pushed through here."""
 
-    def __init__(self, specs: Iterable[SymbolSpec], account: Account, *, taker_fee: Decimal) -> None:
-        self.specs = {spec.symbol: spec for spec in specs}
-        self.markets = {symbol: SymbolMarket(spec) for symbol, spec in self.specs.items()}
+    def __init__(
+        self, specs: Iterable[SymbolSpec], account: Account, *, taker_fee: Decimal, maker_fee: Decimal
+    ) -> None:
+        self._listed = {spec.symbol: spec for spec in specs}
+        self.specs: dict[str, SymbolSpec] = dict(self._listed)
+        self.markets = {symbol: SymbolMarket(spec) for symbol, spec in self._listed.items()}
         self.taker_fee = taker_fee
+        self.maker_fee = maker_fee
         self.events: list[UserEvent] = []
         self.final_sink: Callable[[FinalRow], None] = _nobody
         self._load(account, History(self._tell))
+
+    # --------------------------------------------------------------------------------------------- giving it away
 
     def restore(self, data: bytes, rows: Iterable[FinalRow]) -> None:
         """Take over what `dump` gave and the final rows; undelivered events are dropped. Raises ValueError."""
         present, history = decode(data), History(self._tell)
         held = {symbol for symbol, position in present.account.positions.items() if position.amount}
         held |= {algo.symbol for algo in present.algos.values()}
+        held |= {order.symbol for order in present.orders.values()}
         if unlisted := sorted(held - set(self.specs)):
             raise ValueError(f"the state holds positions or orders in symbols not listed: {', '.join(unlisted)}")
         try:
@@ -80,30 +72,89 @@ class Floor:
 
     def dump(self) -> bytes:
         """All that still changes."""
-        history = self.history
-        present = Present(
-            account=self.account, orders=history.orders.open, algos=history.algos.open, lengths=history.lengths
+        return encode(
+            Present(account=self.account, orders=self.orders.open, algos=self.algos.open, lengths=self.history.lengths)
         )
-        return encode(present)
+
+    def remember(self, now_ms: int) -> None:
+        """Keep what was changed since the last time for queries about this moment."""
+        if self._changed:
+            parts = {symbol: self._part(symbol) for symbol in self._changed if symbol in self.specs}
+            self._changed.clear()
+            self._memory.keep(now_ms, self._common_part(), parts)
+
+    def touch(self, symbol: str | None) -> None:
+        """Say that something of a symbol, or of the account, changed which no line of the timeline tells of."""
+        self._changed[symbol or ""] = None
+
+    def past(self, ts_ms: int) -> State:
+        """The state as of a time within the last minutes."""
+        return PastState(self, self._memory.as_of(ts_ms), self.history, self._fill_numbers)
 
     def _load(self, account: Account, history: History) -> None:
         self.account, self.history = account, history
-        self.open_algos: dict[str, list[SimAlgo]] = {symbol: [] for symbol in self.specs}
-        for algo in history.algos.open.values():
-            self.open_algos[algo.symbol].append(algo)
-        self.fill_numbers: defaultdict[str, list[int]] = defaultdict(list)
+        self.orders, self.algos = history.orders, history.algos
+        self._open_orders: dict[str, list[SimOrder]] = {symbol: [] for symbol in self.specs}
+        self._open_algos: dict[str, list[SimAlgo]] = {symbol: [] for symbol in self.specs}
+        for order in self.orders.open.values():
+            self._open_orders[order.symbol].append(order)
+        for algo in self.algos.open.values():
+            self._open_algos[algo.symbol].append(algo)
+        self._fill_numbers: defaultdict[str, list[int]] = defaultdict(list)
         for number, fill in enumerate(history.fills.snapshot()):
-            self.fill_numbers[fill.symbol].append(number)
+            self._fill_numbers[fill.symbol].append(number)
+        for symbol in self._listed:
+            self.respecify(symbol)
+        self._memory = Memory(self._common_part())
+        self._changed: dict[str, None] = dict.fromkeys((*account.positions, *account.settings, ""))
+        self.remember(0)
+
+    def _common_part(self) -> CommonPart:
+        account = self.account
+        return CommonPart(
+            wallet=account.wallet,
+            dual_side=account.dual_side,
+            multi_assets=account.multi_assets,
+            lengths=self.history.lengths,
+        )
+
+    def _part(self, symbol: str) -> SymbolPart:
+        return SymbolPart(
+            position=self.account.positions.get(symbol),
+            setting=self.account.settings.get(symbol),
+            orders={self.orders.number(order.order_id): order for order in self._open_orders[symbol]},
+            algos={self.algos.number(algo.algo_id): algo for algo in self._open_algos[symbol]},
+        )
+
+    def respecify(self, symbol: str) -> None:
+        """Show the contract as the commands left it: its status and its tick size."""
+        spec = self._listed[symbol]
+        self.specs[symbol] = structs.replace(
+            spec,
+            status=self.account.statuses.get(symbol, spec.status),
+            tick_size=self.account.ticks.get(symbol, spec.tick_size),
+        )
 
     def _tell(self, row: FinalRow) -> None:
         self.final_sink(row)
 
-    def spec(self, symbol: str) -> SymbolSpec:
-        """The listed contract. Raises RequestRefused -1121."""
-        spec = self.specs.get(symbol)
-        if spec is None:
-            raise RequestRefused(-1121, "Invalid symbol.")
-        return spec
+    # -------------------------------------------------------------------------------------------------- reading it
+
+    def resting(self, symbol: str) -> list[SimOrder]:
+        return self._open_orders[symbol]
+
+    def waiting(self, symbol: str) -> list[SimAlgo]:
+        return self._open_algos[symbol]
+
+    def fill_numbers(self, symbol: str | None) -> list[int]:
+        return list(range(len(self.history.fills))) if symbol is None else self._fill_numbers[symbol]
+
+    def fill(self, number: int) -> SimFill:
+        return self.history.fills[number]
+
+    def funding(self) -> Iterator[tuple[int, SimFunding]]:
+        funding = self.history.funding
+        return ((number, funding[number]) for number in reversed(range(len(funding))))
 
     # ------------------------------------------------------------------------------------------------- what happened
 
@@ -111,56 +162,72 @@ class Floor:
         """Give an order its id, put it on record and say that it is NEW."""
         self.account.last_order_id += 1
         order.order_id = self.account.last_order_id
-        self.history.orders.enter(order)
+        self.orders.enter(order)
+        self._open_orders[order.symbol].append(order)
         self.order_changed(now_ms, order, OrderStatus.NEW)
 
     def enter_algo(self, now_ms: int, algo: SimAlgo) -> None:
         """Likewise a conditional order."""
         self.account.last_algo_id += 1
         algo.algo_id = self.account.last_algo_id
-        self.history.algos.enter(algo)
-        self.open_algos[algo.symbol].append(algo)
+        self.algos.enter(algo)
+        self._open_algos[algo.symbol].append(algo)
         self.algo_changed(now_ms, algo, AlgoStatus.NEW)
 
-    def order_changed(self, now_ms: int, order: SimOrder, status: OrderStatus, fill: SimFill | None = None) -> None:
-        """Move an order to a status, record it, push it."""
+    def order_changed(
+        self, now_ms: int, order: SimOrder, status: OrderStatus, fill: SimFill | None = None, execution: str = ""
+    ) -> None:
+        """Move an order to a status, record it, push it; without a fill what happened is the status itself."""
         order.status, order.updated_ms = status, now_ms
-        order.states.append(StateChange(ts_ms=now_ms, status=status))
+        if execution != AMENDMENT:
+            order.states.append(StateChange(ts_ms=now_ms, status=status))
         detail = {"client_id": order.client_id, "status": status.value, "executed_qty": f"{order.executed:f}"}
         if order.code is not None:
             detail["code"] = str(order.code)
         if order.order_id is not None:
             detail["order_id"] = str(order.order_id)
+        if order.order_id is not None and status.final:
+            self._open_orders[order.symbol].remove(order)
         self.record(now_ms, order.symbol, "ORDER", detail)
         if order.order_id is None:
-            self.history.orders.append(order)
+            self.orders.append(order)
             return
-        self.events.append(OrderPushed(ts_ms=now_ms, order=order_copy(order), fill=fill))
+        execution = execution or ("TRADE" if fill else status.value)
+        self.events.append(OrderPushed(ts_ms=now_ms, order=order_copy(order), execution=execution, fill=fill))
         if status.final:
-            self.history.orders.close(order.order_id)
+            self.orders.close(order.order_id)
 
     def algo_changed(self, now_ms: int, algo: SimAlgo, status: AlgoStatus, reason: str = "") -> None:
         """Move a conditional order to a status, record it, push it."""
         algo.status, algo.updated_ms = status, now_ms
         algo.states.append(StateChange(ts_ms=now_ms, status=status))
-        detail = {"client_id": algo.client_id, "type": algo.kind.value, "status": status.value}
+        detail = {"client_id": algo.client_id, "type": algo.kind, "status": status.value}
         if algo.code is not None:
             detail["code"] = str(algo.code)
         if algo.algo_id is not None:
             detail["algo_id"] = str(algo.algo_id)
         if algo.algo_id is not None and not algo_open(status):
-            self.open_algos[algo.symbol].remove(algo)
+            self._open_algos[algo.symbol].remove(algo)
         self.record(now_ms, algo.symbol, "ALGO", detail)
         if algo.algo_id is None:
-            self.history.algos.append(algo)
+            self.algos.append(algo)
             return
         self.events.append(AlgoPushed(ts_ms=now_ms, algo=algo_copy(algo), reason=reason))
         if not algo_open(status):
-            self.history.algos.close(algo.algo_id)
+            self.algos.close(algo.algo_id)
 
-    def filled(self, now_ms: int, fill: SimFill) -> None:
+    def vanish(self, now_ms: int, algo: SimAlgo) -> None:
+        """Make an open conditional order unknown, without an event; the ledger calls it EXPIRED."""
+        if algo.algo_id is None:
+            raise ValueError("a conditional order that was refused cannot vanish")
+        algo.status, algo.updated_ms, algo.vanished = AlgoStatus.EXPIRED, now_ms, True
+        algo.states.append(StateChange(ts_ms=now_ms, status=algo.status))
+        self._open_algos[algo.symbol].remove(algo)
+        self.algos.forget(algo.algo_id)
+
+    def filled(self, now_ms: int, order: SimOrder, fill: SimFill) -> None:
         """Record an execution that has already changed position and wallet, and push the account."""
-        self.fill_numbers[fill.symbol].append(len(self.history.fills))
+        self._fill_numbers[fill.symbol].append(len(self.history.fills))
         self.history.fills.append(fill)
         detail = {
             "client_id": fill.client_id,
@@ -169,21 +236,36 @@ class Floor:
             "price": f"{fill.price:f}",
         }
         self.record(now_ms, fill.symbol, "FILL", detail)
-        position = self.position_view(self.account.position(fill.symbol))
-        self.events.append(
-            AccountPushed(ts_ms=now_ms, reason="ORDER", wallet=self.account.wallet, positions=(position,))
-        )
+        self.events.append(TradePushed(ts_ms=now_ms, order=order_copy(order), fill=fill))
+        self.push_account(now_ms, "ORDER", fill.symbol)
 
-    def record(self, now_ms: int, symbol: str, event: str, detail: dict[str, str]) -> None:
-        """Add a line to the timeline with the state after the event."""
-        position = self.account.positions.get(symbol)
+    def push_account(self, now_ms: int, reason: str, symbol: str, change: Decimal = ZERO) -> None:
+        """Push the wallet and the symbol's position; `change` came in other than by trading."""
+        view = self.position_view(self.account.position(symbol))
+        wallet = self.account.wallet
+        self.events.append(AccountPushed(ts_ms=now_ms, reason=reason, wallet=wallet, positions=(view,), change=change))
+
+    def record_position(self, now_ms: int, symbol: str) -> None:
+        """Add a line with entry price and margin of the symbol's position."""
+        position = self.account.position(symbol)
+        detail = {
+            "entry_price": f"{position.entry_price:f}",
+            "isolated_wallet_usdt": f"{position.isolated_wallet:f}",
+        }
+        self.record(now_ms, symbol, "POSITION", detail)
+
+    def record(self, now_ms: int, symbol: str | None, event: str, detail: dict[str, str]) -> None:
+        """Add a line to the timeline with the state after the event, which without a symbol is none."""
+        self.touch(symbol)
+        position = None if symbol is None else self.account.positions.get(symbol)
+        amount = position.amount if position else ZERO
         entry = TimelineEntry(
             seq=len(self.history.timeline) + 1,
             ts_ms=now_ms,
             symbol=symbol,
             event=event,
-            position_amt=position.amount if position else ZERO,
-            stop_working=self.stop_working(now_ms, symbol),
+            position_amt=None if symbol is None else amount,
+            stop_working=None if symbol is None else self.stop_working(now_ms, symbol),
             detail=detail,
         )
         self.history.timeline.append(entry)
@@ -195,26 +277,11 @@ class Floor:
             return False
         size, closing = abs(position.amount), position.closing_side
         return any(
-            algo.kind is OrderKind.STOP_MARKET
+            algo.kind == OrderKind.STOP_MARKET
             and algo.side is closing
             and (algo.close_position or algo.quantity >= size)
             and (algo.status is AlgoStatus.NEW or now_ms - _triggered_ms(algo) < TRIGGER_GRACE_MS)
-            for algo in self.open_algos[symbol]
-        )
-
-    def position_view(self, position: Position) -> SimPosition:
-        """A position as the exchange shows it, valued at the mark price (at its entry price before the first one)."""
-        mark = self.markets[position.symbol].price(MARK_PRICE) or position.entry_price
-        return SimPosition(
-            symbol=position.symbol,
-            amount=position.amount,
-            entry_price=position.entry_price,
-            mark_price=mark,
-            leverage=self.account.setting(position.symbol).leverage,
-            isolated_wallet=position.isolated_wallet,
-            liquidation_price=liquidation_price(self.specs[position.symbol].tiers, position),
-            unrealized_pnl=position.amount * (mark - position.entry_price),
-            updated_ms=position.updated_ms,
+            for algo in self._open_algos[symbol]
         )
 
 

@@ -10,7 +10,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from vortex.sim.core.types import SimAlgo, SimFill, SimOrder, TimelineEntry
+from vortex.sim.core.events import TimelineEntry
+from vortex.sim.core.types import SimAlgo, SimFill, SimFunding, SimOrder
 
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ class Record(Generic[T]):
 
     def __init__(self, name: str, kind: type[T], on_final: OnFinal) -> None:
         self.name = name
+        self.kind = kind
         self._encode = msgspec.msgpack.encode
         self._decode = msgspec.msgpack.Decoder(kind).decode
         self._on_final = on_final
@@ -86,11 +88,9 @@ class Record(Generic[T]):
 class Register(Record[T]):
     """A record of orders of some kind: accepted ones begin open and are found by id, newest first by client id.
 
-    Args:
-        keys: The exchange's id of an order, None when it was refused, and what its client calls it.
-
     Attributes:
         open: The open rows by number.
+        keys: The exchange's id of an order, None when it was refused, and what its client calls it.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Register(Record[T]):
     ) -> None:
         super().__init__(name, kind, on_final)
         self.open: dict[int, T] = {}
-        self._keys = keys
+        self.keys = keys
         self._by_id: dict[int, int] = {}
         self._newest: dict[Hashable, int] = {}
 
@@ -116,9 +116,37 @@ class Register(Record[T]):
         number = self._newest.get(client_key) if order_id is None else self._by_id.get(order_id)
         return None if number is None else self[number]
 
+    def number(self, order_id: int | None) -> int:
+        """The place of the order of this id, -1 when there is none."""
+        return -1 if order_id is None else self._by_id.get(order_id, -1)
+
     def put(self, number: int, body: bytes) -> None:
         super().put(number, body)
         self._index(number, self[number])
+
+    def forget(self, order_id: int) -> None:
+        """Make an open order final and let nobody find it again; its keys say that it has no id any more."""
+        number = self._by_id.pop(order_id)
+        row = self.open.pop(number)
+        self._finish(number, row)
+        key = self.keys(row)[1]
+        del self._newest[key]
+        older = next((n for n in reversed(range(number)) if self._named(n) == key), None)
+        if older is not None:
+            self._newest[key] = older
+
+    def newest_first(self) -> Iterator[T]:
+        """Accepted orders from the newest on, read only as far as they are looked at."""
+        return (self[number] for number in reversed(range(len(self))) if self._named(number) is not None)
+
+    def as_of(self, length: int, open_then: Mapping[int, T]) -> PastRegister[T]:
+        """These orders when there were so many and those were open."""
+        return PastRegister(self, length, open_then)
+
+    def _named(self, number: int) -> Hashable | None:
+        """The client key of an accepted order, None for a refused one."""
+        order_id, key = self.keys(self[number])
+        return None if order_id is None else key
 
     def reopen(self, rows: Mapping[int, T]) -> None:
         """Give open rows back."""
@@ -131,19 +159,48 @@ class Register(Record[T]):
         self._index(number, row)
 
     def _index(self, number: int, row: T) -> None:
-        order_id, client_key = self._keys(row)
+        order_id, client_key = self.keys(row)
         if order_id is not None:
             self._by_id[order_id] = number
             self._newest[client_key] = max(number, self._newest.get(client_key, 0))
 
 
+class PastRegister(Register[T]):
+    """A register as it was: nothing newer is in it, and what was open then still is. To read only."""
+
+    def __init__(self, present: Register[T], length: int, open_then: Mapping[int, T]) -> None:
+        super().__init__(present.name, present.kind, _nobody, present.keys)
+        self._present = present
+        self._length = length
+        self.open = dict(open_then)
+        for number, row in sorted(open_then.items()):
+            self._index(number, row)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, number: int) -> T:
+        return self.open[number] if number in self.open else self._present[number]
+
+    def find(self, order_id: int | None, client_key: Hashable) -> T | None:
+        """As ever. An order that was open then is known; a final one is looked for, newest first."""
+        if order_id is not None:
+            number = self._by_id.get(order_id, self._present.number(order_id))
+            return self[number] if 0 <= number < self._length else None
+        newest = self._newest.get(client_key, -1)
+        older = (number for number in range(self._length - 1, newest, -1) if self._named(number) == client_key)
+        number = next(older, newest)
+        return None if number < 0 else self[number]
+
+
 class History:
-    """The four records of an exchange."""
+    """The records of an exchange."""
 
     def __init__(self, on_final: OnFinal) -> None:
         self.orders = Register("order", SimOrder, on_final, lambda o: (o.order_id, (o.symbol, o.client_id)))
-        self.algos = Register("algo", SimAlgo, on_final, lambda algo: (algo.algo_id, algo.client_id))
+        self.algos = Register("algo", SimAlgo, on_final, _algo_keys)
         self.fills = Record("fill", SimFill, on_final)
+        self.funding = Record("funding", SimFunding, on_final)
         self.timeline = Record("timeline", TimelineEntry, on_final)
 
     def put(self, rows: Iterable[FinalRow]) -> None:
@@ -166,4 +223,12 @@ class History:
 
     @property
     def _records(self) -> tuple[Record[Any], ...]:
-        return self.orders, self.algos, self.fills, self.timeline
+        return self.orders, self.algos, self.fills, self.funding, self.timeline
+
+
+def _algo_keys(algo: SimAlgo) -> tuple[int | None, Hashable]:
+    return None if algo.vanished else algo.algo_id, algo.client_id
+
+
+def _nobody(_row: FinalRow) -> None:
+    """Nothing becomes final in the past."""

@@ -8,8 +8,9 @@ from typing import Any
 
 from vortex.domain.order import ZERO
 from vortex.sim.core.account import Account
+from vortex.sim.core.events import TimelineEntry
 from vortex.sim.core.history import History
-from vortex.sim.core.types import SimAlgo, SimFill, SimOrder, SimPosition, StateChange, TimelineEntry
+from vortex.sim.core.types import SimAlgo, SimFill, SimFunding, SimOrder, SimPosition, StateChange
 
 
 def text(value: Decimal) -> str:
@@ -29,7 +30,7 @@ def render(account: Account, history: History, positions: Sequence[SimPosition],
         "orders": map(_order, history.orders.snapshot()),
         "algo_orders": map(_algo, history.algos.snapshot()),
         "fills": map(_fill, history.fills.snapshot()),
-        "funding": [],  # nothing settles funding in this version
+        "funding": map(_funding, history.funding.snapshot()),
         "timeline": map(_entry, history.timeline.snapshot()),
     }
 
@@ -82,7 +83,7 @@ def _algo(algo: SimAlgo) -> dict[str, Any]:
         "client_id": algo.client_id,
         "symbol": algo.symbol,
         "side": algo.side.value,
-        "type": algo.kind.value,
+        "type": algo.kind,
         "qty": text(algo.quantity),
         "reduce_only": algo.reduce_only,
         "close_position": algo.close_position,
@@ -113,6 +114,10 @@ def _fill(fill: SimFill) -> dict[str, Any]:
         "maker": fill.maker,
         "ts_ms": fill.ts_ms,
     }
+
+
+def _funding(row: SimFunding) -> dict[str, Any]:
+    return {"symbol": row.symbol, "ts_ms": row.ts_ms, "rate": text(row.rate), "amount_usdt": text(row.amount_usdt)}
 
 
 def _entry(entry: TimelineEntry) -> dict[str, Any]:

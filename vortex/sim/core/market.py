@@ -19,7 +19,7 @@ TickLevels: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class SymbolSpec(Struct, frozen=True, kw_only=True):
-    """One listed contract: filters, precision and leverage brackets."""
+    """One listed contract: filters, precision and leverage brackets; orders are taken while its status is TRADING."""
 
     symbol: str
     base: str
@@ -30,6 +30,7 @@ class SymbolSpec(Struct, frozen=True, kw_only=True):
     max_market_quantity: Decimal
     min_notional_usdt: Decimal
     tiers: tuple[LeverageTier, ...]
+    status: str = "TRADING"
 
 
 # ------------------------------------------------------------------------------------------ market, from a source
@@ -104,6 +105,10 @@ class MarketSource(Protocol):
     specs: tuple[SymbolSpec, ...]
     label: str
     """What a person must know of this market, e.g. `recording of 2024-08-08`."""
+    notes: tuple[str, ...]
+    """What else a person must know: printed where the exchange starts."""
+    live: bool
+    """True for a market that happens now: its events are pushed, it runs at speed 1, its positioning is real."""
 
     def events(self, start_ms: int) -> Iterator[MarketEvent]:
         """Endless, ordered by ts_ms >= start_ms. Called once; `position()` afterwards tells where it stands."""
@@ -118,7 +123,7 @@ class MarketSource(Protocol):
         ...
 
     def sentiment(self, symbol: str, now_ms: int, period_ms: int, limit: int) -> list[SentimentPoint]:
-        """Generated, seeded positioning, oldest first, on a grid of `period_ms`."""
+        """Positioning, oldest first, on a grid of `period_ms`: generated, unless the market is live."""
         ...
 
     def position(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The visible market of one symbol and the walk of a market order through its book.
+"""The visible market of one symbol and the walk of an order through its book.
 
 Everything is integer ticks and lots, so nothing is lost by taking part of a level. What an order takes is gone until
 the next snapshot replaces the book: a simulated fill must not be better than the liquidity that was there.
@@ -6,7 +6,7 @@ the next snapshot replaces the book: a simulated fill must not be better than th
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from vortex.domain.order import OrderSide
 from vortex.sim.core.market import BookEvent, MarkEvent, SymbolSpec, TickLevels, TradeEvent
@@ -14,6 +14,8 @@ from vortex.sim.core.market import BookEvent, MarkEvent, SymbolSpec, TickLevels,
 MARK_PRICE = "MARK_PRICE"
 CONTRACT_PRICE = "CONTRACT_PRICE"
 WORKING_TYPES = (MARK_PRICE, CONTRACT_PRICE)
+MULTIPLIER_UP, MULTIPLIER_DOWN = Decimal("1.05"), Decimal("0.95")
+"""PERCENT_PRICE: how far from the mark price a buyer may pay up, a seller may go down."""
 
 
 def walk(levels: TickLevels, lots: int) -> tuple[TickLevels, TickLevels]:
@@ -42,13 +44,39 @@ class SymbolMarket:
     def on_book(self, event: BookEvent) -> None:
         self.bids, self.asks = event.bids, event.asks
 
-    def take(self, side: OrderSide, lots: int) -> TickLevels:
-        """Fill a market order of this side from the opposite book and return (ticks, lots) per level taken."""
+    def opposite(self, side: OrderSide) -> TickLevels:
+        """The levels that an order of this side takes from."""
+        return self.asks if side is OrderSide.BUY else self.bids
+
+    def within(self, side: OrderSide, limit_ticks: int | None) -> TickLevels:
+        """Those of them that a limit allows; None is no limit."""
+        levels = self.opposite(side)
+        if limit_ticks is None:
+            return levels
+        sign = 1 if side is OrderSide.BUY else -1
+        return tuple(level for level in levels if sign * level[0] <= sign * limit_ticks)
+
+    def take(self, side: OrderSide, lots: int, limit_ticks: int | None = None) -> TickLevels:
+        """Fill an order of this side from the opposite book and return (ticks, lots) per level taken."""
+        allowed = self.within(side, limit_ticks)
+        taken, left = walk(allowed, lots)
+        left += self.opposite(side)[len(allowed) :]
         if side is OrderSide.BUY:
-            taken, self.asks = walk(self.asks, lots)
+            self.asks = left
         else:
-            taken, self.bids = walk(self.bids, lots)
+            self.bids = left
         return taken
+
+    def limit_ticks(self, side: OrderSide, price: Decimal) -> int:
+        """The worst whole tick that a limit price allows."""
+        rounding = ROUND_FLOOR if side is OrderSide.BUY else ROUND_CEILING
+        return int((price / self.spec.tick_size).to_integral_value(rounding))
+
+    def percent_limit(self, side: OrderSide) -> Decimal | None:
+        """The price beyond which the exchange lets nobody trade; None before the first mark price."""
+        mark = self.price(MARK_PRICE)
+        factor = MULTIPLIER_UP if side is OrderSide.BUY else MULTIPLIER_DOWN
+        return None if mark is None else mark * factor
 
     def price(self, working_type: str) -> Decimal | None:
         """The price that conditional orders of this working type look at."""
@@ -58,7 +86,7 @@ class SymbolMarket:
 
     def reference(self, side: OrderSide) -> Decimal | None:
         """The price at which filters and margin value an order: the best opposite price, else mark, else last."""
-        levels = self.asks if side is OrderSide.BUY else self.bids
+        levels = self.opposite(side)
         if levels:
             return levels[0][0] * self.spec.tick_size
         return self.price(MARK_PRICE) or self.price(CONTRACT_PRICE)

@@ -1,4 +1,4 @@
-"""The simulator's own values: what a client asks, what the core answers, what it pushes.
+"""The simulator's own values: what a client asks and what the core answers; what it pushes is in `events`.
 
 Orders and money are Decimal, times epoch milliseconds of the exchange's clock.
 """
@@ -10,34 +10,61 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from vortex.domain.order import AlgoStatus, OrderKind, OrderSide, OrderStatus
+from vortex.domain.order import AlgoStatus, OrderSide, OrderStatus
 
 # --------------------------------------------------------------------------------------------------- what a client asks
 
 
 class NewOrder(Struct, frozen=True, kw_only=True):
-    """POST /fapi/v1/order. Only MARKET exists in this version."""
+    """POST /fapi/v1/order: MARKET or LIMIT; a limit order needs price and time in force."""
 
     symbol: str
     side: OrderSide
     kind: str
     client_id: str
     quantity: Decimal | None = None
+    price: Decimal | None = None
+    time_in_force: str | None = None
     reduce_only: bool = False
+    close_position: bool = False
+    position_side: str = "BOTH"
 
 
-class NewAlgo(Struct, frozen=True, kw_only=True):
-    """POST /fapi/v1/algoOrder, algoType CONDITIONAL."""
+class AmendOrder(Struct, frozen=True, kw_only=True):
+    """PUT /fapi/v1/order: another price or quantity for a resting limit order."""
 
     symbol: str
     side: OrderSide
-    kind: OrderKind
+    quantity: Decimal
+    price: Decimal
+    order_id: int | None = None
+    client_id: str | None = None
+
+
+class NewAlgo(Struct, frozen=True, kw_only=True):
+    """POST /fapi/v1/algoOrder, algoType CONDITIONAL.
+
+    Attributes:
+        trigger_price: None for a trailing stop only.
+        price: Of the limit order that STOP and TAKE_PROFIT become.
+        callback_rate: Percent; a trailing stop triggers when the price turns by so much.
+        activation_price: From which on a trailing stop follows; None is at once.
+    """
+
+    symbol: str
+    side: OrderSide
+    kind: str
     client_id: str
-    trigger_price: Decimal
+    trigger_price: Decimal | None = None
     quantity: Decimal | None = None
+    price: Decimal | None = None
+    time_in_force: str | None = None
     close_position: bool = False
     reduce_only: bool = False
     working_type: str = "CONTRACT_PRICE"
+    callback_rate: Decimal | None = None
+    activation_price: Decimal | None = None
+    position_side: str = "BOTH"
 
 
 class FindOrder(Struct, frozen=True, kw_only=True):
@@ -82,6 +109,17 @@ class ListAlgos(Struct, frozen=True, kw_only=True):
     symbol: str | None = None
 
 
+class ListOrderHistory(Struct, frozen=True, kw_only=True):
+    """GET /fapi/v1/allOrders and allAlgoOrders, oldest first; `from_id` is an order id or an algo id."""
+
+    symbol: str
+    conditional: bool = False
+    from_id: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+    limit: int = 500
+
+
 class ListFills(Struct, frozen=True, kw_only=True):
     """GET /fapi/v1/userTrades, oldest first."""
 
@@ -91,6 +129,16 @@ class ListFills(Struct, frozen=True, kw_only=True):
     end_ms: int | None = None
     order_id: int | None = None
     limit: int = 500
+
+
+class ListIncome(Struct, frozen=True, kw_only=True):
+    """GET /fapi/v1/income, oldest first; None is every symbol or every type. Answers list[SimIncome]."""
+
+    symbol: str | None = None
+    kind: str | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+    limit: int = 100
 
 
 class GetAccountInfo(Struct, frozen=True, kw_only=True):
@@ -117,6 +165,39 @@ class ChangeMarginType(Struct, frozen=True, kw_only=True):
     margin_type: str
 
 
+class AdjustMargin(Struct, frozen=True, kw_only=True):
+    """POST /fapi/v1/positionMargin: move money into (positive) or out of an isolated position. Answers SimPosition."""
+
+    symbol: str
+    amount_usdt: Decimal
+
+
+class ChangePositionMode(Struct, frozen=True, kw_only=True):
+    """POST /fapi/v1/positionSide/dual; -4059 when nothing changes. Answers SimModes."""
+
+    dual_side: bool
+
+
+class ChangeAssetsMode(Struct, frozen=True, kw_only=True):
+    """POST /fapi/v1/multiAssetsMargin; -4171 when nothing changes. Answers SimModes."""
+
+    multi_assets: bool
+
+
+class GetModes(Struct, frozen=True, kw_only=True):
+    """GET /fapi/v1/positionSide/dual and multiAssetsMargin. Answers SimModes."""
+
+
+class SetCountdown(Struct, frozen=True, kw_only=True):
+    """POST /fapi/v1/countdownCancelAll: the symbol's ordinary orders are cancelled after this long; 0 stops it.
+
+    Answers when that is, epoch ms, or 0.
+    """
+
+    symbol: str
+    after_ms: int
+
+
 class GetSymbolConfig(Struct, frozen=True, kw_only=True):
     """GET /fapi/v1/symbolConfig. Answers list[SimSymbolConfig]."""
 
@@ -125,6 +206,7 @@ class GetSymbolConfig(Struct, frozen=True, kw_only=True):
 
 CoreRequest: TypeAlias = (
     NewOrder
+    | AmendOrder
     | NewAlgo
     | FindOrder
     | FindAlgo
@@ -132,11 +214,18 @@ CoreRequest: TypeAlias = (
     | CancelAlgoRequest
     | ListOrders
     | ListAlgos
+    | ListOrderHistory
     | ListFills
+    | ListIncome
     | GetAccountInfo
     | ListPositions
     | ChangeLeverage
     | ChangeMarginType
+    | AdjustMargin
+    | ChangePositionMode
+    | ChangeAssetsMode
+    | GetModes
+    | SetCountdown
     | GetSymbolConfig
 )
 
@@ -161,7 +250,12 @@ class StateChange(Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class SimOrder(Struct, kw_only=True, array_like=True):
-    """An ordinary order, kept for ever (refused ones too, with `code`)."""
+    """An ordinary order, kept for ever (refused ones too, with `code`).
+
+    Attributes:
+        price: Of a limit order, else 0.
+        algo_id: The conditional order it came from.
+    """
 
     order_id: int | None
     client_id: str
@@ -178,16 +272,31 @@ class SimOrder(Struct, kw_only=True, array_like=True):
     quote: Decimal = Decimal(0)
     code: int | None = None
     states: list[StateChange] = []
+    price: Decimal = Decimal(0)
+    time_in_force: str = "GTC"
+    algo_id: int | None = None
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is still to be executed."""
+        return self.quantity - self.executed
 
 
 class SimAlgo(Struct, kw_only=True, array_like=True):
-    """A conditional order, kept for ever; `executed` and `quote` are those of the order it became."""
+    """A conditional order, kept for ever; `executed` and `quote` are those of the order it became.
+
+    Attributes:
+        trigger_price: That of a trailing stop follows the market; 0 until it is active.
+        extreme: Best price a trailing stop has seen since it is active.
+        doomed: It will be rejected when it triggers.
+        vanished: Nobody finds it any more.
+    """
 
     algo_id: int | None
     client_id: str
     symbol: str
     side: OrderSide
-    kind: OrderKind
+    kind: str
     quantity: Decimal
     trigger_price: Decimal
     working_type: str
@@ -201,6 +310,13 @@ class SimAlgo(Struct, kw_only=True, array_like=True):
     quote: Decimal = Decimal(0)
     code: int | None = None
     states: list[StateChange] = []
+    price: Decimal = Decimal(0)
+    time_in_force: str = "GTC"
+    callback_rate: Decimal | None = None
+    activation_price: Decimal | None = None
+    extreme: Decimal | None = None
+    doomed: bool = False
+    vanished: bool = False
 
 
 class SimFill(Struct, frozen=True, kw_only=True, array_like=True):
@@ -234,7 +350,7 @@ class SimPosition(Struct, frozen=True, kw_only=True):
 
 
 class SimAccount(Struct, frozen=True, kw_only=True):
-    """The account's money in USDT."""
+    """The account's money in USDT; the initial margin holds that of resting orders."""
 
     wallet: Decimal
     unrealized_pnl: Decimal
@@ -242,6 +358,35 @@ class SimAccount(Struct, frozen=True, kw_only=True):
     maintenance_margin: Decimal
     available: Decimal
     updated_ms: int
+    order_margin: Decimal = Decimal(0)
+
+
+class SimFunding(Struct, frozen=True, kw_only=True, array_like=True):
+    """Funding settled on a position: positive was received, negative paid."""
+
+    symbol: str
+    ts_ms: int
+    rate: Decimal
+    amount_usdt: Decimal
+
+
+class SimIncome(Struct, frozen=True, kw_only=True):
+    """One change of the wallet: COMMISSION, REALIZED_PNL or FUNDING_FEE. `trade_id` names the fill it came from."""
+
+    symbol: str
+    kind: str
+    amount_usdt: Decimal
+    ts_ms: int
+    tran_id: int
+    info: str = ""
+    trade_id: int | None = None
+
+
+class SimModes(Struct, frozen=True, kw_only=True):
+    """The account's modes: hedge or one-way, multi-assets or single-asset margin."""
+
+    dual_side: bool
+    multi_assets: bool
 
 
 class SimSymbolConfig(Struct, frozen=True, kw_only=True):
@@ -251,54 +396,3 @@ class SimSymbolConfig(Struct, frozen=True, kw_only=True):
     leverage: int
     margin_type: str
     max_notional: Decimal
-
-
-# -------------------------------------------------------------------------------------------- what the core pushes
-
-
-class OrderPushed(Struct, frozen=True, kw_only=True):
-    """ORDER_TRADE_UPDATE: a copy of the order, and the fill that caused it if one did."""
-
-    ts_ms: int
-    order: SimOrder
-    fill: SimFill | None = None
-
-
-class AlgoPushed(Struct, frozen=True, kw_only=True):
-    """ALGO_UPDATE: a copy of the conditional order."""
-
-    ts_ms: int
-    algo: SimAlgo
-    reason: str = ""
-
-
-class AccountPushed(Struct, frozen=True, kw_only=True):
-    """ACCOUNT_UPDATE: wallet and the positions that changed."""
-
-    ts_ms: int
-    reason: str
-    wallet: Decimal
-    positions: tuple[SimPosition, ...]
-
-
-class ConfigPushed(Struct, frozen=True, kw_only=True):
-    """ACCOUNT_CONFIG_UPDATE: leverage changed."""
-
-    ts_ms: int
-    symbol: str
-    leverage: int
-
-
-UserEvent: TypeAlias = OrderPushed | AlgoPushed | AccountPushed | ConfigPushed
-
-
-class TimelineEntry(Struct, frozen=True, kw_only=True, array_like=True):
-    """One line of the ledger's timeline; position and stop are the state after the event."""
-
-    seq: int
-    ts_ms: int
-    symbol: str | None
-    event: str
-    position_amt: Decimal | None
-    stop_working: bool | None
-    detail: dict[str, str] = {}

@@ -11,14 +11,17 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
 
+from vortex.sim.core.bending import Bend, BendingCommand
+from vortex.sim.core.commands import CoreCommand, SetFunding
+from vortex.sim.core.events import UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
-from vortex.sim.core.market import MarketEvent, MarketSource
-from vortex.sim.core.types import CoreRequest, RequestRefused, UserEvent
+from vortex.sim.core.market import CandleEvent, MarketEvent, MarketSource
+from vortex.sim.core.types import CoreRequest, RequestRefused
 
 OnReply: TypeAlias = Callable[[Answer | RequestRefused], None]
 
@@ -80,6 +83,8 @@ class World:
         self._requests = _Channel(half_ms, latency.sigma, f"{seed}/requests")
         self._replies = _Channel(half_ms, latency.sigma, f"{seed}/replies")
         self._user = _Channel(half_ms, latency.sigma, f"{seed}/user")
+        self._bends = {symbol: Bend(spec) for symbol, spec in core.specs.items()}
+        self._source_of = {spec.symbol: source for source in self.sources for spec in source.specs}
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._coming: list[tuple[int, int, MarketEvent, Iterator[MarketEvent]]] = []
@@ -99,15 +104,55 @@ class World:
             else:
                 heapq.heappop(self._agenda)[2]()
 
-    def request(self, now_ms: int, request: CoreRequest, on_reply: OnReply) -> None:
-        """Send a request; `on_reply` is called once, with the answer or the refusal, when the reply arrives."""
-        due_ms = self._requests.due_ms(now_ms)
-        self._at(due_ms, lambda: self._execute(due_ms, request, on_reply))
+    def push(self, event: MarketEvent) -> None:
+        """Let a market event of a live source happen: everything due before it, then it, seen by its readers at once.
 
-    def _execute(self, now_ms: int, request: CoreRequest, on_reply: OnReply) -> None:
+        The way to us was its latency already. Its time must not lie before that of an earlier one.
+        """
+        self.advance(event.ts_ms)
+        self.core.on_time(event.ts_ms)
+        for shown in self._bends[event.symbol].pass_on(event):
+            self.core.on_market(shown)
+            self.market_sink(shown)
+        self._push_user_events(event.ts_ms)
+
+    def request(self, now_ms: int, request: CoreRequest, on_reply: OnReply, *, lag_ms: int = 0) -> None:
+        """Send a request; `on_reply` is called once, with the answer or the refusal, when the reply arrives.
+
+        A question with `lag_ms` is answered as of so long before it reaches the exchange; see `ExchangeCore.execute`.
+        """
+        due_ms = self._requests.due_ms(now_ms)
+        self._at(due_ms, lambda: self._execute(due_ms, request, on_reply, lag_ms))
+
+    def command(self, now_ms: int, command: CoreCommand) -> None:
+        """Carry out a command now. Raises ValueError, with the reason, when it cannot be obeyed."""
+        self.advance(now_ms)
+        bend = self._bends.get(command.symbol)
+        if bend is None:
+            raise ValueError(f"{command.symbol} is not listed here")
+        try:
+            if isinstance(command, BendingCommand):
+                until_ms, shown = bend.obey(now_ms, command)
+                self.core.note_command(now_ms, command)
+                self._show(now_ms, shown)
+                if until_ms:
+                    self._at(until_ms, lambda: self._wake(until_ms, bend))
+            else:
+                self.core.obey(now_ms, command)
+                if isinstance(command, SetFunding):
+                    self._show(now_ms, bend.show_rate(now_ms, command.rate))
+        finally:
+            self._push_user_events(now_ms)
+
+    def history(self, symbol: str, interval: str, before_ms: int, limit: int) -> list[CandleEvent]:
+        """Closed candles as the source gives them, those that commands bent as they were shown."""
+        candles = self._source_of[symbol].history(symbol, interval, before_ms, limit)
+        return self._bends[symbol].over(candles, interval)
+
+    def _execute(self, now_ms: int, request: CoreRequest, on_reply: OnReply, lag_ms: int) -> None:
         answer: Answer | RequestRefused
         try:
-            answer = self.core.execute(now_ms, request)
+            answer = self.core.execute(now_ms, request, lag_ms=lag_ms)
         except RequestRefused as refused:
             answer = refused
         self._at(self._replies.due_ms(now_ms), lambda: on_reply(answer))
@@ -116,9 +161,26 @@ class World:
     def _move_market(self) -> None:
         ts_ms, index, event, events = heapq.heappop(self._coming)
         self._pull(index, events)
-        self.core.on_market(event)
-        self._at(self._markets[event.symbol].due_ms(ts_ms), lambda: self.market_sink(event))
-        self._push_user_events(ts_ms)
+        self._arrive(ts_ms, event)
+
+    def _arrive(self, now_ms: int, event: MarketEvent) -> None:
+        """What a source says: the one place through which every market event comes."""
+        self.core.on_time(now_ms)
+        self._show(now_ms, self._bends[event.symbol].pass_on(event))
+        self._push_user_events(now_ms)
+
+    def _show(self, now_ms: int, events: Iterable[MarketEvent]) -> None:
+        """Let the exchange take in what happened, and its readers after their delay."""
+        for event in events:
+            self.core.on_market(event)
+            self._at(self._markets[event.symbol].due_ms(now_ms), self._sight(event))
+
+    def _wake(self, now_ms: int, bend: Bend) -> None:
+        self._show(now_ms, bend.wake(now_ms))
+        self._push_user_events(now_ms)
+
+    def _sight(self, event: MarketEvent) -> Callable[[], None]:
+        return lambda: self.market_sink(event)
 
     def _push_user_events(self, now_ms: int) -> None:
         for event in self.core.drain():

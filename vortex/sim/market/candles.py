@@ -37,6 +37,21 @@ def flat(open_ms: int, price: int) -> Bar:
     return Bar(open_ms=open_ms, open=price, high=price, low=price, close=price)
 
 
+def count(bar: Bar, price: int, lots: int, *, buyer_is_maker: bool) -> None:
+    """Add a trade to a candle."""
+    if not bar.trades:
+        bar.open = bar.high = bar.low = price
+    bar.high = max(bar.high, price)
+    bar.low = min(bar.low, price)
+    bar.close = price
+    bar.lots += lots
+    bar.quote += price * lots
+    bar.trades += 1
+    if not buyer_is_maker:
+        bar.buy_lots += lots
+        bar.buy_quote += price * lots
+
+
 def joined(earlier: Bar, later: Bar) -> Bar:
     """One candle over two that follow each other."""
     return Bar(
@@ -87,18 +102,7 @@ class CandleBuilder:
 
     def add(self, trade: TradeEvent) -> None:
         """Count a trade of the forming minute: `tick` was called for every minute that ended before it."""
-        bar, price, lots = self._minute, trade.price_ticks, trade.quantity_lots
-        if not bar.trades:
-            bar.open = bar.high = bar.low = price
-        bar.high = max(bar.high, price)
-        bar.low = min(bar.low, price)
-        bar.close = price
-        bar.lots += lots
-        bar.quote += price * lots
-        bar.trades += 1
-        if not trade.buyer_is_maker:
-            bar.buy_lots += lots
-            bar.buy_quote += price * lots
+        count(self._minute, trade.price_ticks, trade.quantity_lots, buyer_is_maker=trade.buyer_is_maker)
         self._changed = True
 
     def tick(self, now_ms: int) -> Iterator[BarUpdate]:

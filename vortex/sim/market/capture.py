@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from operator import attrgetter
+from decimal import Decimal
 from pathlib import Path
-from typing import cast, get_args
 
-from vortex.domain.market import Interval
-from vortex.sim.core.market import CandleEvent, MarketEvent, SentimentPoint
+from vortex.sim.market.candles import MINUTE_MS, Bar
+from vortex.sim.market.dice import dice
 from vortex.sim.market.feed import SymbolFeed
-from vortex.sim.market.history import pace_of
+from vortex.sim.market.history import Pace, generated_minutes, pace_of
 from vortex.sim.market.listing import renamed
-from vortex.sim.market.tape import load_tape
+from vortex.sim.market.playback import Playback
+from vortex.sim.market.played import PlayedSource, spread_out
+from vortex.sim.market.tape import Tape, load_tape
 
+DERIVED_MARKS = ("mark and index price: 30 s mean of the recorded mid",)
 NOTES = (
-    "mark and index price: 30 s mean of the recorded mid",
-    "candles before the start, positioning, open interest and funding rates: generated",
+    "candles before the start, positioning, open interest and unrecorded funding rates: generated",
     "no liquidations of others; every second round of the recording is its price mirror",
 )
-"""What a person must know of every capture besides the source's label: printed where the exchange starts."""
+"""What a person must know of every capture besides the source's label."""
 
 
-class CaptureSource:
+class CaptureSource(PlayedSource):
     """Plays one capture under its own symbol, or replicated under several names that share one tape in memory.
 
-    Books and trades are the recording's. Candles and the mark and index price (a 30 s mean of the mid) are derived
-    from it; candles before the start, positioning and funding are generated. `NOTES` says so to people.
+    Books and trades are the recording's, and so are mark and index price and funding rate where it holds them; else
+    they are a 30 s mean of the mid, and generated. Candles are derived from its trades; candles before the start and
+    positioning are generated. `NOTES` says so to people.
 
     Args:
         path: A capture file.
@@ -52,46 +53,41 @@ class CaptureSource:
         tape = load_tape(path)
         pace = pace_of(tape)
         names = symbols or (tape.spec.symbol,)
-        played = resume or {}
-        self._feeds = {
-            name: SymbolFeed(
-                tape,
-                tape.spec if name == tape.spec.symbol else renamed(tape.spec, name),
-                pace,
-                seed=seed,
-                position_ms=played.get(name, 2 * tape.duration_ms * index // len(names)),
-            )
-            for index, name in enumerate(names)
-        }
-        self.specs = tuple(feed.spec for feed in self._feeds.values())
         day = datetime.fromtimestamp(tape.recorded_ms / 1000, UTC).date()
-        self.label = f"recording of {day}" + (", replicated" if names != (tape.spec.symbol,) else "")
-        self._elapsed_ms = 0
+        super().__init__(
+            {
+                name: SymbolFeed(
+                    _TapePlayer(tape, name, pace, seed), renamed(tape.spec, name), seed=seed, position_ms=position_ms
+                )
+                for name, position_ms in spread_out(names, tape.duration_ms, resume).items()
+            },
+            label=f"recording of {day}" + (", replicated" if names != (tape.spec.symbol,) else ""),
+            notes=(*(() if tape.marks.times else DERIVED_MARKS), *NOTES),
+        )
 
-    def events(self, start_ms: int) -> Iterator[MarketEvent]:
-        """Endless, ordered by time, symbols merged as they are asked for."""
-        return self._counted([feed.start(start_ms) for feed in self._feeds.values()], start_ms)
 
-    def history(self, symbol: str, interval: str, before_ms: int, limit: int) -> list[CandleEvent]:
-        """Closed candles, generated then derived, oldest first, without a gap; KeyError for an unknown symbol."""
-        if interval not in get_args(Interval):
-            raise ValueError(f"no candles of {interval}: {', '.join(get_args(Interval))}")
-        feed = self._feeds[symbol]
-        return feed.history(cast("Interval", interval), before_ms, feed.start_ms + self._elapsed_ms, limit)
+class _TapePlayer(Playback):
+    """A tape whose past is generated: it may begin anywhere at any time."""
 
-    def generated_before_ms(self, symbol: str) -> int:
-        """Candles that open before this time were generated; the minute of the start counts as generated."""
-        return self._feeds[symbol].generated_before_ms
+    def __init__(self, tape: Tape, symbol: str, pace: Pace, seed: int) -> None:
+        super().__init__(tape, symbol)
+        self._pace = pace
+        self._seed = seed
 
-    def sentiment(self, symbol: str, now_ms: int, period_ms: int, limit: int) -> list[SentimentPoint]:
-        """Generated positioning on a grid of `period_ms`, oldest first."""
-        return self._feeds[symbol].positioning.series(now_ms, period_ms, limit)
+    @property
+    def lots_per_minute(self) -> float:
+        return self._pace.lots_per_minute
 
-    def position(self) -> dict[str, int]:
-        """Milliseconds of tape played per symbol, earlier runs and the start offset included."""
-        return {name: feed.first_position_ms + self._elapsed_ms for name, feed in self._feeds.items()}
+    def aligned(self, position_ms: int, start_ms: int) -> int:  # noqa: ARG002  # any position fits any time
+        return position_ms
 
-    def _counted(self, streams: list[Iterator[MarketEvent]], start_ms: int) -> Iterator[MarketEvent]:
-        for event in heapq.merge(*streams, key=attrgetter("ts_ms")):
-            self._elapsed_ms = event.ts_ms - start_ms
-            yield event
+    def past(self, position_ms: int, start_ms: int) -> list[Bar]:
+        rng = dice(self._seed, self.symbol, "walk")
+        return generated_minutes(self._pace, self.last_price(position_ms), start_ms, rng)
+
+    def generated_before_ms(self, position_ms: int, start_ms: int) -> int:  # noqa: ARG002  # as above
+        """The first full minute of the recording: the minute in which the start falls is half generated."""
+        return -(-start_ms // MINUTE_MS) * MINUTE_MS
+
+    def funding_rate(self, position_ms: int) -> Decimal | None:  # noqa: ARG002  # as above
+        return None

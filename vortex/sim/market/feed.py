@@ -1,4 +1,4 @@
-"""One symbol of a capture: its tape, and what is derived from it (candles, mark price) or generated (the past)."""
+"""One symbol of a source: what its player plays, and what is derived from that (candles, mark price) or generated."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections import deque
 from collections.abc import Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import islice
+from typing import Protocol
 
 from vortex.domain.market import INTERVAL_MS, Interval
-from vortex.sim.core.market import CandleEvent, MarketEvent, MarkEvent, SymbolSpec, TradeEvent
-from vortex.sim.market.candles import MINUTE_MS, Bar, CandleBuilder, candle_event, flat, quarters
-from vortex.sim.market.dice import dice
-from vortex.sim.market.history import HISTORY_MINUTES, Pace, generated_minutes
-from vortex.sim.market.playback import Playback
+from vortex.sim.core.market import BookEvent, CandleEvent, MarketEvent, MarkEvent, SymbolSpec, TradeEvent
+from vortex.sim.market.candles import Bar, CandleBuilder, candle_event, flat, quarters
+from vortex.sim.market.history import HISTORY_MINUTES
 from vortex.sim.market.sentiment import Positioning, next_funding_ms
-from vortex.sim.market.tape import Tape
 
 TICK_MS = 250
 SECOND_MS = 1_000
@@ -26,33 +24,64 @@ _KEPT_BARS = 2 * HISTORY_MINUTES
 _MARK_GRID = Decimal("0.00000001")
 
 
-class SymbolFeed:
-    """Plays one tape under one name from `position_ms` on; `start` comes first and only once."""
+class Player(Protocol):
+    """The market of one symbol by position: milliseconds of it played since its beginning."""
 
-    def __init__(self, tape: Tape, spec: SymbolSpec, pace: Pace, *, seed: int, position_ms: int) -> None:
+    @property
+    def lots_per_minute(self) -> float:
+        """Mean volume."""
+        ...
+
+    @property
+    def has_marks(self) -> bool:
+        """True when mark prices are among its events; else they are derived."""
+        ...
+
+    def aligned(self, position_ms: int, start_ms: int) -> int:
+        """The first position from `position_ms` on that may stand at this time."""
+        ...
+
+    def past(self, position_ms: int, start_ms: int) -> list[Bar]:
+        """1m candles up to the start, oldest first, the first on a 15m boundary; the last is the minute under way."""
+        ...
+
+    def generated_before_ms(self, position_ms: int, start_ms: int) -> int:
+        """Candles that open before this time were generated."""
+        ...
+
+    def double_mid(self, position_ms: int) -> int:
+        """Twice the mid in ticks of the book that stands at a position."""
+        ...
+
+    def funding_rate(self, position_ms: int) -> Decimal | None:
+        """The rate (fraction) that settles next; None when nobody recorded it."""
+        ...
+
+    def events(self, position_ms: int, start_ms: int) -> Iterator[BookEvent | TradeEvent | MarkEvent]:
+        """Endless: the book (and mark price) that stands at the position, at `start_ms`, then all that follows it."""
+        ...
+
+
+class SymbolFeed:
+    """Plays one market under one name from `position_ms` on; `start` comes first and only once."""
+
+    def __init__(self, player: Player, spec: SymbolSpec, *, seed: int, position_ms: int) -> None:
         self.spec = spec
         self.first_position_ms = position_ms
         self.start_ms = 0
-        interest = (Decimal(round(_INTEREST_MINUTES * pace.lots_per_minute)) or 1) * spec.step_size
+        self.generated_before_ms = 0
+        interest = (Decimal(round(_INTEREST_MINUTES * player.lots_per_minute)) or 1) * spec.step_size
         self.positioning = Positioning(seed, spec.symbol, interest, spec.step_size)
-        self._playback = Playback(tape, spec.symbol)
-        self._pace = pace
-        self._seed = seed
+        self._player = player
         self._closed: dict[Interval, deque[Bar]] = {}
         self._builder = CandleBuilder(flat(0, 0), None)
 
-    @property
-    def generated_before_ms(self) -> int:
-        """The first full minute of the recording: the minute in which the start falls is half generated."""
-        return -(-self.start_ms // MINUTE_MS) * MINUTE_MS
-
     def start(self, start_ms: int) -> Iterator[MarketEvent]:
-        """Generate the past, then play for ever."""
+        """Look up the past, then play for ever."""
         self.start_ms = start_ms
-        rng = dice(self._seed, self.spec.symbol, "walk")
-        *minutes, begun = generated_minutes(
-            self._pace, self._playback.last_price(self.first_position_ms), start_ms, rng
-        )
+        self.first_position_ms = self._player.aligned(self.first_position_ms, start_ms)
+        self.generated_before_ms = self._player.generated_before_ms(self.first_position_ms, start_ms)
+        *minutes, begun = self._player.past(self.first_position_ms, start_ms)
         hours = quarters(minutes)
         quarter = hours.pop() if begun.open_ms % INTERVAL_MS["15m"] else None
         self._closed = {"1m": deque(minutes, maxlen=_KEPT_BARS), "15m": deque(hours, maxlen=_KEPT_BARS)}
@@ -70,9 +99,9 @@ class SymbolFeed:
         ]
 
     def _events(self) -> Iterator[MarketEvent]:
-        events = self._playback.events(self.first_position_ms, self.start_ms)
+        events = self._player.events(self.first_position_ms, self.start_ms)
         yield next(events)
-        yield self._mark(self.start_ms)
+        yield next(events) if self._player.has_marks else self._mark(self.start_ms)
         tick_ms = (self.start_ms // TICK_MS + 1) * TICK_MS
         for event in events:
             while event.ts_ms >= tick_ms:
@@ -87,20 +116,21 @@ class SymbolFeed:
             if update.closed:
                 self._closed[update.interval].append(update.bar)
             yield candle_event(update.bar, self.spec, update.interval, now_ms, closed=update.closed)
-        if now_ms % SECOND_MS == 0:
+        if now_ms % SECOND_MS == 0 and not self._player.has_marks:
             yield self._mark(now_ms)
 
     def _mark(self, now_ms: int) -> MarkEvent:
-        """Mark and index price: the mean of the mid over 30 s, sampled each second, fewer right at the tape's start."""
+        """Mark and index price: the mean of the mid over 30 s, sampled each second, fewer right at the beginning."""
         at_ms = self.first_position_ms + now_ms - self.start_ms
         samples = range(at_ms, max(-1, at_ms - MARK_WINDOW_S * SECOND_MS), -SECOND_MS)
-        double_sum = sum(map(self._playback.double_mid, samples))
+        double_sum = sum(map(self._player.double_mid, samples))
         price = (self.spec.tick_size * double_sum / (2 * len(samples))).quantize(_MARK_GRID, ROUND_HALF_EVEN)
+        rate = self._player.funding_rate(at_ms)
         return MarkEvent(
             ts_ms=now_ms,
             symbol=self.spec.symbol,
             mark_price=price,
             index_price=price,
-            funding_rate=self.positioning.funding_rate(now_ms),
+            funding_rate=self.positioning.funding_rate(now_ms) if rate is None else rate,
             next_funding_ms=next_funding_ms(now_ms),
         )

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 
-from vortex.sim.market.recording import DepthDiff, Snapshot, WireLevels
-
-SCALE_DIGITS = 8
-"""Numbers are held in units of 1e-8, the finest that Binance prints, until the symbol's own grid is known."""
-
-_DECIMAL = re.compile(r"\d{1,11}(\.\d{1,8})?")
+from vortex.sim.core.market import TickLevels
+from vortex.sim.market.wire import SCALE_DIGITS, DepthDiff, PartialDepth, Snapshot, WireLevels, scaled
 
 
 class Scale(dict[str, int]):
     """Printed decimal -> integer of 1e-8, each text converted once: levels repeat thousands of times."""
 
     def __missing__(self, text: str) -> int:
-        if not _DECIMAL.fullmatch(text):
-            raise ValueError(f"{text!r} is not a price or quantity")
-        whole, _, fraction = text.partition(".")
-        value = int(whole + fraction.ljust(SCALE_DIGITS, "0"))
-        self[text] = value
+        self[text] = value = scaled(text)
         return value
 
     def unit(self) -> int:
@@ -97,14 +88,17 @@ class RecordedBook:
         else:
             self._apply(diff)
 
-    def best(self, depth: int) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+    def best(self, depth: int) -> tuple[TickLevels, TickLevels]:
         """Bids and asks in units of 1e-8, best first. A book that is empty or crossed raises ValueError."""
-        bids, asks = self._bids.best(depth), self._asks.best(depth)
-        if not bids or not asks:
-            raise ValueError("one side of the book is empty")
-        if bids[0][0] >= asks[0][0]:
-            raise ValueError("the book is crossed: best bid at or above best ask")
-        return bids, asks
+        return checked(self._bids.best(depth), self._asks.best(depth))
+
+    def whole(self, levels: PartialDepth) -> tuple[TickLevels, TickLevels]:
+        """A book that was published whole, in the same units and under the same conditions."""
+        return checked(self._levels(levels.bids), self._levels(levels.asks))
+
+    def _levels(self, levels: WireLevels) -> TickLevels:
+        prices, quantities = self.prices, self.quantities
+        return tuple([(prices[price], quantities[quantity]) for price, quantity in levels])
 
     def _apply(self, diff: DepthDiff) -> None:
         if not self.live:
@@ -116,6 +110,14 @@ class RecordedBook:
         self._set(diff.bids, diff.asks)
 
     def _set(self, bids: WireLevels, asks: WireLevels) -> None:
-        prices, quantities = self.prices, self.quantities
-        self._bids.apply([(prices[price], quantities[quantity]) for price, quantity in bids])
-        self._asks.apply([(prices[price], quantities[quantity]) for price, quantity in asks])
+        self._bids.apply(self._levels(bids))
+        self._asks.apply(self._levels(asks))
+
+
+def checked(bids: TickLevels, asks: TickLevels) -> tuple[TickLevels, TickLevels]:
+    """Both sides, best first. A book that is empty or crossed raises ValueError."""
+    if not bids or not asks:
+        raise ValueError("one side of the book is empty")
+    if bids[0][0] >= asks[0][0]:
+        raise ValueError("the book is crossed: best bid at or above best ask")
+    return bids, asks

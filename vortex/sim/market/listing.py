@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from vortex.domain.market import LeverageTier
 from vortex.sim.core.market import SymbolSpec
+from vortex.sim.market.wire import Contract
 
 _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD")
 
@@ -105,7 +106,37 @@ def spec_for(symbol: str, *, price_unit: Decimal, quantity_unit: Decimal, price:
     )
 
 
+def listed(contract: Contract) -> SymbolSpec:
+    """The listing of a contract with the exchange's own filters; brackets, which it shows to nobody, are ours.
+
+    Raises:
+        ValueError: A filter is missing.
+    """
+    known = _TABLE.get(contract.symbol)
+    return SymbolSpec(
+        symbol=contract.symbol,
+        base=contract.base,
+        quote=contract.quote,
+        tick_size=_figure(contract, "tick_size", "PRICE_FILTER"),
+        step_size=_figure(contract, "step_size", "LOT_SIZE"),
+        min_quantity=_figure(contract, "min_quantity", "LOT_SIZE"),
+        max_market_quantity=_figure(contract, "max_quantity", "MARKET_LOT_SIZE", "LOT_SIZE"),
+        min_notional_usdt=_figure(contract, "notional", "MIN_NOTIONAL"),
+        tiers=known.tiers if known else tiers_of(_MINOR),
+    )
+
+
+def _figure(contract: Contract, name: str, *kinds: str) -> Decimal:
+    """A figure of the first of these filters that the contract has."""
+    filters = {one.kind: one for one in contract.filters}
+    for kind in kinds:
+        text: str | None = getattr(filters.get(kind), name, None)
+        if text is not None:
+            return Decimal(text)
+    raise ValueError(f"{contract.symbol}: no {name} in {' or '.join(kinds)}")
+
+
 def renamed(spec: SymbolSpec, symbol: str) -> SymbolSpec:
     """The same contract under another name: prices, filters and tiers stay those of the recording."""
     base, quote = base_and_quote(symbol)
-    return replace(spec, symbol=symbol, base=base, quote=quote)
+    return spec if symbol == spec.symbol else replace(spec, symbol=symbol, base=base, quote=quote)

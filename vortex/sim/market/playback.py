@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import islice
 
-from vortex.sim.core.market import BookEvent, TickLevels, TradeEvent
-from vortex.sim.market.tape import Tape
+from vortex.sim.core.market import BookEvent, MarkEvent, TickLevels, TradeEvent
+from vortex.sim.market.sentiment import next_funding_ms
+from vortex.sim.market.tape import FIRST_MARK, Tape
+from vortex.sim.market.wire import SCALE_DIGITS
 
 
 def mirrored_levels(levels: TickLevels, pivot: int) -> TickLevels:
@@ -63,17 +66,25 @@ class Playback:
         price = self.tape.trade_prices[index]
         return self.pivot - price if round_ % 2 else price
 
-    def events(self, position_ms: int, start_ms: int) -> Iterator[BookEvent | TradeEvent]:
-        """Endless: the book that stands at the position, at `start_ms`, then all that follows it."""
+    @property
+    def has_marks(self) -> bool:
+        """True when mark prices were recorded: they are played like books and trades."""
+        return bool(self.tape.marks.times)
+
+    def events(self, position_ms: int, start_ms: int) -> Iterator[BookEvent | TradeEvent | MarkEvent]:
+        """Endless: the book, and the mark price if recorded, that stand at the position; then all that follows."""
         tape = self.tape
         round_, offset = divmod(position_ms, tape.duration_ms)
         standing = bisect_right(tape.book_times, offset) - 1
         yield self._book(standing, round_, start_ms)
+        if self.has_marks:
+            marked = bisect_right(tape.marks.times, offset) - 1
+            yield self._mark(FIRST_MARK + max(0, marked), round_, start_ms)
         first = bisect_right(tape.times, offset)
         zero_ms = start_ms - offset
         while True:
             for code, time_ms in zip(islice(tape.order, first, None), islice(tape.times, first, None), strict=True):
-                emit = self._book if code >= 0 else self._trade
+                emit = self._trade if code < 0 else self._book if code < FIRST_MARK else self._mark
                 yield emit(code, round_, zero_ms + time_ms)
             first, round_, zero_ms = 0, round_ + 1, zero_ms + tape.duration_ms
 
@@ -93,3 +104,16 @@ class Playback:
             buyer_is_maker=bool(tape.trade_makers[index]),
         )
         return mirrored_trade(trade, self.pivot) if round_ % 2 else trade
+
+    def _mark(self, code: int, round_: int, ts_ms: int) -> MarkEvent:
+        marks, index = self.tape.marks, code - FIRST_MARK
+        mark, at, rate = (
+            Decimal(column[index]).scaleb(-SCALE_DIGITS) for column in (marks.marks, marks.indexes, marks.rates)
+        )
+        if round_ % 2:
+            pivot = self.pivot * self.tape.spec.tick_size
+            mark, at, rate = pivot - mark, pivot - at, -rate
+        return MarkEvent(
+            ts_ms=ts_ms, symbol=self.symbol, mark_price=mark, index_price=at, funding_rate=rate,
+            next_funding_ms=next_funding_ms(ts_ms),
+        )  # fmt: skip

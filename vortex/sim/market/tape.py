@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
@@ -16,12 +17,26 @@ import msgspec
 from msgspec import Struct
 
 from vortex.sim.core.market import SymbolSpec, TickLevels
-from vortex.sim.market.ladder import SCALE_DIGITS, RecordedBook
-from vortex.sim.market.listing import spec_for
-from vortex.sim.market.recording import AggTrade, DepthDiff, RawTrade, Recording, Snapshot
+from vortex.sim.market.ladder import RecordedBook
+from vortex.sim.market.listing import listed, spec_for
+from vortex.sim.market.recording import Recording
+from vortex.sim.market.wire import (
+    SCALE_DIGITS,
+    AggTrade,
+    Contract,
+    DepthDiff,
+    MarkUpdate,
+    Message,
+    PartialDepth,
+    RawTrade,
+    Snapshot,
+    scaled,
+)
 
 SLOT_MS = 100
 DEPTH = 50
+FIRST_MARK = 2**30
+"""Codes in a tape's order from here on are mark prices."""
 
 
 class CaptureError(ValueError):
@@ -43,14 +58,24 @@ class Side(Struct, frozen=True, kw_only=True):
         return self.prices[self.starts[index]]
 
 
+class Marks(Struct, frozen=True, kw_only=True):
+    """Recorded mark prices: prices and funding rates in units of 1e-8."""
+
+    times: array[int]
+    marks: array[int]
+    indexes: array[int]
+    rates: array[int]
+
+
 class Tape(Struct, frozen=True, kw_only=True):
     """What one recording holds.
 
     Attributes:
         recorded_ms: Exchange time of the first book, epoch milliseconds.
         duration_ms: After this time the tape may start again: whole slots, longer than any time in it.
-        order: Books (n >= 0) and trades (-1 - n) in order of time; `times` are theirs. Trades come before the book
-            of the same millisecond, as on the exchange.
+        marks: Empty when the recording has none.
+        order: Books (n >= 0), trades (-1 - n) and mark prices (FIRST_MARK + n) in order of time; `times` are theirs.
+            Trades come before the book of the same millisecond, as on the exchange.
     """
 
     spec: SymbolSpec
@@ -63,6 +88,7 @@ class Tape(Struct, frozen=True, kw_only=True):
     trade_prices: array[int]
     trade_lots: array[int]
     trade_makers: bytes
+    marks: Marks
     order: array[int]
     times: array[int]
 
@@ -89,7 +115,11 @@ class _Rows:
 
 
 class _Recorder:
-    """Takes the messages of a recording in the order in which they were received."""
+    """Takes the messages of a recording in the order in which they were received.
+
+    Books come from differences or from whole books, whichever is seen first; where both were recorded, the other kind
+    tells nothing new.
+    """
 
     def __init__(self) -> None:
         self.book = RecordedBook()
@@ -98,19 +128,37 @@ class _Recorder:
         self.book_times: list[int] = []
         self.raw_trades = TradeGroups()
         self.agg_trades = TradeGroups()
+        self.marks = Marks(times=array("q"), marks=array("q"), indexes=array("q"), rates=array("q"))
+        self.contract: Contract | None = None
+        self._depth: type[DepthDiff | PartialDepth] | None = None
         self._time_ms = 0
         self._seen: tuple[TickLevels, TickLevels] | None = None
 
-    def take(self, message: Snapshot | DepthDiff | RawTrade | AggTrade) -> None:
+    def take(self, message: Message) -> None:
         match message:
-            case DepthDiff():
-                self._take_diff(message)
+            case DepthDiff() | PartialDepth():
+                self._take_depth(message)
             case RawTrade(kind="MARKET"):
                 self._take_trade(self.raw_trades, message, SLOT_MS)
             case AggTrade():
                 self._take_trade(self.agg_trades, message, 0)
+            case MarkUpdate():
+                self._take_mark(message)
             case Snapshot():
                 self.book.start(message)
+            case Contract():
+                self.contract = message
+
+    def _take_depth(self, depth: DepthDiff | PartialDepth) -> None:
+        if self._depth is None:
+            self._depth = type(depth)
+        if type(depth) is not self._depth:
+            return
+        if isinstance(depth, DepthDiff):
+            self._take_diff(depth)
+        else:
+            self._time_ms = max(depth.time_ms, self._time_ms)
+            self._emit(*self.book.whole(depth))
 
     def _take_diff(self, diff: DepthDiff) -> None:
         time_ms = max(diff.time_ms, self._time_ms)  # a clock that steps back must not turn the tape back
@@ -126,9 +174,20 @@ class _Recorder:
         levels = self.book.best(DEPTH)
         if levels != self._seen:
             self._seen = levels
-            self.bids.append(levels[0])
-            self.asks.append(levels[1])
-            self.book_times.append(self._time_ms)
+            self._emit(*levels)
+
+    def _emit(self, bids: TickLevels, asks: TickLevels) -> None:
+        self.bids.append(bids)
+        self.asks.append(asks)
+        self.book_times.append(self._time_ms)
+
+    def _take_mark(self, mark: MarkUpdate) -> None:
+        marks = self.marks
+        marks.times.append(max(mark.time_ms, marks.times[-1] if marks.times else 0))
+        marks.marks.append(scaled(mark.mark_price))
+        marks.indexes.append(scaled(mark.index_price))
+        rate = scaled(mark.funding_rate.removeprefix("-"))
+        marks.rates.append(-rate if mark.funding_rate.startswith("-") else rate)
 
     def _take_trade(self, groups: TradeGroups, trade: RawTrade | AggTrade, window_ms: int) -> None:
         price, quantity = self.book.prices[trade.price], self.book.quantities[trade.quantity]
@@ -184,12 +243,13 @@ def _finished(recorder: _Recorder, symbol: str) -> Tape:
         raise ValueError("no order book: a depth snapshot and the differences that follow it are needed")
     zero_ms = recorder.book_times[0]
     trades = recorder.agg_trades if recorder.agg_trades.times else recorder.raw_trades
-    first = next((index for index, time_ms in enumerate(trades.times) if time_ms >= zero_ms), len(trades.times))
+    first = bisect_left(trades.times, zero_ms)
     book_times = array("i", [time_ms - zero_ms for time_ms in recorder.book_times])
     trade_times = array("i", [time_ms - zero_ms for time_ms in trades.times[first:]])
     spec = _spec(recorder, symbol)
     tick, step = _scaled(spec.tick_size), _scaled(spec.step_size)
-    order, times = _merged(book_times, trade_times)
+    marks = _since(recorder.marks, zero_ms)
+    order, times = _merged(book_times, trade_times, marks.times)
     return Tape(
         spec=spec,
         recorded_ms=zero_ms,
@@ -201,12 +261,26 @@ def _finished(recorder: _Recorder, symbol: str) -> Tape:
         trade_prices=_divided(trades.prices[first:], tick),
         trade_lots=_divided(trades.quantities[first:], step),
         trade_makers=bytes(trades.makers[first:]),
+        marks=marks,
         order=order,
         times=times,
     )
 
 
+def _since(marks: Marks, zero_ms: int) -> Marks:
+    """Mark prices from the first book on; the one that stands there is counted as its own."""
+    first = max(0, bisect_right(marks.times, zero_ms) - 1)
+    return Marks(
+        times=array("i", [max(0, time_ms - zero_ms) for time_ms in marks.times[first:]]),
+        marks=marks.marks[first:],
+        indexes=marks.indexes[first:],
+        rates=marks.rates[first:],
+    )
+
+
 def _spec(recorder: _Recorder, symbol: str) -> SymbolSpec:
+    if recorder.contract is not None:
+        return listed(recorder.contract)
     one = Decimal(1).scaleb(-SCALE_DIGITS)
     return spec_for(
         symbol,
@@ -216,10 +290,12 @@ def _spec(recorder: _Recorder, symbol: str) -> SymbolSpec:
     )
 
 
-def _merged(book_times: array[int], trade_times: array[int]) -> tuple[array[int], array[int]]:
+def _merged(book_times: array[int], trade_times: array[int], mark_times: array[int]) -> tuple[array[int], array[int]]:
     trades = [(time_ms, -1 - index) for index, time_ms in enumerate(trade_times)]
+    marks = [(time_ms, FIRST_MARK + index) for index, time_ms in enumerate(mark_times)]
     books = [(time_ms, index) for index, time_ms in enumerate(book_times)]
-    merged = sorted(trades + books, key=itemgetter(0))  # stable: within a millisecond trades first, each in its order
+    # Stable: within a millisecond trades first, books last, each in its order.
+    merged = sorted(trades + marks + books, key=itemgetter(0))
     return array("i", [code for _, code in merged]), array("i", [time_ms for time_ms, _ in merged])
 
 
@@ -228,4 +304,6 @@ def _scaled(size: Decimal) -> int:
 
 
 def _divided(values: array[int], unit: int) -> array[int]:
+    if any(value % unit for value in values):
+        raise ValueError("a price or quantity lies beside the grid of its symbol")
     return array("q", [value // unit for value in values])

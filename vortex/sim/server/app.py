@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -16,14 +17,18 @@ import uvloop
 from aiohttp import web
 from loguru import logger
 
-from vortex.sim.market.capture import NOTES
+from vortex.sim.core.market import MarketSource
+from vortex.sim.market.live import LiveSource
 from vortex.sim.market.sources import open_markets
 from vortex.sim.server.clock import SimClock
 from vortex.sim.server.control import PREFIX, Control
 from vortex.sim.server.keeper import StateKeeper
 from vortex.sim.server.options import SimOptions
+from vortex.sim.server.peer import Peer, peer_at
 from vortex.sim.server.pump import Pump
+from vortex.sim.server.relay import Relay, open_live
 from vortex.sim.server.rest import Rest, error_json, json_response
+from vortex.sim.server.state import Saved
 from vortex.sim.server.streams import MarketStreams, Outlet, Route, StreamRefused
 from vortex.sim.server.text import to_json
 from vortex.sim.server.venue import Venue
@@ -31,6 +36,7 @@ from vortex.sim.server.venue import Venue
 READY_TIMEOUT_S = 60.0
 PARENT_POLL_S = 0.5
 STOP_TIMEOUT_S = 1.0
+MOST_AHEAD_MS = 5_000
 ANYTHING = "{rest:(?s:.*)}"
 """A path may hold a line break too."""
 
@@ -47,9 +53,10 @@ class SimServer:
         self.options = options
         self._keeper = StateKeeper(options.state)
         saved = self._keeper.load()
-        clock = SimClock(start_ms=max(time.time_ns() // 1_000_000, saved.course.now_ms), speed=options.speed)
-        sources = open_markets(options.markets, seed=options.seed, resume=saved.course.positions)
+        sources, live = _opened(options, saved)
+        clock = _clock(options, saved, bound=bool(live))
         self.venue = Venue(options, sources, clock, saved)
+        self._relays = [Relay(peer, source, self.venue) for peer, source in live]
         self._keeper.follow(self.venue)
         self._rest = Rest(self.venue)
         self._control = Control(self.venue)
@@ -69,6 +76,8 @@ class SimServer:
     async def start(self) -> None:
         """Run the market and listen once every symbol can be traded. Raises OSError when the port is taken."""
         self._spawn(Pump(self.venue).run())
+        for relay in self._relays:
+            self._spawn(relay.run())
         self._spawn(self._keeper.run(self.venue))
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
@@ -103,21 +112,16 @@ class SimServer:
 
     def _app(self) -> web.Application:
         app = web.Application()
-        app.router.add_get("/public/stream", self._public_stream)
-        app.router.add_get("/market/stream", self._market_stream)
+        for route in Route:
+            for path in ("stream", "ws", "ws/" + ANYTHING):
+                app.router.add_get(f"/{route}/{path}", partial(self._market_data, route))
         app.router.add_get("/private/ws", self._private_stream)
         app.router.add_route("*", PREFIX + ANYTHING, self._control.answer)
         app.router.add_route("*", "/" + ANYTHING, self._rest.answer)
         return app
 
-    async def _public_stream(self, request: web.Request) -> web.StreamResponse:
-        return await self._market_data(request, Route.PUBLIC)
-
-    async def _market_stream(self, request: web.Request) -> web.StreamResponse:
-        return await self._market_data(request, Route.MARKET)
-
-    async def _market_data(self, request: web.Request, route: Route) -> web.StreamResponse:
-        self.venue.usage.known[f"GET {request.path}"] += 1
+    async def _market_data(self, route: Route, request: web.Request) -> web.StreamResponse:
+        self.venue.usage.known[f"GET {'/'.join(request.path.split('/')[:3])}"] += 1
         try:
             return await self._streams.connect(request, route)
         except StreamRefused as refusal:
@@ -132,6 +136,32 @@ class SimServer:
         return await self.venue.sockets.serve(request, joined=users.join, left=users.leave, heard=_ignore)
 
 
+def _opened(options: SimOptions, saved: Saved) -> tuple[list[MarketSource], list[tuple[Peer, LiveSource]]]:
+    """All sources, and where those are that happen now."""
+    live: list[tuple[Peer, LiveSource]] = []
+
+    def connect(symbols: tuple[str, ...]) -> MarketSource:
+        peer = peer_at(options.live_url)
+        source = open_live(peer, symbols)
+        live.append((peer, source))
+        return source
+
+    sources = open_markets(options.markets, seed=options.seed, resume=saved.course.positions, open_live=connect)
+    return sources, live
+
+
+def _clock(options: SimOptions, saved: Saved, *, bound: bool) -> SimClock:
+    """Goes on where the saved one stood, and is never behind real time; a bound one never ahead of it either."""
+    now_ms = time.time_ns() // 1_000_000
+    ahead_ms = saved.course.now_ms - now_ms
+    if bound and ahead_ms > MOST_AHEAD_MS:
+        raise ValueError(
+            f"{options.state}: its clock is {ahead_ms / 1_000:.0f} s ahead of real time, which a live market cannot be;"
+            " move it aside to begin with a new account"
+        )
+    return SimClock(start_ms=max(now_ms, saved.course.now_ms), speed=options.speed, bound=bound)
+
+
 def _ignore(_outlet: Outlet, _text: str) -> None:
     """A user stream takes no commands."""
 
@@ -144,7 +174,8 @@ async def serve(server: SimServer) -> None:
     try:
         await server.start()
         _say_ready(server)
-        for note in (*{source.label for source in server.venue.sources}, *NOTES):
+        sources = server.venue.sources
+        for note in dict.fromkeys(text for source in sources for text in (source.label, *source.notes)):
             logger.info("{}", note)
         await server.watch(stop)
     finally:

@@ -13,13 +13,24 @@ class SimClock:
 
     `now_ms` is the market's and the ledger's time. What clients are shown and checked against is shifted by
     `offset_ms`, so that a test can put the exchange's clock wrong without moving the market.
+
+    Args:
+        start_ms: Epoch ms at which it begins.
+        speed: Its milliseconds per real millisecond.
+        bound: True when its market happens now: it then runs at speed 1 only.
+
+    Raises:
+        ValueError: A speed that it cannot have.
     """
 
-    def __init__(self, *, start_ms: int, speed: float, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, start_ms: int, speed: float, bound: bool = False, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._bound = bound
         self._monotonic_s = monotonic_s
         self._base_ms = float(start_ms)
         self._base_s = monotonic_s()
-        self.speed = checked_speed(speed)
+        self.speed = self._checked(speed)
         self.offset_ms = 0
 
     def now_ms(self) -> int:
@@ -43,9 +54,14 @@ class SimClock:
 
     def set_speed(self, speed: float) -> None:
         """Run on from now at another speed. Raises ValueError when it is out of range."""
-        speed = checked_speed(speed)
+        speed = self._checked(speed)
         self._base_ms, self._base_s = self._exact_ms(), self._monotonic_s()
         self.speed = speed
+
+    def _checked(self, speed: float) -> float:
+        if self._bound and speed != 1.0:
+            raise ValueError(f"a live market runs at speed 1, not {speed:g}")
+        return checked_speed(speed)
 
     def _exact_ms(self) -> float:
         return self._base_ms + (self._monotonic_s() - self._base_s) * 1_000.0 * self.speed

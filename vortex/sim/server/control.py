@@ -53,6 +53,8 @@ def market(venue: Venue, _body: bytes) -> Json:
             for source in venue.sources
         ],
         "generated_before_ms": {symbol: venue.source(symbol).generated_before_ms(symbol) for symbol in venue.specs},
+        "sentiment_generated": not all(source.live for source in venue.sources),
+        "silent": sorted(venue.silent),
         "label": " + ".join(dict.fromkeys(source.label for source in venue.sources)),
     }
 

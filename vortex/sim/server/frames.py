@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vortex.domain.market import INTERVAL_MS
-from vortex.sim.core.market import BookEvent, CandleEvent, MarkEvent, TradeEvent
+from vortex.sim.core.market import BookEvent, CandleEvent, MarkEvent, TickLevels, TradeEvent
 from vortex.sim.server.render import Json
 from vortex.sim.server.text import Grid, plain
 
@@ -24,6 +24,40 @@ def depth_frame(book: BookEvent, grid: Grid, ids: tuple[int, int], shift_ms: int
         "b": grid.levels(book.bids, DEPTH),
         "a": grid.levels(book.asks, DEPTH),
     }
+
+
+def difference_frame(old: BookEvent, new: BookEvent, grid: Grid, ids: tuple[int, int], shift_ms: int) -> Json:
+    """What changed from one book to the next: levels with their new quantity, 0 where there is none any more."""
+    bids, asks = _changes(old.bids, new.bids), _changes(old.asks, new.asks)
+    frame = depth_frame(new, grid, ids, shift_ms)
+    return frame | {"b": grid.levels(bids, len(bids)), "a": grid.levels(asks, len(asks))}
+
+
+def _changes(old: TickLevels, new: TickLevels) -> TickLevels:
+    before, after = dict(old), dict(new)
+    gone = {price: 0 for price in before if price not in after}
+    changed = {price: quantity for price, quantity in after.items() if before.get(price) != quantity}
+    return tuple(sorted((gone | changed).items()))
+
+
+def ticker_frame(book: BookEvent, grid: Grid, update_id: int, shift_ms: int) -> Json:
+    """The best bid and ask."""
+    [(bid, bid_quantity)], [(ask, ask_quantity)] = grid.levels(book.bids, 1), grid.levels(book.asks, 1)
+    shown_ms = book.ts_ms + shift_ms
+    return {
+        "e": "bookTicker", "u": update_id, "s": book.symbol, "b": bid, "B": bid_quantity, "a": ask,
+        "A": ask_quantity, "T": shown_ms, "E": shown_ms,
+    }  # fmt: skip
+
+
+def single_trade_frame(trade: TradeEvent, grid: Grid, shift_ms: int) -> Json:
+    """An aggregate trade as if it were a single one: single ones are not known here."""
+    shown_ms = trade.ts_ms + shift_ms
+    return {
+        "e": "trade", "E": shown_ms, "T": shown_ms, "s": trade.symbol, "t": trade.trade_id,
+        "p": grid.price.text(trade.price_ticks), "q": grid.quantity.text(trade.quantity_lots), "X": "MARKET",
+        "m": trade.buyer_is_maker,
+    }  # fmt: skip
 
 
 def trade_frame(trade: TradeEvent, grid: Grid, shift_ms: int) -> Json:

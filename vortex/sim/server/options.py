@@ -21,6 +21,8 @@ class SimOptions(Struct, frozen=True, kw_only=True):
         market_latency_ms: Median delay from the market to its readers, exchange time.
         order_latency_ms: Median delay from a client's request to its execution, exchange time.
         latency_sigma: Sigma of the logarithm of both delays; 0 makes them constant.
+        live_url: Where the market of `live` sources is: Binance, or another simulator on this machine.
+        withdrawals: The key may withdraw, as apiRestrictions tells; a client should refuse such a key.
         parent_pid: Stop when this process is no longer the parent, so that a child never outlives its engine.
     """
 
@@ -36,4 +38,6 @@ class SimOptions(Struct, frozen=True, kw_only=True):
     market_latency_ms: float = 20.0
     order_latency_ms: float = 60.0
     latency_sigma: float = 0.25
+    live_url: str = "https://fapi.binance.com"
+    withdrawals: bool = False
     parent_pid: int | None = None

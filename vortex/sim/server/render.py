@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from vortex.domain.money import stored
 from vortex.domain.order import AlgoStatus
-from vortex.sim.core.types import SimAccount, SimAlgo, SimFill, SimOrder, SimPosition, SimSymbolConfig
+from vortex.sim.core.types import SimAccount, SimAlgo, SimFill, SimIncome, SimOrder, SimPosition, SimSymbolConfig
 from vortex.sim.server.text import plain, rounded
 
 Json: TypeAlias = dict[str, Any]
@@ -32,13 +32,13 @@ def order_json(order: SimOrder, shift_ms: int) -> Json:
         "symbol": order.symbol,
         "status": order.status,
         "clientOrderId": order.client_id,
-        "price": "0",
+        "price": plain(order.price),
         "avgPrice": plain(average_price(order)),
         "origQty": plain(order.quantity),
         "executedQty": plain(order.executed),
         "cumQty": plain(order.executed),
         "cumQuote": plain(order.quote),
-        "timeInForce": "GTC",
+        "timeInForce": order.time_in_force,
         "type": order.kind,
         "reduceOnly": order.reduce_only,
         "closePosition": order.close_position,
@@ -57,8 +57,8 @@ def order_json(order: SimOrder, shift_ms: int) -> Json:
 
 
 def algo_json(algo: SimAlgo, shift_ms: int) -> Json:
-    """A conditional order."""
-    return {
+    """A conditional order; the two fields of a trailing stop only when it is one."""
+    row: Json = {
         "algoId": algo.algo_id,
         "clientAlgoId": algo.client_id,
         "algoType": "CONDITIONAL",
@@ -66,14 +66,14 @@ def algo_json(algo: SimAlgo, shift_ms: int) -> Json:
         "symbol": algo.symbol,
         "side": algo.side,
         "positionSide": "BOTH",
-        "timeInForce": "GTC",
+        "timeInForce": algo.time_in_force,
         "quantity": plain(algo.quantity),
         "algoStatus": algo.status,
         "actualOrderId": "" if algo.child_order_id is None else str(algo.child_order_id),
         "actualPrice": plain(average_price(algo)),
         "actualQty": plain(algo.executed),
         "triggerPrice": plain(algo.trigger_price),
-        "price": "0",
+        "price": plain(algo.price),
         "icebergQuantity": None,
         "selfTradePreventionMode": "EXPIRE_MAKER",
         "workingType": algo.working_type,
@@ -86,6 +86,13 @@ def algo_json(algo: SimAlgo, shift_ms: int) -> Json:
         "triggerTime": trigger_ms(algo, shift_ms),
         "goodTillDate": 0,
     }
+    if algo.callback_rate is not None:
+        activation = algo.activation_price
+        row |= {
+            "callbackRate": plain(algo.callback_rate),
+            "activatePrice": "" if activation is None else plain(activation),
+        }
+    return row
 
 
 def trigger_ms(algo: SimAlgo, shift_ms: int) -> int:
@@ -155,6 +162,20 @@ def position_v2_json(row: Json, config: SimSymbolConfig) -> Json:
     }
 
 
+def income_json(row: SimIncome, shift_ms: int) -> Json:
+    """A row of income."""
+    return {
+        "symbol": row.symbol,
+        "incomeType": row.kind,
+        "income": rounded(row.amount_usdt),
+        "asset": "USDT",
+        "info": row.info or row.kind,
+        "time": row.ts_ms + shift_ms,
+        "tranId": row.tran_id,
+        "tradeId": "" if row.trade_id is None else str(row.trade_id),
+    }
+
+
 def config_json(config: SimSymbolConfig) -> Json:
     """A row of symbolConfig."""
     return {
@@ -186,10 +207,10 @@ def account_json(account: SimAccount, isolated_usdt: Decimal, positions: Sequenc
     return {**totals, "assets": [asset], "positions": list(positions)}
 
 
-def account_v2_json(account: Json) -> Json:
+def account_v2_json(account: Json, *, multi_assets: bool) -> Json:
     """v2 account: the v3 reply and what the account may do."""
     rights = {"feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True}
-    return {**rights, "updateTime": 0, "multiAssetsMargin": False, "tradeGroupId": -1, **account}
+    return {**rights, "updateTime": 0, "multiAssetsMargin": multi_assets, "tradeGroupId": -1, **account}
 
 
 def _money(account: SimAccount, isolated_usdt: Decimal) -> dict[str, str]:
@@ -199,8 +220,8 @@ def _money(account: SimAccount, isolated_usdt: Decimal) -> dict[str, str]:
         "marginBalance": rounded(account.wallet + account.unrealized_pnl),
         "maintMargin": rounded(account.maintenance_margin),
         "initialMargin": rounded(account.initial_margin),
-        "positionInitialMargin": rounded(account.initial_margin),
-        "openOrderInitialMargin": "0",
+        "positionInitialMargin": rounded(account.initial_margin - account.order_margin),
+        "openOrderInitialMargin": rounded(account.order_margin),
         "crossWalletBalance": rounded(account.wallet - isolated_usdt),
         "crossUnPnl": "0",  # every position is isolated
         "availableBalance": rounded(account.available),

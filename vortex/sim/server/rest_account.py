@@ -5,13 +5,20 @@ from __future__ import annotations
 from vortex.domain.order import ZERO
 from vortex.sim.core.margin import maintenance_usdt
 from vortex.sim.core.types import (
+    AdjustMargin,
+    ChangeAssetsMode,
     ChangeLeverage,
     ChangeMarginType,
+    ChangePositionMode,
     GetAccountInfo,
+    GetModes,
     GetSymbolConfig,
+    ListIncome,
     ListPositions,
     RequestRefused,
     SimAccount,
+    SimIncome,
+    SimModes,
     SimPosition,
     SimSymbolConfig,
 )
@@ -22,11 +29,15 @@ from vortex.sim.server.render import (
     account_json,
     account_v2_json,
     config_json,
+    income_json,
     position_json,
     position_v2_json,
 )
 from vortex.sim.server.text import plain
 from vortex.sim.server.venue import Venue
+
+KEY_CREATED_MS = 1_569_398_400_000
+"""When the account's one key was made, as the exchange would tell."""
 
 
 async def account(venue: Venue, _params: Params) -> Json:
@@ -36,7 +47,8 @@ async def account(venue: Venue, _params: Params) -> Json:
 
 async def account_v2(venue: Venue, _params: Params) -> Json:
     """GET account, v2."""
-    return account_v2_json(await _account(venue))
+    modes = await venue.ask(GetModes(), SimModes)
+    return account_v2_json(await _account(venue), multi_assets=modes.multi_assets)
 
 
 async def positions(venue: Venue, params: Params) -> list[Json]:
@@ -86,22 +98,70 @@ async def change_margin_type(venue: Venue, params: Params) -> Json:
     return SUCCESS
 
 
-async def position_mode(_venue: Venue, _params: Params) -> Json:
-    """GET positionSide/dual: one-way."""
-    return {"dualSidePosition": False}
+async def adjust_margin(venue: Venue, params: Params) -> Json:
+    """POST positionMargin: type 1 adds to an isolated position, 2 takes out of it."""
+    symbol, amount, kind = params.text("symbol"), params.decimal("amount"), params.integer("type")
+    if kind not in (1, 2):
+        raise RequestRefused(-1130, "Data sent for parameter 'type' is not valid.")
+    if amount <= ZERO:
+        raise RequestRefused(-4055, "Amount must be positive.")
+    request = AdjustMargin(symbol=symbol, amount_usdt=amount if kind == 1 else -amount)
+    await venue.ask(request, SimPosition)
+    return {"code": 200, "msg": "Successfully modify position margin.", "amount": float(amount), "type": kind}
 
 
-async def change_position_mode(_venue: Venue, params: Params) -> Json:
-    """There is one-way mode only: asking for it changes nothing, hedge mode is not simulated."""
+async def income(venue: Venue, params: Params) -> list[Json]:
+    """GET income: commissions, realised profit and funding."""
+    start_ms, end_ms = params.optional_integer("startTime"), params.optional_integer("endTime")
+    request = ListIncome(
+        symbol=params.optional("symbol"),
+        kind=params.optional("incomeType"),
+        start_ms=None if start_ms is None else venue.clock.hidden_ms(start_ms),
+        end_ms=None if end_ms is None else venue.clock.hidden_ms(end_ms),
+        limit=params.limit(default=100, most=1_000),
+    )
+    return [income_json(row, venue.clock.offset_ms) for row in await venue.ask_list(request, SimIncome)]
+
+
+async def position_mode(venue: Venue, _params: Params) -> Json:
+    """GET positionSide/dual."""
+    return {"dualSidePosition": (await venue.ask(GetModes(), SimModes)).dual_side}
+
+
+async def change_position_mode(venue: Venue, params: Params) -> Json:
+    """POST positionSide/dual. In hedge mode no order is accepted: it is a setting here, and not simulated."""
     params.text("dualSidePosition")
-    if params.flag("dualSidePosition"):
-        raise RequestRefused(-4084, "Method is not allowed currently: hedge mode is not simulated.")
-    raise RequestRefused(-4059, "No need to change position side.")
+    await venue.ask(ChangePositionMode(dual_side=params.flag("dualSidePosition")), SimModes)
+    return SUCCESS
 
 
-async def multi_assets_mode(_venue: Venue, _params: Params) -> Json:
-    """GET multiAssetsMargin: single-asset."""
-    return {"multiAssetsMargin": False}
+async def multi_assets_mode(venue: Venue, _params: Params) -> Json:
+    """GET multiAssetsMargin."""
+    return {"multiAssetsMargin": (await venue.ask(GetModes(), SimModes)).multi_assets}
+
+
+async def change_multi_assets_mode(venue: Venue, params: Params) -> Json:
+    """POST multiAssetsMargin."""
+    params.text("multiAssetsMargin")
+    await venue.ask(ChangeAssetsMode(multi_assets=params.flag("multiAssetsMargin")), SimModes)
+    return SUCCESS
+
+
+async def api_restrictions(venue: Venue, _params: Params) -> Json:
+    """GET apiRestrictions, of the wallet's API: what the key may do."""
+    return {
+        "ipRestrict": False,
+        "createTime": KEY_CREATED_MS,
+        "enableReading": True,
+        "enableFutures": True,
+        "enableWithdrawals": venue.options.withdrawals,
+        "enableInternalTransfer": False,
+        "enableMargin": False,
+        "enableSpotAndMarginTrading": False,
+        "enableVanillaOptions": False,
+        "enablePortfolioMarginTrading": False,
+        "permitsUniversalTransfer": False,
+    }
 
 
 # ------------------------------------------------------------------------------------------------------- listen keys

@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from vortex.domain.market import INTERVAL_MS, LeverageTier
+from vortex.sim.core.checks import MAX_ALGOS, MAX_ORDERS
 from vortex.sim.core.market import CandleEvent, MarkEvent, SentimentPoint, SymbolSpec
+from vortex.sim.core.matching import MULTIPLIER_DOWN, MULTIPLIER_UP
 from vortex.sim.core.types import RequestRefused
 from vortex.sim.server.frames import candle_row, trade_row
 from vortex.sim.server.params import Params
@@ -53,7 +55,7 @@ async def exchange_info(venue: Venue, _params: Params) -> Json:
         "rateLimits": [dict(zip(names, limit, strict=True)) for limit in limits],
         "exchangeFilters": [],
         "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-100"}],
-        "symbols": [_contract(spec, venue.grids[spec.symbol]) for spec in venue.specs.values()],
+        "symbols": [_contract(spec, venue.grids[spec.symbol]) for spec in venue.core.specs.values()],
     }
 
 
@@ -171,7 +173,7 @@ async def open_interest_history(venue: Venue, params: Params) -> list[Json]:
 
 
 def _candles(venue: Venue, symbol: str, interval: str, before_ms: int, limit: int) -> list[CandleEvent]:
-    candles = venue.source(symbol).history(symbol, interval, before_ms, limit)
+    candles = venue.world.history(symbol, interval, before_ms, limit)
     forming = venue.view.candles.get((symbol, interval))
     if forming is not None and forming.open_ms < before_ms and (not candles or forming.open_ms > candles[-1].open_ms):
         candles = [*candles, forming]
@@ -245,7 +247,7 @@ def _contract(spec: SymbolSpec, grid: Grid) -> Json:
     """A symbol of exchangeInfo."""
     return {
         "symbol": spec.symbol, "pair": spec.symbol, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
-        "onboardDate": 1569398400000, "status": "TRADING", "maintMarginPercent": "2.5000",
+        "onboardDate": 1569398400000, "status": spec.status, "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000", "baseAsset": spec.base, "quoteAsset": spec.quote,
         "marginAsset": spec.quote, "pricePrecision": grid.price.places, "quantityPrecision": grid.quantity.places,
         "baseAssetPrecision": 8, "quotePrecision": 8, "underlyingType": "COIN", "underlyingSubType": [],
@@ -263,10 +265,15 @@ def _filters(spec: SymbolSpec) -> list[dict[str, Any]]:
         {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": plain(spec.tick_size * 10**9), "tickSize": tick},
         {"filterType": "LOT_SIZE", **lots},
         {"filterType": "MARKET_LOT_SIZE", **lots},
-        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
+        {"filterType": "MAX_NUM_ORDERS", "limit": MAX_ORDERS},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": MAX_ALGOS},
         {"filterType": "MIN_NOTIONAL", "notional": plain(spec.min_notional_usdt)},
-        {"filterType": "PERCENT_PRICE", "multiplierUp": "1.0500", "multiplierDown": "0.9500", "multiplierDecimal": "4"},
+        {
+            "filterType": "PERCENT_PRICE",
+            "multiplierUp": f"{MULTIPLIER_UP:.4f}",
+            "multiplierDown": f"{MULTIPLIER_DOWN:.4f}",
+            "multiplierDecimal": "4",
+        },
     ]
 
 

@@ -7,18 +7,21 @@ import secrets
 
 from msgspec import structs
 
-from vortex.domain.order import ZERO, OrderKind, OrderSide, OrderStatus
+from vortex.domain.order import ZERO, OrderSide, OrderStatus
 from vortex.sim.core.types import (
+    AmendOrder,
     CancelAlgoRequest,
     CancelOrderRequest,
     FindAlgo,
     FindOrder,
     ListAlgos,
     ListFills,
+    ListOrderHistory,
     ListOrders,
     NewAlgo,
     NewOrder,
     RequestRefused,
+    SetCountdown,
     SimAlgo,
     SimFill,
     SimOrder,
@@ -47,12 +50,30 @@ async def place_order(venue: Venue, params: Params) -> Json:
         kind=params.text("type"),
         client_id=params.optional("newClientOrderId") or _invented_id(),
         quantity=params.optional_decimal("quantity"),
+        price=params.optional_decimal("price"),
+        time_in_force=params.optional("timeInForce"),
         reduce_only=params.flag("reduceOnly"),
+        close_position=params.flag("closePosition"),
+        position_side=params.optional("positionSide") or "BOTH",
     )
     order = await venue.ask(request, SimOrder)
     if params.optional("newOrderRespType") != "RESULT":  # ACK, the default, says nothing of executions
         order = structs.replace(order, status=OrderStatus.NEW, executed=ZERO, quote=ZERO)
     return order_json(order, venue.clock.offset_ms)
+
+
+async def amend_order(venue: Venue, params: Params) -> Json:
+    """PUT order: another price and quantity for a resting limit order."""
+    venue.usage.order(venue.clock.server_ms())
+    request = AmendOrder(
+        symbol=params.text("symbol"),
+        side=_side(params),
+        quantity=params.decimal("quantity"),
+        price=params.decimal("price"),
+        order_id=params.optional_integer("orderId"),
+        client_id=params.optional("origClientOrderId"),
+    )
+    return order_json(await venue.ask(request, SimOrder), venue.clock.offset_ms)
 
 
 async def find_order(venue: Venue, params: Params) -> Json:
@@ -83,6 +104,12 @@ async def open_orders(venue: Venue, params: Params) -> list[Json]:
     return [order_json(order, venue.clock.offset_ms) for order in orders]
 
 
+async def all_orders(venue: Venue, params: Params) -> list[Json]:
+    """GET allOrders: open and final ones."""
+    orders = await venue.ask_list(_history(venue, params, "orderId"), SimOrder)
+    return [order_json(order, venue.clock.offset_ms) for order in orders]
+
+
 async def cancel_open_orders(venue: Venue, params: Params) -> Json:
     """DELETE allOpenOrders; conditional orders are not touched."""
     symbol = venue.symbol(params)
@@ -90,6 +117,13 @@ async def cancel_open_orders(venue: Venue, params: Params) -> Json:
     requests = [CancelOrderRequest(symbol=symbol, order_id=order.order_id) for order in orders]
     await asyncio.gather(*(_cancel(venue, request) for request in requests))
     return ALL_CANCELED
+
+
+async def countdown_cancel_all(venue: Venue, params: Params) -> Json:
+    """POST countdownCancelAll: conditional orders are not touched."""
+    symbol, after_ms = params.text("symbol"), params.integer("countdownTime")
+    await venue.ask(SetCountdown(symbol=symbol, after_ms=after_ms), int)
+    return {"symbol": symbol, "countdownTime": str(after_ms)}
 
 
 async def user_trades(venue: Venue, params: Params) -> list[Json]:
@@ -117,10 +151,15 @@ async def place_algo(venue: Venue, params: Params) -> Json:
     request = NewAlgo(
         symbol=params.text("symbol"),
         side=_side(params),
-        kind=_algo_kind(params),
+        kind=params.text("type"),
         client_id=params.optional("clientAlgoId") or _invented_id(),
-        trigger_price=params.decimal("triggerPrice"),
+        trigger_price=params.optional_decimal("triggerPrice"),
         quantity=params.optional_decimal("quantity"),
+        price=params.optional_decimal("price"),
+        time_in_force=params.optional("timeInForce"),
+        callback_rate=params.optional_decimal("callbackRate"),
+        activation_price=params.optional_decimal("activatePrice"),
+        position_side=params.optional("positionSide") or "BOTH",
         close_position=params.flag("closePosition"),
         reduce_only=params.flag("reduceOnly"),
         working_type=params.optional("workingType") or "CONTRACT_PRICE",
@@ -147,6 +186,12 @@ async def open_algos(venue: Venue, params: Params) -> list[Json]:
     return [algo_json(algo, venue.clock.offset_ms) for algo in algos]
 
 
+async def all_algos(venue: Venue, params: Params) -> list[Json]:
+    """GET allAlgoOrders: open and final ones."""
+    algos = await venue.ask_list(_history(venue, params, "algoId", conditional=True), SimAlgo)
+    return [algo_json(algo, venue.clock.offset_ms) for algo in algos]
+
+
 async def cancel_open_algos(venue: Venue, params: Params) -> Json:
     """DELETE algoOpenOrders."""
     algos = await venue.ask_list(ListAlgos(symbol=venue.symbol(params)), SimAlgo)
@@ -168,19 +213,21 @@ async def _cancel(venue: Venue, request: CancelOrderRequest | CancelAlgoRequest)
 
 
 def _side(params: Params) -> OrderSide:
-    if params.optional("positionSide") not in (None, "BOTH"):
-        raise RequestRefused(-4061, "Order's position side does not match user's setting.")
     side = params.text("side")
     if side not in OrderSide.__members__:
         raise RequestRefused(-1117, "Invalid side.")
     return OrderSide(side)
 
 
-def _algo_kind(params: Params) -> OrderKind:
-    kind = params.text("type")
-    if kind not in (OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET):
-        raise RequestRefused(-1116, "Invalid orderType.")
-    return OrderKind(kind)
+def _history(venue: Venue, params: Params, id_name: str, *, conditional: bool = False) -> ListOrderHistory:
+    return ListOrderHistory(
+        symbol=params.text("symbol"),
+        conditional=conditional,
+        from_id=params.optional_integer(id_name),
+        start_ms=_hidden(venue, params, "startTime"),
+        end_ms=_hidden(venue, params, "endTime"),
+        limit=params.limit(default=500, most=1_000),
+    )
 
 
 def _hidden(venue: Venue, params: Params, name: str) -> int | None:

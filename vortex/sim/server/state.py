@@ -16,7 +16,7 @@ from msgspec import Struct
 from vortex.sim.core.history import FinalRow
 from vortex.sim.server.user_stream import ListenKey
 
-VERSION = 1
+VERSION = 2
 """Of everything in the file; a row that is encoded in another way needs another version."""
 
 _TABLES = (

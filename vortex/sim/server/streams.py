@@ -23,6 +23,9 @@ PING_S = 180.0
 CLOSE_S = 1.0
 """Real seconds a client has to answer a close."""
 
+MAX_STREAMS = 200
+"""Streams that one connection may carry, as on the real exchange."""
+
 
 class Route(StrEnum):
     """The two routes of market data; a stream lives on exactly one of them."""
@@ -33,30 +36,40 @@ class Route(StrEnum):
 
 STREAM_ROUTES = {
     "depth20@100ms": Route.PUBLIC,
+    "depth@100ms": Route.PUBLIC,
+    "bookTicker": Route.PUBLIC,
+    "trade": Route.PUBLIC,
     "aggTrade": Route.MARKET,
     "kline_1m": Route.MARKET,
     "kline_15m": Route.MARKET,
     "markPrice@1s": Route.MARKET,
     "forceOrder": Route.MARKET,
 }
+ALL_MARKETS = {"!forceOrder@arr": Route.MARKET}
+"""Streams of all symbols at once; nobody is liquidated here, so this one is silent."""
 
 
 class StreamRefused(Exception):  # noqa: N818  # an answer to the client, not a failure of ours
-    """A stream that this route does not carry."""
+    """A stream that this route does not carry, or one too many."""
 
 
 def checked_stream(name: str, route: Route) -> str:
     """Return the name, or raise StreamRefused. An unlisted symbol is accepted and stays silent, as on Binance."""
     symbol, _, kind = name.partition("@")
-    if not symbol or STREAM_ROUTES.get(kind) is not route:
+    if not symbol or ALL_MARKETS.get(name, STREAM_ROUTES.get(kind)) is not route:
         raise StreamRefused(f"Invalid request: stream {name} is not served on /{route}")
     return name
 
 
 class Outlet:
-    """One client's socket behind a bounded buffer: a client that does not keep up is disconnected."""
+    """One client's socket behind a bounded buffer: a client that does not keep up is disconnected.
 
-    def __init__(self, socket: web.WebSocketResponse, abort: Callable[[], None], name: str) -> None:
+    Attributes:
+        combined: True where each frame is wrapped in the name of its stream.
+    """
+
+    def __init__(self, socket: web.WebSocketResponse, abort: Callable[[], None], name: str, *, combined: bool) -> None:
+        self.combined = combined
         self._socket = socket
         self._abort = abort
         self._name = name
@@ -98,9 +111,10 @@ class Hub:
         return bool(self._readers.get(stream))
 
     def publish(self, stream: str, data: object) -> None:
-        frame = to_json({"stream": stream, "data": data})
+        frame = to_json(data)
+        wrapped = b'{"stream":' + to_json(stream) + b',"data":' + frame + b"}"
         for outlet in tuple(self._readers[stream]):
-            outlet.push(frame)
+            outlet.push(wrapped if outlet.combined else frame)
 
     def subscribe(self, outlet: Outlet, streams: Iterable[str]) -> None:
         for stream in streams:
@@ -130,7 +144,8 @@ class Sockets:
         """Run one client's connection from handshake to close."""
         socket = web.WebSocketResponse(timeout=CLOSE_S, heartbeat=PING_S, compress=False)
         await socket.prepare(request)
-        outlet = Outlet(socket, lambda: _abort(request), f"{request.path} of {request.remote}")
+        name, combined = f"{request.path} of {request.remote}", request.path.endswith("/stream")
+        outlet = Outlet(socket, lambda: _abort(request), name, combined=combined)
         writer = asyncio.create_task(outlet.write())
         self._open.add(outlet)
         joined(outlet)
@@ -154,16 +169,21 @@ def _abort(request: web.Request) -> None:
 
 
 class MarketStreams:
-    """The combined-stream endpoint of both routes, with SUBSCRIBE and UNSUBSCRIBE on a live connection."""
+    """Both routes of market data, with SUBSCRIBE and UNSUBSCRIBE on a live connection.
+
+    `/stream?streams=a/b` wraps each frame in the name of its stream, `/ws/a/b` does not; a part of a path after `/ws`
+    that names no stream means nothing.
+    """
 
     def __init__(self, hub: Hub, sockets: Sockets) -> None:
         self._hub = hub
         self._sockets = sockets
 
     async def connect(self, request: web.Request, route: Route) -> web.StreamResponse:
-        """Raises StreamRefused, before the handshake, when a stream in the query is not of this route."""
+        """Raises StreamRefused, before the handshake, when a stream in the address is not of this route."""
         names = [name for name in request.query.get("streams", "").split("/") if name]
-        streams = [checked_stream(name, route) for name in names]
+        names += [part for part in request.match_info.get("rest", "").split("/") if "@" in part]
+        streams = _checked_streams(names, (), route)
         return await self._sockets.serve(
             request,
             joined=lambda outlet: self._hub.subscribe(outlet, streams),
@@ -189,7 +209,8 @@ class MarketStreams:
             raise StreamRefused("Invalid request: params must be a list")
         match command.get("method"):
             case "SUBSCRIBE":
-                self._hub.subscribe(outlet, [checked_stream(str(name), route) for name in params])
+                streams = _checked_streams([str(name) for name in params], self._hub.streams_of(outlet), route)
+                self._hub.subscribe(outlet, streams)
             case "UNSUBSCRIBE":
                 self._hub.unsubscribe(outlet, [str(name) for name in params])
             case "LIST_SUBSCRIPTIONS":
@@ -197,3 +218,11 @@ class MarketStreams:
             case method:
                 raise StreamRefused(f"Invalid request: unknown method {method}")
         return None
+
+
+def _checked_streams(names: Iterable[str], held: Iterable[str], route: Route) -> list[str]:
+    """Return the names; raises StreamRefused for any of another route, or when they are too many for one connection."""
+    streams = [checked_stream(name, route) for name in names]
+    if len({*streams, *held}) > MAX_STREAMS:
+        raise StreamRefused(f"Invalid request: more than {MAX_STREAMS} streams on one connection")
+    return streams

@@ -1,4 +1,4 @@
-"""The private stream: listen keys, and the account's events in Binance's field names."""
+"""The private stream: listen keys, and who hears the account's events."""
 
 from __future__ import annotations
 
@@ -8,20 +8,12 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from vortex.sim.core.types import (
-    AccountPushed,
-    AlgoPushed,
-    ConfigPushed,
-    OrderPushed,
-    RequestRefused,
-    SimFill,
-    SimOrder,
-    SimPosition,
-    UserEvent,
-)
-from vortex.sim.server.render import Json, average_price, trigger_ms
+from vortex.sim.core.events import AccountPushed, UserEvent
+from vortex.sim.core.types import RequestRefused, SimPosition
+from vortex.sim.server.render import Json
 from vortex.sim.server.streams import Outlet
-from vortex.sim.server.text import plain, rounded, to_json
+from vortex.sim.server.text import to_json
+from vortex.sim.server.user_frames import user_frame
 
 KEY_LIFE_MS = 60 * 60_000
 ZERO = Decimal(0)
@@ -94,75 +86,9 @@ class UserStream:
         if isinstance(event, AccountPushed):
             self._isolated.update({position.symbol: position.isolated_wallet for position in event.positions})
         if self._outlets:
-            self._send(frame(event, self._shift_ms(), sum(self._isolated.values(), ZERO)))
+            self._send(user_frame(event, self._shift_ms(), sum(self._isolated.values(), ZERO)))
 
     def _send(self, frame: Json) -> None:
         data = to_json(frame)
         for outlet in tuple(self._outlets):
             outlet.push(data)
-
-
-def frame(event: UserEvent, shift_ms: int, isolated_usdt: Decimal) -> Json:
-    """The event as Binance sends it; `isolated_usdt` is what all isolated positions hold of the wallet."""
-    ts_ms = event.ts_ms + shift_ms
-    match event:
-        case OrderPushed():
-            name, body = "ORDER_TRADE_UPDATE", {"o": order_update(event.order, event.fill, shift_ms)}
-        case AlgoPushed():
-            name, body = "ALGO_UPDATE", {"o": algo_update(event, shift_ms)}
-        case AccountPushed():
-            name, body = "ACCOUNT_UPDATE", {"a": account_update(event, isolated_usdt)}
-        case ConfigPushed():
-            name, body = "ACCOUNT_CONFIG_UPDATE", {"ac": {"s": event.symbol, "l": event.leverage}}
-    return {"e": name, "T": ts_ms, "E": ts_ms, **body}
-
-
-def algo_update(event: AlgoPushed, shift_ms: int) -> Json:
-    """The `o` of ALGO_UPDATE."""
-    algo = event.algo
-    update: Json = {
-        "caid": algo.client_id, "aid": algo.algo_id, "at": "CONDITIONAL", "o": algo.kind, "s": algo.symbol,
-        "S": algo.side, "ps": "BOTH", "f": "GTC", "q": plain(algo.quantity), "X": algo.status,
-        "ai": "" if algo.child_order_id is None else str(algo.child_order_id),
-        "ap": plain(average_price(algo)), "aq": plain(algo.executed),
-        "act": "0" if algo.child_order_id is None else "MARKET",
-        "tp": plain(algo.trigger_price), "p": "0", "V": "EXPIRE_MAKER", "wt": algo.working_type, "pm": "NONE",
-        "cp": algo.close_position, "pP": False, "R": algo.reduce_only, "tt": trigger_ms(algo, shift_ms), "gtd": 0,
-    }  # fmt: skip
-    return update | ({"rm": event.reason} if event.reason else {})
-
-
-def order_update(order: SimOrder, fill: SimFill | None, shift_ms: int) -> Json:
-    """The `o` of ORDER_TRADE_UPDATE; without a fill the execution type is the order's status."""
-    last = {
-        "x": "TRADE" if fill else order.status,
-        "l": plain(fill.quantity) if fill else "0",
-        "L": plain(fill.price) if fill else "0",
-        "N": "USDT" if fill else None,
-        "n": plain(fill.commission) if fill else None,
-        "t": fill.fill_id if fill else 0,
-        "m": fill.maker if fill else False,
-        "rp": plain(fill.realized_pnl) if fill else "0",
-        "T": (fill.ts_ms if fill else order.updated_ms) + shift_ms,
-    }
-    return last | {
-        "s": order.symbol, "c": order.client_id, "S": order.side, "o": order.kind, "f": "GTC",
-        "q": plain(order.quantity), "p": "0", "ap": plain(average_price(order)), "sp": "0", "X": order.status,
-        "i": order.order_id, "z": plain(order.executed), "b": "0", "a": "0", "R": order.reduce_only,
-        "wt": "CONTRACT_PRICE", "ot": order.kind, "ps": "BOTH", "cp": order.close_position, "pP": False,
-        "si": 0, "ss": 0, "V": "EXPIRE_MAKER", "pm": "NONE", "gtd": 0,
-    }  # fmt: skip
-
-
-def account_update(event: AccountPushed, isolated_usdt: Decimal) -> Json:
-    """The `a` of ACCOUNT_UPDATE: the wallet and the positions that changed."""
-    wallet = {"a": "USDT", "wb": plain(event.wallet), "cw": rounded(event.wallet - isolated_usdt), "bc": "0"}
-    return {"m": event.reason, "B": [wallet], "P": [_position(position) for position in event.positions]}
-
-
-def _position(position: SimPosition) -> Json:
-    return {
-        "s": position.symbol, "pa": plain(position.amount), "ep": rounded(position.entry_price),
-        "bep": rounded(position.entry_price), "cr": "0", "up": rounded(position.unrealized_pnl), "mt": "isolated",
-        "iw": rounded(position.isolated_wallet), "ps": "BOTH",
-    }  # fmt: skip

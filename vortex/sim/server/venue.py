@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 
+from vortex.sim.core.events import UserEvent
 from vortex.sim.core.exchange import Answer, ExchangeCore
-from vortex.sim.core.market import BookEvent, CandleEvent, MarketEvent, MarketSource, MarkEvent, SymbolSpec, TradeEvent
-from vortex.sim.core.types import CoreRequest, ListPositions, RequestRefused, SimPosition, UserEvent
+from vortex.sim.core.market import MarketEvent, MarketSource, SymbolSpec
+from vortex.sim.core.types import CoreRequest, ListPositions, NewOrder, RequestRefused, SimPosition
 from vortex.sim.core.world import Latency, World
 from vortex.sim.server.auth import Guard
+from vortex.sim.server.broadcast import Broadcast
 from vortex.sim.server.clock import SimClock
-from vortex.sim.server.frames import candle_frame, depth_frame, mark_frame, trade_frame
 from vortex.sim.server.options import SimOptions
 from vortex.sim.server.params import Params
 from vortex.sim.server.state import Saved
@@ -40,6 +41,7 @@ class Venue:
             self.core.restore(saved.account, saved.rows)
         self.view = MarketView(self.specs)
         self.hub = Hub()
+        self.broadcast = Broadcast(self.hub, self.view, self.grids, clock)
         self.sockets = Sockets()
         self.usage = Usage()
         self.guard = Guard(key=options.key, secret=options.secret)
@@ -49,12 +51,20 @@ class Venue:
         """Set when a request may have made the world's next event earlier."""
         self.complete = asyncio.Event()
         """Set once every symbol has shown a book and a mark price."""
+        self.silent: set[str] = set()
+        """Symbols of a live market of which nothing is heard: they take no new order."""
         self.world = self._world()
 
     # ----------------------------------------------------------------------------------------------- asking the core
 
     async def send(self, request: CoreRequest) -> Answer:
-        """Have the world execute a request after its latency. Raises RequestRefused as the core does."""
+        """Have the world execute a request after its latency.
+
+        Raises:
+            RequestRefused: As the core does; -1008 for an order in a live market that is not heard.
+        """
+        if isinstance(request, NewOrder) and request.symbol in self.silent:
+            raise RequestRefused(-1008, f"The live market of {request.symbol} is not heard: nobody knows its price.")
         reply: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def answered(answer: Answer | RequestRefused) -> None:
@@ -99,24 +109,15 @@ class Venue:
         self.view.take(event)
         if self.view.complete:
             self.complete.set()
-        stream = f"{event.symbol.lower()}@{_stream_kind(event)}"
-        if self.hub.wanted(stream):
-            self.hub.publish(stream, self._frame(event))
+        self.broadcast.publish(event)
+
+    def arrive(self, event: MarketEvent) -> None:
+        """Let an event of a live market happen now."""
+        self.world.push(event)
+        self.wake.set()
 
     def on_user(self, event: UserEvent) -> None:
         self.users.push(event)
-
-    def _frame(self, event: MarketEvent) -> object:
-        shift_ms, grid = self.clock.offset_ms, self.grids[event.symbol]
-        match event:
-            case BookEvent():
-                return depth_frame(event, grid, self.view.book_ids(event.symbol), shift_ms)
-            case TradeEvent():
-                return trade_frame(event, grid, shift_ms)
-            case CandleEvent():
-                return candle_frame(event, shift_ms)
-            case MarkEvent():
-                return mark_frame(event, shift_ms)
 
     def _world(self) -> World:
         latency = Latency(
@@ -128,18 +129,6 @@ class Venue:
         world.market_sink = self.on_market
         world.user_sink = self.on_user
         return world
-
-
-def _stream_kind(event: MarketEvent) -> str:
-    match event:
-        case BookEvent():
-            return "depth20@100ms"
-        case TradeEvent():
-            return "aggTrade"
-        case CandleEvent():
-            return f"kline_{event.interval}"
-        case MarkEvent():
-            return "markPrice@1s"
 
 
 def _one(answer: object, kind: type[T]) -> T:

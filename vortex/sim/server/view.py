@@ -17,6 +17,7 @@ class MarketView:
     def __init__(self, symbols: Iterable[str]) -> None:
         self.symbols = tuple(symbols)
         self.books: dict[str, BookEvent] = {}
+        self.previous_books: dict[str, BookEvent] = {}
         self.marks: dict[str, MarkEvent] = {}
         self.candles: dict[tuple[str, str], CandleEvent] = {}
         self.trades: defaultdict[str, deque[TradeEvent]] = defaultdict(lambda: deque(maxlen=MAX_TRADES))
@@ -30,6 +31,7 @@ class MarketView:
     def take(self, event: MarketEvent) -> None:
         match event:
             case BookEvent():
+                self.previous_books[event.symbol] = self.books.get(event.symbol, event)
                 self.books[event.symbol] = event
                 self._book_ids[event.symbol] = self._next_ids(event)
             case TradeEvent():

@@ -4,21 +4,26 @@ from typing import Any
 import pytest
 
 from tests.kit.sim_market import book, mark
-from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, algo, exchange, market_order, refused
+from tests.sim.core.kit import ASK_TICKS, BUY, SELL, STOP, SYMBOL, algo, exchange, limit_order, market_order, refused
+from vortex.domain.order import OrderStatus
+from vortex.sim.core.events import AccountPushed, ConfigPushed
 from vortex.sim.core.exchange import ExchangeCore
 from vortex.sim.core.types import (
-    AccountPushed,
     CancelAlgoRequest,
+    CancelOrderRequest,
     ChangeLeverage,
     ChangeMarginType,
-    ConfigPushed,
     CoreRequest,
+    FindOrder,
     GetAccountInfo,
     GetSymbolConfig,
     ListFills,
+    ListOrderHistory,
     ListPositions,
+    RequestRefused,
     SimAccount,
     SimFill,
+    SimOrder,
     SimPosition,
     SimSymbolConfig,
 )
@@ -133,3 +138,55 @@ def _positions(core: ExchangeCore, symbol: str | None = None) -> list[SimPositio
     answer = core.execute(3, ListPositions(symbol=symbol))
     assert isinstance(answer, list)
     return [row for row in answer if isinstance(row, SimPosition)]
+
+
+def history(core: ExchangeCore, **fields: Any) -> list[int | None]:
+    answer = core.execute(99, ListOrderHistory(symbol=SYMBOL, **fields))
+    assert isinstance(answer, list)
+    return [getattr(row, "algo_id" if fields.get("conditional") else "order_id") for row in answer]
+
+
+def test_order_history_by_time_and_by_id() -> None:
+    core = exchange()
+    for ts_ms in (10, 20, 30, 40):
+        core.execute(ts_ms, market_order(BUY, "0.01"))
+        refused(core, market_order(BUY, "0"), ts_ms)  # was never accepted, and is not told of
+        core.on_market(book(ts_ms, ASK_TICKS, symbol="ETHUSDT"))
+        core.execute(ts_ms, market_order(BUY, "0.01", symbol="ETHUSDT"))
+    assert history(core) == [1, 3, 5, 7]
+    assert history(core, limit=2) == [5, 7]
+    assert history(core, from_id=3, limit=2) == [3, 5]
+    assert history(core, start_ms=20, end_ms=30) == [3, 5]
+    assert history(core, start_ms=0, limit=1) == [1]
+    assert refused(core, ListOrderHistory(symbol="NOPE")) == -1121
+
+
+def test_conditional_orders_have_a_history_of_their_own() -> None:
+    core = exchange()
+    for client_id in ("a", "b"):
+        core.execute(1, algo(SELL, STOP, "59000", quantity=Decimal("0.1"), client_id=client_id))
+    core.execute(2, CancelAlgoRequest(client_id="a"))
+    assert history(core, conditional=True) == [1, 2]
+    assert history(core, conditional=True, from_id=2) == [2]
+
+
+def test_a_late_answer_knows_the_order_that_had_the_id_then() -> None:
+    core = exchange()
+
+    def found(lag_ms: int) -> int | None:
+        answer = core.execute(100, FindOrder(symbol=SYMBOL, client_id="o"), lag_ms=lag_ms)
+        assert isinstance(answer, SimOrder)
+        return answer.order_id
+
+    core.execute(10, market_order(BUY, "0.01"))
+    core.execute(50, market_order(SELL, "0.01"))
+    core.execute(60, limit_order(BUY, "0.01", "59000"))
+    core.execute(70, CancelOrderRequest(symbol=SYMBOL, client_id="o"))
+    assert [found(lag_ms) for lag_ms in (0, 30, 35, 40, 45, 51, 90)] == [3, 3, 3, 3, 2, 1, 1]
+    late = core.execute(100, FindOrder(symbol=SYMBOL, client_id="o"), lag_ms=35)
+    assert isinstance(late, SimOrder)
+    assert late.status is OrderStatus.NEW
+    by_id = core.execute(100, FindOrder(symbol=SYMBOL, order_id=2), lag_ms=40)
+    assert isinstance(by_id, SimOrder)
+    with pytest.raises(RequestRefused, match="-2013"):
+        core.execute(100, FindOrder(symbol=SYMBOL, order_id=2), lag_ms=51)

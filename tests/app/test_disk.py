@@ -1,0 +1,35 @@
+"""Free disk: measured where the files are, told to whoever holds entries back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from queue import SimpleQueue
+
+from tests.app.kit import replies, running
+from vortex.app.disk import DiskRoom
+from vortex.messages import DiskMeasured
+
+
+def measured(folder: Path) -> int:
+    """What the exchange actor is told, once, however often one looks."""
+    told: SimpleQueue[DiskMeasured] = SimpleQueue()
+
+    def note(message: DiskMeasured) -> None:
+        told.put(message)
+
+    with running(replies() | {"exchange": {DiskMeasured: note}}) as tiny:
+        room = DiskRoom(folder, tiny.system)
+        room.look()
+        room.look()
+        message = told.get(timeout=5)
+        assert told.empty()
+    return message.room_bytes
+
+
+def test_what_is_free_is_told(tmp_path: Path) -> None:
+    assert abs(measured(tmp_path) - shutil.disk_usage(tmp_path).free) < 2**30
+
+
+def test_what_cannot_be_seen_counts_as_full(tmp_path: Path) -> None:
+    assert measured(tmp_path / "gone") == 0

@@ -1,0 +1,42 @@
+"""How much is free where journal and outbox are kept: measured outside the actors, told to the exchange actor."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from loguru import logger
+
+from vortex.messages import DiskMeasured
+from vortex.runtime import ActorSystem
+
+EVERY_S = 2.0
+
+
+class DiskRoom:
+    """Looks from time to time.
+
+    Args:
+        folder: Where the files are.
+        system: The actors.
+    """
+
+    def __init__(self, folder: Path, system: ActorSystem) -> None:
+        self._folder = folder
+        self._system = system
+        self._next_s = 0.0
+
+    def look(self) -> None:
+        """Measure, if it is time."""
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + EVERY_S
+        exchange = self._system.find("exchange")
+        try:
+            free_bytes = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            logger.error("the free disk cannot be measured: {}", error)
+            free_bytes = 0  # what cannot be seen is not there
+        if exchange is not None:
+            exchange.tell(DiskMeasured(room_bytes=free_bytes))

@@ -1,0 +1,277 @@
+"""The start-up checks: one line each, decided from what was read of the account before anything trades.
+
+A setting of the whole account is changed only while the account holds nothing and has no order; else, like anything
+else that makes trading unsafe, it refuses the start in words that say what to do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from loguru import logger
+from msgspec import Struct
+
+from vortex.adapters.binance.inspection import Change, Facts, KeyPermissions, Unread
+from vortex.app import real_money
+from vortex.config import Config, ConfigError
+from vortex.domain.client_id import is_made_for
+
+MAX_OFFSET_MS = 500
+SLOW_MS = 1_000
+SHOWN = 5
+"""Positions or orders named in one line."""
+
+_KEY_TROUBLE = {
+    -2015: "the exchange does not accept this key from this address: check the key, its IP list and 'Enable Futures'",
+    -2014: "BINANCE_API_KEY is no key: copy it again",
+    -1022: "BINANCE_SECRET_KEY does not belong to BINANCE_API_KEY: copy both again",
+}
+_MAY_NOT = {
+    "enable_withdrawals": "withdrawals",
+    "enable_internal_transfer": "internal transfers",
+    "permits_universal_transfer": "universal transfers",
+}
+
+
+class Inspector(Protocol):
+    """Reads an account and changes its settings; `vortex.adapters.binance.inspection` does it at the exchange."""
+
+    def read(self, first_pair: str) -> Facts: ...
+
+    def change(self, change: Change) -> None: ...
+
+
+class Verdict(StrEnum):
+    """What a check found."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAILED = "failed"
+    NOT_CHECKED = "not checked"
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One line: what was checked, what was found, and in the detail what to do about it.
+
+    Attributes:
+        passing: True for a failure that may be gone at the next attempt.
+    """
+
+    name: str
+    verdict: Verdict
+    detail: str
+    passing: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.verdict}: {self.detail}"
+
+
+def checks(facts: Facts, config: Config) -> tuple[Check, ...]:
+    """Every check, in the order in which people look for trouble."""
+    return (
+        _clock(facts, config),
+        _permissions(facts, config),
+        _setting("position mode", facts.hedge_mode, "one-way", "hedge mode", facts, config),
+        _setting("assets mode", facts.multi_assets, "single-asset", "multi-assets mode", facts, config),
+        _filters(facts, config),
+        _brackets(facts, config),
+        _fee(facts, config),
+        _money(facts, config),
+        _positions(facts, config),
+        _orders(facts, config),
+    )
+
+
+def changes(facts: Facts) -> tuple[Change, ...]:
+    """The settings that are to be changed; none unless nothing is open."""
+    if _open(facts) != "":
+        return ()
+    wanted = ((facts.hedge_mode, Change.ONE_WAY), (facts.multi_assets, Change.SINGLE_ASSET))
+    return tuple(change for setting, change in wanted if setting is True)
+
+
+def clear(inspector: Inspector, config: Config, wait: Callable[[float], object] = time.sleep) -> tuple[Check, ...]:
+    """Check everything, tell what real money stands to lose and wait, then bring the account's settings about.
+
+    Args:
+        inspector: Reads the account and changes it.
+        config: Says what is to be traded, and in which mode.
+        wait: Waits real seconds; whoever wants to stop the start interrupts it.
+
+    Raises:
+        ConfigError: A check failed, in one line.
+        OSError: The exchange did not answer, or not all of it.
+    """
+    facts = inspector.read(config.trading_pairs[0])
+    found = checks(facts, config)
+    for check in found:
+        logger.log("INFO" if check.verdict in (Verdict.OK, Verdict.NOT_CHECKED) else "WARNING", "check: {}", check)
+    _require(found)
+    if config.mode == "live":
+        real_money.announce(config, facts.money, wait)
+    for change in changes(facts):
+        logger.warning("changing the account to {}", change)
+        inspector.change(change)
+    return found
+
+
+def _require(found: Sequence[Check]) -> None:
+    failed = [check for check in found if check.verdict is Verdict.FAILED]
+    if failed:
+        line = "; ".join(f"{check.name}: {check.detail}" for check in failed)
+        raise OSError(line) if all(check.passing for check in failed) else ConfigError(line)
+
+
+# --------------------------------------------------------------------------------------------------------- decisions
+
+
+def _clock(facts: Facts, config: Config) -> Check:
+    clock = facts.clock
+    seen = f"the exchange is {clock.offset_ms:+.0f} ms ahead of this machine, round trip {clock.round_trip_ms:.0f} ms"
+    if abs(clock.offset_ms) > MAX_OFFSET_MS:
+        verdict = Verdict.FAILED if config.mode == "live" else Verdict.WARN
+        advice = f"more than {MAX_OFFSET_MS} ms: set this machine's clock, for example timedatectl set-ntp true"
+        return Check(name="clock", verdict=verdict, detail=f"{seen}; {advice}")
+    if clock.round_trip_ms > SLOW_MS:
+        return Check(name="clock", verdict=Verdict.WARN, detail=f"{seen}; slow: an order has 2000 ms to arrive")
+    return Check(name="clock", verdict=Verdict.OK, detail=seen)
+
+
+def _permissions(facts: Facts, config: Config) -> Check:
+    name, found = "key permissions", facts.permissions
+    if found is None:
+        place = "Demo Trading" if config.mode == "testnet" else "the simulator"
+        return Check(name=name, verdict=Verdict.NOT_CHECKED, detail=f"{place} does not tell them")
+    if isinstance(found, Unread):
+        return _unread(name, found, config)
+    wrong = list(_too_much(found))
+    if wrong:
+        detail = f"{'; '.join(wrong)}: change the key's restrictions in the exchange's API management"
+        return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+    if not found.ip_restrict:
+        detail = "any address may use this key: restrict it to this machine's address"
+        return Check(name=name, verdict=Verdict.WARN, detail=detail)
+    return Check(name=name, verdict=Verdict.OK, detail="futures on, withdrawals and transfers off, bound to addresses")
+
+
+def _too_much(found: KeyPermissions) -> Iterator[str]:
+    if not found.enable_futures:
+        yield "futures are off and must be on"
+    for field, words in _MAY_NOT.items():
+        if getattr(found, field):
+            yield f"{words} are on and must be off"
+
+
+def _setting(name: str, found: bool | Unread, right: str, wrong: str, facts: Facts, config: Config) -> Check:  # noqa: FBT001  # one fact
+    if isinstance(found, Unread):
+        return _unread(name, found, config)
+    if not found:
+        return Check(name=name, verdict=Verdict.OK, detail=right)
+    obstacle = _open(facts)
+    if obstacle == "":
+        return Check(name=name, verdict=Verdict.WARN, detail=f"{wrong}: the account is empty, it becomes {right}")
+    detail = f"{wrong} with {obstacle}: close and cancel them, or change it to {right} yourself"
+    return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+
+
+def _filters(facts: Facts, config: Config) -> Check:
+    name, rules = "filters", facts.rules
+    if isinstance(rules, Unread):
+        return _unread(name, rules, config)
+    missing = [pair for pair in config.trading_pairs if pair not in rules]
+    if missing:
+        detail = f"{', '.join(missing)} not tradable: take them out of trading_pairs"
+        return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+    return Check(name=name, verdict=Verdict.OK, detail=f"tick, step and least notional of {_count(config)} known")
+
+
+def _brackets(facts: Facts, config: Config) -> Check:
+    name, found = "leverage brackets", facts.max_leverage
+    if isinstance(found, Unread):
+        return _unread(name, found, config)
+    missing = [pair for pair in config.trading_pairs if pair not in found]
+    if missing:
+        detail = f"none for {', '.join(missing)}: take them out of trading_pairs"
+        return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+    low = [pair for pair in config.trading_pairs if found[pair] < config.of(pair).risk.leverage_min]
+    if low:
+        detail = f"{', '.join(low)} allows less than leverage_min: no entry will pass there"
+        return Check(name=name, verdict=Verdict.WARN, detail=detail)
+    return Check(name=name, verdict=Verdict.OK, detail=f"known for {_count(config)}")
+
+
+def _fee(facts: Facts, config: Config) -> Check:
+    name, fee = "taker fee", facts.taker_fee
+    if isinstance(fee, Unread):
+        return _unread(name, fee, config)
+    return Check(name=name, verdict=Verdict.OK, detail=f"{100 * fee:.4f} % a side on {config.trading_pairs[0]}")
+
+
+def _money(facts: Facts, config: Config) -> Check:
+    name, money = "balance", facts.money
+    if isinstance(money, Unread):
+        return _unread(name, money, config)
+    detail = f"wallet {money.wallet_usdt:.2f} USDT, available {money.available_usdt:.2f} USDT"
+    if money.available_usdt <= 0:
+        return Check(name=name, verdict=Verdict.WARN, detail=f"{detail}: nothing can be entered")
+    return Check(name=name, verdict=Verdict.OK, detail=detail)
+
+
+def _positions(facts: Facts, config: Config) -> Check:
+    name, held = "open positions", facts.positions
+    if isinstance(held, Unread):
+        return _unread(name, held, config)
+    if not held:
+        return Check(name=name, verdict=Verdict.OK, detail="none")
+    words = _some([f"{position.symbol} {position.amount:f}" for position in held])
+    detail = f"{words}; one that the journal does not know is left alone, and its symbol enters nothing"
+    return Check(name=name, verdict=Verdict.WARN, detail=detail)
+
+
+def _orders(facts: Facts, config: Config) -> Check:
+    name, resting = "open orders", facts.orders
+    if isinstance(resting, Unread):
+        return _unread(name, resting, config)
+    foreign = [
+        f"{order.symbol} {order.client_id}"
+        for order in resting
+        if not is_made_for(order.client_id, config.account.name)
+    ]
+    if foreign:
+        return Check(name=name, verdict=Verdict.WARN, detail=f"not ours, left alone: {_some(foreign)}")
+    detail = f"{len(resting)} of ours from before" if resting else "none"
+    return Check(name=name, verdict=Verdict.OK, detail=detail)
+
+
+def _unread(name: str, found: Unread, config: Config) -> Check:
+    """In paper mode another simulator may not serve it; anywhere else what is unknown is unsafe."""
+    if config.mode == "paper":
+        return Check(name=name, verdict=Verdict.NOT_CHECKED, detail=found.why)
+    advice = _KEY_TROUBLE.get(found.code or 0)
+    detail = f"{advice or 'could not be read, try again'} ({found.why})"
+    return Check(name=name, verdict=Verdict.FAILED, detail=detail, passing=advice is None)
+
+
+def _open(facts: Facts) -> str:
+    """What is open in the account, in words; empty only when it is known that nothing is."""
+    if isinstance(facts.positions, Unread) or isinstance(facts.orders, Unread):
+        return "what is open unknown"
+    parts = [
+        f"{len(things)} open {word}{'s' if len(things) > 1 else ''}"
+        for things, word in ((facts.positions, "position"), (facts.orders, "order"))
+        if things
+    ]
+    return " and ".join(parts)
+
+
+def _count(config: Config) -> str:
+    pairs = len(config.trading_pairs)
+    return f"{pairs} symbol{'s' if pairs > 1 else ''}"
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

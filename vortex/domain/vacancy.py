@@ -1,0 +1,90 @@
+"""What is on a symbol that no trade of ours accounts for: a position that is not ours, orders left over from before.
+
+One answer of the exchange may be older than what we did, or wrong: a position that appears closes the symbol at once,
+but nothing is done about it, and nothing is forgotten, before two answers agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from vortex.domain.adoption import ForeignParams, adopt, opened_by
+from vortex.domain.bracket import Bracket, leg_of
+from vortex.domain.client_id import OrderIds
+from vortex.domain.flatness import FlatCheck
+from vortex.domain.order import ZERO, Fill, OrderRole, SymbolSetup, SymbolState
+
+
+class Vacancy:
+    """Told of every answer about the symbol.
+
+    Attributes:
+        foreign: The signed amount that is not ours, as far as we know; 0 when there is none.
+        settled: The last two answers without a trade under way agreed on it.
+        strays: Orders of ours that rest and belong to no trade under way, and whether they are conditional.
+        flat: The evidence that was asked for that nothing of ours is open.
+        last_fill_id: Executions up to this one are accounted for.
+    """
+
+    def __init__(self, ids: OrderIds, params: ForeignParams) -> None:
+        self._ids = ids
+        self._params = params
+        self.last_fill_id = 0
+        self._seen: Decimal | None = None
+        self.foreign = ZERO
+        self.settled = False
+        self.strays: dict[str, bool] = {}
+        self.flat = FlatCheck()
+
+    @property
+    def undecided(self) -> bool:
+        """True when the next answer has to tell whether the position is what it seemed."""
+        return not self.settled and self.foreign != 0
+
+    def see(self, state: SymbolState, now_ms: int) -> None:
+        """Take an answer that was given while no trade of ours was under way."""
+        amount = state.position.amount
+        self.flat.see(amount, now_ms)
+        self.settled = amount == self._seen
+        self._seen = amount
+        if amount != 0 or self.settled:
+            self.foreign = amount
+        if amount == 0:
+            self._account_for(state.fills)
+
+    def adopted(self, state: SymbolState, setup: SymbolSetup, now_ms: int) -> Bracket | None:
+        """Return the trade that the position of this answer becomes; None when it is to be left alone, or not sure.
+
+        Ours it is when an entry of ours made it. Executions that are accounted for make nothing: an answer may be older
+        than our exit.
+        """
+        if not self.foreign or not self.settled:
+            return None
+        new = opened_by(state.fills, self.foreign, self.last_fill_id)
+        ours = any(self._ids.ours(fill.client_id, OrderRole.ENTRY) for fill in new)
+        if not ours and not (new and self._params.foreign_position == "protect"):
+            return None
+        self.foreign, self.settled, self._seen = ZERO, False, None
+        return adopt(state, setup, self._ids, self._params, now_ms)
+
+    def after(self, bracket: Bracket) -> None:
+        """This trade is over; what a person left of the position is still to be accounted for."""
+        self._account_for(bracket.entry_fills if self.foreign else bracket.fills)
+
+    def _account_for(self, fills: Iterable[Fill]) -> None:
+        self.last_fill_id = max((fill.fill_id for fill in fills), default=self.last_fill_id)
+
+    def beside(self, amount: Decimal) -> None:
+        """A trade of ours is under way, and this much is open beside it."""
+        self.foreign, self.settled, self._seen = amount, True, None
+
+    def sort(self, state: SymbolState, bracket: Bracket | None) -> None:
+        """Find what rests of ours and belongs nowhere; what another process of ours ordered after us is not touched."""
+        orders = [(order.client_id, False) for order in state.orders]
+        algos = [(algo.client_id, True) for algo in state.algos]
+        self.strays = {
+            name: conditional
+            for name, conditional in (*orders, *algos)
+            if self._ids.ours(name) and not self._ids.newer(name) and (bracket is None or leg_of(bracket, name) is None)
+        }
