@@ -34,7 +34,10 @@ WANTED = 0.90
 CPU_S = 60
 """A change that makes an endless loop is found by this."""
 WORLD_SEEDS = 150
-DESK_TESTS = ("bracket", "leg", "reconcile", "flatness", "desk", "desk_positions", "desk_refusals", "desk_flatten")
+DESK_TESTS = (
+    "bracket", "bracket_ids", "leg", "reconcile", "flatness", "attribution", "adoption", "planning", "desk",
+    "desk_positions", "desk_refusals", "desk_flatten", "desk_doubt",
+)  # fmt: skip
 DESK = tuple(f"tests/domain/test_{name}.py" for name in DESK_TESTS)
 
 
@@ -50,7 +53,10 @@ class Target(Struct, frozen=True):
     world_seeds: int = 0
 
 
-ORDERS = ("bracket", "leg", "reconcile", "planning", "desk", "flatness")
+ORDERS = (
+    "bracket", "leg", "reconcile", "planning", "desk", "flatness", "agenda", "questions", "vacancy", "attribution",
+    "adoption",
+)  # fmt: skip
 TARGETS = {f"vortex.domain.{name}": Target(DESK, WORLD_SEEDS) for name in ORDERS} | {
     "vortex.domain.pnl": Target(("tests/domain/test_pnl.py",)),
 }

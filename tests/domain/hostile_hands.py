@@ -86,14 +86,12 @@ def deleverage(exchange: TinyExchange, random: Random) -> None:
 
 HANDS: tuple[Hand, ...] = (
     nothing, trigger, trigger_and_stick, trigger_and_refuse, lose_an_order, cancel_an_order, close_by_hand, go_blank,
-    reduce_by_hand,
+    reduce_by_hand, liquidate, deleverage,
 )  # fmt: skip
 """Every seed draws from these."""
 AWAITED: Mapping[Hand, str] = {
-    increase_by_hand: "what a person added is told apart from what is ours",
-    flip_by_hand: "an execution closes no more than was open, the rest is foreign",
-    liquidate: "the row says LIQUIDATED",
-    deleverage: "the row says ADL",
+    increase_by_hand: "what a person added is foreign also at the moment our trade ends",
+    flip_by_hand: "no entry leaves beside what a person left open",
 }
 """Not drawn yet, each with what a desk must learn for it: move it to HANDS then. `--awaited` runs them meanwhile."""
 

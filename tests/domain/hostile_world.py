@@ -40,7 +40,10 @@ from vortex.domain.trade import CloseReason
 TICK_MS = 100
 HOLD_MS = 9_000
 LOOK_MS = 500
-QUIET_MS = 3_000
+QUIET_MS = 5_000
+"""Nothing rests so long after the last position."""
+LAGGED_QUIET_MS = 35_000
+"""What an exchange that lags did not show is found at the next look at a symbol without a trade."""
 TRADES = 2
 TIMEOUT_MS = 2_000
 FAULT_SHARE = 0.2
@@ -96,7 +99,7 @@ class HostileWorld:
     def run(self) -> None:
         """Trade until all trades are over and nothing is left to do, or a limit is hit."""
         quiet_ms = 0
-        while quiet_ms < QUIET_MS:
+        while quiet_ms < QUIET_MS or (self._lag_to_ms and self.exchange.resting and quiet_ms < LAGGED_QUIET_MS):
             assert self.now_ms < NOW + 600_000, "it never comes to rest"
             self._tick()
             done = self._plans >= TRADES and self.exchange.position == 0 and self.desk is not None and self.desk.free
