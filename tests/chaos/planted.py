@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -202,7 +203,8 @@ def one_look_proves_flat(patch: pytest.MonkeyPatch) -> None:
 
 def fill_counts_twice(patch: pytest.MonkeyPatch) -> None:
     def greedy(bracket: Bracket, fills: tuple[Fill, ...], now_ms: int) -> Bracket:
-        new = [fill for fill in fills if fill.ts_ms >= bracket.started_ms]
+        known = Counter(fill.fill_id for fill in bracket.fills)
+        new = [fill for fill in fills if known[fill.fill_id] < 2 and fill.fill_id > bracket.after_fill_id]
         merged = tuple(sorted((*bracket.fills, *new), key=lambda fill: (fill.ts_ms, fill.fill_id)))
         return life.watch(replace(bracket, fills=merged), now_ms)
 
