@@ -18,6 +18,7 @@ from vortex.actors.symbol import SymbolSupervisor
 from vortex.domain import bracket as life
 from vortex.domain import planning
 from vortex.domain.bracket import Bracket
+from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
 from vortex.domain.leg import LegState
 from vortex.domain.order import PlaceOrder, SymbolState
@@ -34,8 +35,8 @@ def stop_is_believed_in_after_a_restart(patch: pytest.MonkeyPatch) -> None:
     def hopeful(bracket: Bracket) -> Bracket:
         return replace(recovered(bracket), stop=replace(bracket.stop, state=LegState.WORKING))
 
-    def blind(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
-        seen = with_state(bracket, state, now_ms)
+    def blind(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds) -> Bracket:
+        seen = with_state(bracket, state, now_ms, ids)
         return seen if bracket.stop.state is not LegState.WORKING else replace(seen, stop=bracket.stop)
 
     patch.setattr(life, "recovered", hopeful)
