@@ -86,15 +86,10 @@ def deleverage(exchange: TinyExchange, random: Random) -> None:
 
 HANDS: tuple[Hand, ...] = (
     nothing, trigger, trigger_and_stick, trigger_and_refuse, lose_an_order, cancel_an_order, close_by_hand, go_blank,
-    reduce_by_hand,
+    reduce_by_hand, increase_by_hand, flip_by_hand, liquidate, deleverage,
 )  # fmt: skip
 """Every seed draws from these."""
-AWAITED: Mapping[Hand, str] = {
-    increase_by_hand: "what a person added is foreign also at the moment our trade ends",
-    flip_by_hand: "no entry leaves beside what a person left open",
-    liquidate: "holds alone; drawn with the others, seed 668 adopts a trade that is over once more",
-    deleverage: "the same",
-}
+AWAITED: Mapping[Hand, str] = {}
 """Not drawn yet, each with what a desk must learn for it: move it to HANDS then. `--awaited` runs them meanwhile."""
 
 

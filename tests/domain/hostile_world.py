@@ -81,6 +81,7 @@ class HostileWorld:
         self._epoch = 0
         self._kept: Bracket | None = None
         self._journal: bytes | None = None
+        self._accounted = 0
         self._costs: list[tuple[int, int]] = []
         self._naked_since: int | None = None
         self._lag_from_ms = self._lag_to_ms = 0
@@ -159,7 +160,7 @@ class HostileWorld:
         if desk is None or self._dies():
             return
         self._take_notices(desk)
-        self._keep(desk.bracket)
+        self._keep(desk)
         planned = desk.plan(self.now_ms)
         self._take_notices(desk)
         if planned is None:
@@ -167,7 +168,7 @@ class HostileWorld:
         _, request = planned
         assert desk.in_flight is None
         desk.sent(request, self.now_ms)
-        self._keep(desk.bracket)
+        self._keep(desk)
         if self._dies():
             return
         self._send(request, desk)
@@ -176,7 +177,8 @@ class HostileWorld:
         ends = [notice for notice in desk.take_notices() if isinstance(notice, Closed | Failed)]
         self.ended |= {notice.bracket.trade_id: notice for notice in ends}
 
-    def _keep(self, bracket: Bracket | None) -> None:
+    def _keep(self, desk: Desk) -> None:
+        self._accounted, bracket = desk.vacancy.last_fill_id, desk.bracket
         if bracket is not self._kept:
             self._kept = bracket
             self._journal = None if bracket is None else msgspec.json.encode(bracket)
@@ -193,7 +195,7 @@ class HostileWorld:
     def _boot(self) -> None:
         self._epoch += 1
         found = None if self._journal is None else msgspec.json.decode(self._journal, type=Bracket)
-        self.desk = Desk(SYMBOL, OrderIds("main", SYMBOL, self._epoch), found)
+        self.desk = Desk(SYMBOL, OrderIds("main", SYMBOL, self._epoch), found, last_fill_id=self._accounted)
 
     # ------------------------------------------------------------------------------------------------------- the wire
 
@@ -236,7 +238,7 @@ class HostileWorld:
         """What it may cost, and whether it should leave at all."""
         if fate not in HARMLESS:
             self._costs.append((self.now_ms, 10_000 if fate == "lost and lagging" else TIMEOUT_MS + 1_500))
-        if (isinstance(request, SetLeverage) and fate != "kind") or fate == "lost and lagging":
+        if isinstance(request, SetLeverage) and fate != "kind":
             self._leverage_in_doubt = True
         if isinstance(request, PlaceOrder) and request.client_id.endswith(OrderRole.ENTRY):
             self._look_at_entry(desk)

@@ -189,12 +189,14 @@ def test_a_refused_leverage_ends_the_entry_with_nothing_sent() -> None:
     assert rig.desk.free
 
 
-def test_an_unknown_leverage_is_read_before_it_is_set_again() -> None:
+def test_a_leverage_of_unknown_outcome_is_set_again_whatever_an_answer_says() -> None:
     rig = Rig().ready(symbol_state(leverage=10))
     entry = rig.opens()
     rig.leaves(SetLeverage)
     rig.answered(TIMEOUT, after_ms=300)
     rig.reads(symbol_state(leverage=20))
+    rig.leaves(SetLeverage)
+    rig.done(20)
     assert rig.leaves(PlaceOrder).client_id == entry
 
 

@@ -109,7 +109,7 @@ class TinyExchange:
         The rest of a slow order executes when `complete` is called; of any other one it expires.
         """
         match request:
-            case PlaceOrder() if request.close_position:
+            case PlaceOrder() if request.kind.conditional:
                 self.sent[request.client_id] += 1
                 return self._conditional(request)
             case PlaceOrder():
@@ -201,13 +201,17 @@ class TinyExchange:
         self._keep()
 
     def _conditional(self, order: PlaceOrder) -> Outcome:
-        if any(resting.kind is order.kind and resting.side is order.side for resting in self.resting):
+        if order.close_position and self.position * SIGN[order.side] >= 0:
+            return Refused(code=-4509, text="There is no position to close.")
+        if order.close_position and any(
+            resting.kind is order.kind and resting.side is order.side for resting in self.resting
+        ):
             return Refused(code=-4130, text="An open stop order with closePosition is existing.")
         self._numbers += 1
         report = AlgoReport(
             symbol=SYMBOL, client_id=order.client_id, algo_id=self._numbers, side=order.side, kind=order.kind,
-            status=AlgoStatus.NEW, trigger_price=order.trigger_price or ZERO, quantity=ZERO, close_position=True,
-            ts_ms=self.now_ms,
+            status=AlgoStatus.NEW, trigger_price=order.trigger_price or ZERO, quantity=order.quantity or ZERO,
+            close_position=order.close_position, ts_ms=self.now_ms,
         )  # fmt: skip
         return Done(value=self._become(report, AlgoStatus.NEW))
 
@@ -270,7 +274,9 @@ class TinyExchange:
     # ------------------------------------------------------------------------------------------------------- the past
 
     def _keep(self) -> None:
-        position = PositionReport(symbol=SYMBOL, amount=self.position, entry_price=PRICE, leverage=self.leverage)
+        position = PositionReport(
+            symbol=SYMBOL, amount=self.position, entry_price=PRICE, mark_price=PRICE, leverage=self.leverage
+        )
         working = tuple(order for order in self.orders.values() if not order.status.final)
         state = SymbolState(
             symbol=SYMBOL, ts_ms=self.now_ms, position=position, orders=working, algos=tuple(self.resting),

@@ -1,4 +1,4 @@
-"""The canary's run: told to people, journaled before it sends, swept at a start; nobody enters before one has passed."""
+"""The canary's run: told to people, journaled before it sends, swept at a start; nobody enters before one passed."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from typing import Any
 from loguru import logger
 from msgspec import Struct
 
+from vortex.actors.canary_run import CanaryRun
 from vortex.actors.common_gates import CommonGates
 from vortex.actors.holds import Holds
 from vortex.actors.order_journal import OrderJournal
@@ -84,6 +85,7 @@ class ExchangeActor(Actor):
         account: The account actor.
         account_name: The account's short name in client ids.
         foreign: What is done with a position that is not ours.
+        canary: Test stops with two far ones before the first entry.
     """
 
     def __init__(
@@ -94,11 +96,13 @@ class ExchangeActor(Actor):
         account: Recipient,
         account_name: str,
         foreign: ForeignParams | None = None,
+        canary: bool = False,
     ) -> None:
         self._port = port
         self._journal = OrderJournal(journal, account_name, self._is_over)
         self._holds = Holds(self._journal, self._now_ms)
         self._sender = Sender(port, self._now_ms, self._is_over)
+        self._canary = CanaryRun(self._journal, self._sender, self._now_ms, wanted=canary)
         self._account = account
         self._account_name = account_name
         self._epoch = 0
@@ -106,6 +110,7 @@ class ExchangeActor(Actor):
         self._seats: dict[str, Seat] = {}
         self._common = CommonGates(self._seats.values, self._now_ms)
         self._ids: dict[str, OrderIds] = {}
+        self._accounted: dict[str, int] = {}
         self._user_stream_ms: int | None = None
         self._account_asked_ms = self._positions_asked_ms = 0
 
@@ -137,6 +142,8 @@ class ExchangeActor(Actor):
         """Find again what was under way, then listen: a trade is guarded before its symbol's actors ask for it."""
         self._epoch = self._journal.next_epoch(self._now_ms())
         self._holds.load()
+        self._canary.load()
+        self._accounted = self._journal.load_accounted()
         for symbol, bracket in self._journal.load().items():
             logger.info("{}: trade {} found under way in the journal", symbol, bracket.trade_id)
             self._seats[symbol] = self._seat(symbol, bracket)
@@ -155,7 +162,8 @@ class ExchangeActor(Actor):
     def _seat(self, symbol: str, bracket: Bracket | None = None) -> Seat:
         if symbol not in self._ids:  # a symbol that comes again counts on
             self._ids[symbol] = OrderIds(self._account_name, symbol, self._epoch)
-        desk = Desk(symbol, self._ids[symbol], bracket, foreign=self._foreign)
+        last = self._accounted.get(symbol, 0)
+        desk = Desk(symbol, self._ids[symbol], bracket, foreign=self._foreign, last_fill_id=last)
         if self._holds.entries.halted(symbol):
             desk.flatten(CloseReason.HALT, self._now_ms())
         return Seat(desk, self._journal, self._account, self._now_ms)
@@ -169,6 +177,7 @@ class ExchangeActor(Actor):
         seat.join(message)
         self._holds.tell_gates(seat)
         self._common.tell(seat)
+        seat.hold(self._canary.hold)
         self._tell_user_stream(seat, "not connected yet")
         self._settle(seat)
 
@@ -184,7 +193,7 @@ class ExchangeActor(Actor):
         seat = self._seats.get(plan.symbol) or self._seat(plan.symbol)  # one that has not registered yet is not free
         ids = seat.desk.ids.new()
         trade_id = seat.desk.ids.trade_id(ids[OrderRole.ENTRY])
-        why = self._holds.refusal(plan.symbol) or self._common.refusal or seat.hindrance
+        why = self._holds.refusal(plan.symbol) or self._common.refusal or self._canary.hold or seat.hindrance
         if why is not None:
             logger.warning("{}: entry refused, {}", plan.symbol, why)
             reason = CloseReason.ORDER_REJECTED
@@ -227,6 +236,9 @@ class ExchangeActor(Actor):
         if isinstance(request, QueryAccount | QueryPositions):
             self._on_overview(outcome)
             return
+        if self._canary.owns(request):
+            self._canary.on_reply(request, outcome)
+            return
         seat = self._seats.get(request.symbol)
         if seat is not None:
             seat.desk.on_reply(request, outcome, self._now_ms())
@@ -245,6 +257,8 @@ class ExchangeActor(Actor):
     def _on_report(self, report: OrderReport | AlgoReport) -> None:
         logger.info("{}: order {} is {}", report.symbol, report.client_id, report.status)
         self._heard()
+        if isinstance(report, AlgoReport):
+            self._canary.on_report(report)
         seat = self._seats.get(report.symbol)
         if seat is not None:
             seat.desk.on_report(report, self._now_ms())
@@ -342,6 +356,9 @@ class ExchangeActor(Actor):
         self._sender.send(self._seats.values(), self._seats.values())
         self._journal.retry()
         self._common.journal(writable=self._journal.writable)
+        if self._canary.on_time(self._seats.values()):
+            for seat in self._seats.values():
+                seat.hold(self._canary.hold)
         self._ask_overviews(now_ms)
 
     def _ask_overviews(self, now_ms: int) -> None:

@@ -15,7 +15,8 @@ from vortex.domain.entries import Entries
 from vortex.domain.trade import CloseReason
 from vortex.ports import Journal, UnwritableError
 
-_BRACKET, _ENDED, _ENTRIES, _EPOCH, _CANARY = "bracket", "ended", "entries", "epoch", "canary"
+_BRACKET, _ENDED, _ACCOUNTED = "bracket", "ended", "accounted"
+_ENTRIES, _EPOCH, _CANARY = "entries", "epoch", "canary"
 _GONE = b""
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class OrderJournal:
         self._account = account
         self._over = over
         self._brackets: dict[str, Bracket] = {}
+        self._accounted: dict[str, int] = {}
         self._entries = Entries()
         self._unwritten: dict[tuple[str, str], bytes] = {}
         self.ended: dict[str, Ended] = {}
@@ -82,6 +84,17 @@ class OrderJournal:
         if entries != self._entries:
             self._append(_ENTRIES, self._account, msgspec.json.encode(entries))
             self._entries = entries
+
+    def load_accounted(self) -> dict[str, int]:
+        """Read up to which execution trades that are over account for, by symbol."""
+        self._accounted = self._read(_ACCOUNTED, int)
+        return dict(self._accounted)
+
+    def keep_accounted(self, symbol: str, fill_id: int) -> None:
+        """Keep up to which execution the symbol's trades that are over account for."""
+        if fill_id != self._accounted.get(symbol, 0):
+            self._append(_ACCOUNTED, symbol, msgspec.json.encode(fill_id))
+            self._accounted[symbol] = fill_id
 
     def load_canary(self) -> CanaryIntent | None:
         """Read the canary that was under way."""

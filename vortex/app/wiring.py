@@ -102,7 +102,12 @@ class Wiring:
             ChildSpec(
                 "exchange",
                 lambda: ExchangeActor(
-                    port=ports.exchange(), journal=ports.journal, account=account, account_name=name, foreign=foreign
+                    port=ports.exchange(),
+                    journal=ports.journal,
+                    account=account,
+                    account_name=name,
+                    foreign=foreign,
+                    canary=config.mode != "paper",
                 ),
                 run="thread",
                 budget_s=EXCHANGE_BUDGET_S,

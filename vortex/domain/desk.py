@@ -56,9 +56,11 @@ class Desk:
         bracket: The trade found in the journal, if one was under way.
         limits: Times and paces.
         foreign: What is done with a position that is not ours.
+        last_fill_id: Executions up to this one belong to trades that are over, as a process before us knew.
 
     Attributes:
         vacancy: What is there that our trade does not account for.
+        mark_price: As the exchange's last answer had it; 0 before the first.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Desk:
         *,
         limits: DeskLimits | None = None,
         foreign: ForeignParams | None = None,
+        last_fill_id: int = 0,
     ) -> None:
         self.symbol = symbol
         self.bracket = life.recovered(bracket) if bracket is not None else None
@@ -77,13 +80,14 @@ class Desk:
         self.in_flight: ExchangeRequest | None = None
         self.reconciled = False
         self.ids = ids
-        self.vacancy = Vacancy(ids, foreign or ForeignParams())
+        self.vacancy = Vacancy(ids, foreign or ForeignParams(), last_fill_id)
         self._limits = limits or DeskLimits()
         self._planner = Planner(ids, self._limits)
         self._questions = Questions(self._limits.paces)
         self._agenda = Agenda(symbol, self._planner, self._questions, self.vacancy, self._limits)
         if bracket is not None and bracket.close_reason in ORDERED_FLAT:
             self.vacancy.flat.order()
+        self.mark_price = Decimal(0)
         self._leverage: int | None = None
         self._herald = Herald()
         self._rivals = Rivals(ids)
@@ -284,12 +288,19 @@ class Desk:
     def _on_state(self, state: SymbolState, now_ms: int) -> None:
         first = not self._questions.answered_ms
         self._questions.answered(now_ms)
-        self._leverage = state.position.leverage
+        if first:
+            self._leverage = state.position.leverage
+        elif state.position.leverage != self._leverage:
+            self._leverage = None  # only who set it knows: an answer may be older than that
         self._agenda.amount = state.position.amount
-        if self.bracket is not None:
-            self.bracket = with_state(self.bracket, state, now_ms, self.ids)
-        else:
+        self.mark_price = state.position.mark_price
+        if self.bracket is None:
             self._on_free_state(state, now_ms)
+        elif self.bracket.entry.state is LegState.IDLE and state.position.amount:
+            self.vacancy.see(state, now_ms)
+            self.give_up_entry(f"a position of {state.position.amount} is there", now_ms)
+        else:
+            self.bracket = with_state(self.bracket, state, now_ms, self.ids)
         self.vacancy.sort(state, self.bracket)
         self._look_for_rival(*state.orders, *state.algos)
         if first and self.bracket is not None:
@@ -321,20 +332,21 @@ class Desk:
         bracket = self.bracket
         if not self.reconciled:
             return
+        if bracket is not None and bracket.filled:
+            self.vacancy.beside(bracket.plan.side.sign * bracket.holdings.others)
         if bracket is not None and bracket.over and not bracket.executions_missing:
             self._herald.end(bracket)
             if not any(leg.resting for leg in bracket.legs):
                 self._forget(bracket)
         elif bracket is not None and self.trade is not None:
-            self.vacancy.beside(bracket.plan.side.sign * bracket.holdings.others)
             # when it is new: its liquidation price, and the exchange's word that stop and position agree
             self._questions.in_doubt |= self._herald.open(bracket, self.trade)
         self._herald.foreign(self.vacancy.foreign)
 
     def _forget(self, bracket: Bracket) -> None:
-        """The trade is over; what a person left of the position is to be looked at."""
+        """The trade is over; before the next one leaves it is seen that nothing of it, or of a person's, is there."""
         self.vacancy.after(bracket)
-        self._questions.in_doubt |= self.vacancy.foreign != 0
+        self._questions.in_doubt = True
         self.bracket = None
         self._herald.forget()
 

@@ -23,18 +23,20 @@ class Vacancy:
         foreign: The signed amount that is not ours, as far as we know; 0 when there is none.
         settled: The last two answers without a trade under way agreed on it.
         strays: Orders of ours that rest and belong to no trade under way, and whether they are conditional.
+        expected: Orders of ours that rest for another purpose than a trade.
         flat: The evidence that was asked for that nothing of ours is open.
         last_fill_id: Executions up to this one are accounted for.
     """
 
-    def __init__(self, ids: OrderIds, params: ForeignParams) -> None:
+    def __init__(self, ids: OrderIds, params: ForeignParams, last_fill_id: int = 0) -> None:
         self._ids = ids
         self._params = params
-        self.last_fill_id = 0
+        self.last_fill_id = last_fill_id
         self._seen: Decimal | None = None
         self.foreign = ZERO
         self.settled = False
         self.strays: dict[str, bool] = {}
+        self.expected: frozenset[str] = frozenset()
         self.flat = FlatCheck()
 
     @property
@@ -73,7 +75,7 @@ class Vacancy:
         self._account_for(bracket.entry_fills if self.foreign else bracket.fills)
 
     def _account_for(self, fills: Iterable[Fill]) -> None:
-        self.last_fill_id = max((fill.fill_id for fill in fills), default=self.last_fill_id)
+        self.last_fill_id = max((self.last_fill_id, *(fill.fill_id for fill in fills)))
 
     def beside(self, amount: Decimal) -> None:
         """A trade of ours is under way, and this much is open beside it."""
@@ -86,5 +88,8 @@ class Vacancy:
         self.strays = {
             name: conditional
             for name, conditional in (*orders, *algos)
-            if self._ids.ours(name) and not self._ids.newer(name) and (bracket is None or leg_of(bracket, name) is None)
+            if name not in self.expected
+            and self._ids.ours(name)
+            and not self._ids.newer(name)
+            and (bracket is None or leg_of(bracket, name) is None)
         }
