@@ -99,7 +99,7 @@ class Agenda:
             return True
         if bracket is not None:
             return bracket.executions_missing
-        return self._vacancy.undecided or self._vacancy.flat.due(now_ms)
+        return self._vacancy.undecided(now_ms) or self._vacancy.flat.due(now_ms)
 
     def _pace_ms(self, bracket: Bracket | None) -> int:
         paces = self._limits.paces

@@ -16,6 +16,12 @@ from vortex.domain.flatness import FlatCheck
 from vortex.domain.order import ZERO, Fill, OrderRole, SymbolSetup, SymbolState
 
 
+GONE_MS = 10_000
+"""A position that is not ours has gone when the exchange says so for this long: an answer may be that old."""
+GONE_AGAIN_MS = 2_000
+"""Between two such answers."""
+
+
 class Vacancy:
     """Told of every answer about the symbol.
 
@@ -33,26 +39,34 @@ class Vacancy:
         self._params = params
         self.last_fill_id = last_fill_id
         self._seen: Decimal | None = None
+        self._seen_ms = 0
+        self._gone_ms: int | None = None
         self.foreign = ZERO
         self.settled = False
         self.strays: dict[str, bool] = {}
         self.expected: frozenset[str] = frozenset()
         self.flat = FlatCheck()
 
-    @property
-    def undecided(self) -> bool:
-        """True when the next answer has to tell whether the position is what it seemed."""
-        return not self.settled and self.foreign != 0
+    def undecided(self, now_ms: int) -> bool:
+        """True when it is time for the answer that tells whether the position is what it seemed."""
+        if not self.foreign:
+            return False
+        if self._gone_ms is None:
+            return not self.settled
+        return now_ms - self._seen_ms >= GONE_AGAIN_MS
 
     def see(self, state: SymbolState, now_ms: int) -> None:
         """Take an answer that was given while no trade of ours was under way."""
         amount = state.position.amount
         self.flat.see(amount, now_ms)
         self.settled = amount == self._seen
-        self._seen = amount
-        if amount != 0 or self.settled:
-            self.foreign = amount
-        if amount == 0:
+        self._seen, self._seen_ms = amount, now_ms
+        if amount:
+            self.foreign, self._gone_ms = amount, None
+        elif self.foreign and (self._gone_ms is None or now_ms - self._gone_ms < GONE_MS):
+            self._gone_ms = now_ms if self._gone_ms is None else self._gone_ms
+        else:
+            self.foreign, self._gone_ms = ZERO, None
             self._account_for(state.fills)
 
     def adopted(self, state: SymbolState, setup: SymbolSetup, now_ms: int) -> Bracket | None:
@@ -67,7 +81,7 @@ class Vacancy:
         ours = any(self._ids.ours(fill.client_id, OrderRole.ENTRY) for fill in new)
         if not ours and not (new and self._params.foreign_position == "protect"):
             return None
-        self.foreign, self.settled, self._seen = ZERO, False, None
+        self.foreign, self.settled, self._seen, self._gone_ms = ZERO, False, None, None
         return adopt(state, setup, self._ids, self._params, now_ms)
 
     def after(self, bracket: Bracket) -> None:
@@ -79,7 +93,7 @@ class Vacancy:
 
     def beside(self, amount: Decimal) -> None:
         """A trade of ours is under way, and this much is open beside it."""
-        self.foreign, self.settled, self._seen = amount, True, None
+        self.foreign, self.settled, self._seen, self._gone_ms = amount, True, None, None
 
     def sort(self, state: SymbolState, bracket: Bracket | None) -> None:
         """Find what rests of ours and belongs nowhere; what another process of ours ordered after us is not touched."""
