@@ -12,6 +12,7 @@ from loguru import logger
 
 from vortex.adapters.binance.errors import describe
 from vortex.adapters.binance.hosts import Hosts
+from vortex.adapters.binance.liquidations import to_liquidation
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.notices import Notices
 from vortex.adapters.binance.polling import Polling
@@ -23,6 +24,7 @@ from vortex.adapters.binance.wire import (
     Depth,
     Envelope,
     Kline,
+    Liquidation,
     MarketFrame,
     MarkUpdate,
     decode_market,
@@ -155,6 +157,7 @@ class BinanceFeed:
         self._public_route.add(_names(symbol, PUBLIC_STREAMS))
         self._market_route.add(_names(symbol, MARKET_STREAMS))
         self._polling.watch(symbol, self._sink)
+        self._polling.volumes(symbol, self._generated_before_ms.get(symbol, 0), self._sink)
 
     def _remove(self, symbol: str) -> None:
         if self._markets.pop(symbol, None) is not None:
@@ -206,8 +209,8 @@ class BinanceFeed:
                 return to_candle(data, self._generated_before_ms.get(data.symbol, 0))
             case MarkUpdate():
                 return to_mark_price(data, recv_ms)
-            case _:
-                return None  # a liquidation: so far only a sign of life
+            case Liquidation():
+                return to_liquidation(data.body, data.ts_ms, recv_ms)
 
     def _book(self, data: Depth, market: _Market, recv_ms: int) -> Book | None:
         fault = book_fault(data.bids, data.asks)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vortex.app.replay.entries import Handled, kind_of, unpack
-from vortex.domain.market import Book, Candle, CandleHistory, MarkPrice, Sentiment, Trades
+from vortex.domain.market import (
+    Book,
+    Candle,
+    CandleHistory,
+    Liquidation,
+    MarkPrice,
+    Sentiment,
+    Trades,
+    VolumeHistory,
+)
 from vortex.domain.order import AccountUpdate, AlgoReport, OrderReport
 from vortex.messages import (
     AddSymbol,
@@ -31,7 +40,7 @@ def _kinds(*types: type) -> frozenset[str]:
 
 
 ANYONE = _kinds(
-    Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment,
+    Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment, Liquidation, VolumeHistory,
     ExchangeReplied, OrderReport, AlgoReport, AccountUpdate, UserStreamChanged,
     TradeRecorded, Crash,
     GetSymbolStatus, GetMirror, GetFeedAges, GetAccount, GetExchange, GetOutbox,
