@@ -8,19 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.decision import (
-    Action,
+from vortex.domain.decision import Action, Decision, SignalBoard
+from vortex.domain.scoring import (
     BaseWeights,
-    Decision,
     DecisionParams,
-    SignalBoard,
     alignment_of,
     combine,
     confidence_of,
     weights_by_regime,
 )
 from vortex.domain.signal import EngineId, Regime, Signal, VolatilityPhase
-from vortex.domain.strategies import StrategyAParams, StrategyBParams
+from vortex.domain.strategies import StrategyAParams, StrategyBParams, StrategyCParams
 from vortex.domain.trade import Strategy
 
 NOW = 1_700_000_000_000
@@ -159,9 +157,11 @@ def test_the_regime_can_forbid_entries(regime: Regime | None, phase: VolatilityP
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        (DecisionParams(a=StrategyAParams(theta=0.99), b=StrategyBParams(theta=0.99)), "SCORE_LOW"),
-        (DecisionParams(a=StrategyAParams(confidence_min=1.0), b=StrategyBParams(confidence_min=1.0), agree_share=0.0),
-         "CONF_LOW"),
+        (DecisionParams(
+            a=StrategyAParams(theta=0.99), b=StrategyBParams(theta=0.99), c=StrategyCParams(theta=0.99)), "SCORE_LOW"),
+        (DecisionParams(
+            a=StrategyAParams(confidence_min=1.0), b=StrategyBParams(confidence_min=1.0),
+            c=StrategyCParams(confidence_min=1.0), agree_share=0.0), "CONF_LOW"),
         (DecisionParams(a=StrategyAParams(s1_min=0.9)), "NO_STRATEGY"),
     ],
 )  # fmt: skip
@@ -220,9 +220,7 @@ SCORES = st.fixed_dictionaries(dict.fromkeys(EngineId, UNIT))
 
 
 @given(scores=SCORES, regime=st.sampled_from(Regime), missing=st.sets(st.sampled_from(EngineId)))
-def test_score_and_confidence_are_bounded(
-    scores: dict[EngineId, float], regime: Regime, missing: set[EngineId]
-) -> None:
+def test_score_and_confidence_are_bounded(scores: dict[str, float], regime: Regime, missing: set[EngineId]) -> None:
     weights = weights_by_regime(PARAMS, regime)
     present = {engine: score for engine, score in scores.items() if engine not in missing}
     final_score, coverage = combine(present, weights)
@@ -233,10 +231,10 @@ def test_score_and_confidence_are_bounded(
 
 @given(scores=SCORES, regime=st.sampled_from(Regime))
 def test_sentiment_that_agrees_with_the_mean_of_the_others_changes_nothing(
-    scores: dict[EngineId, float], regime: Regime
+    scores: dict[str, float], regime: Regime
 ) -> None:
     weights = weights_by_regime(PARAMS, regime)
-    others: dict[EngineId, float] = {e: score for e, score in scores.items() if e is not EngineId.SENTIMENT}
+    others: dict[str, float] = {e: score for e, score in scores.items() if e is not EngineId.SENTIMENT}
     without, _ = combine(others, weights)
     with_it, _ = combine({**others, EngineId.SENTIMENT: without}, weights)
     assert with_it == pytest.approx(without, abs=1e-12)
@@ -251,14 +249,14 @@ def test_alignment(s1: float, s2: float, expected: int) -> None:
 
 @given(phase=st.sampled_from(VolatilityPhase), regime=st.sampled_from(Regime), scores=SCORES)
 def test_nothing_enters_in_extreme_or_unknown_for_any_input(
-    phase: VolatilityPhase, regime: Regime, scores: dict[EngineId, float]
+    phase: VolatilityPhase, regime: Regime, scores: dict[str, float]
 ) -> None:
     easy = DecisionParams(
         a=StrategyAParams(theta=0.001, confidence_min=0, s1_min=-1, s2_min=-1, tr_min=-1, alignment_required=False,
                           trend_required=False, low_needs_squeeze=False),
         debounce_evaluations=1,
     )  # fmt: skip
-    made = board((signal(e, s, regime=regime, phase=phase) for e, s in scores.items()), easy)
+    made = board((signal(EngineId(e), s, regime=regime, phase=phase) for e, s in scores.items()), easy)
     decision = look(made, 1)
     assert decision.action is Action.HOLD or (phase is not VolatilityPhase.EXTREME and regime is not Regime.UNKNOWN)
     assert decision.reasons

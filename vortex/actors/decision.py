@@ -12,7 +12,7 @@ from loguru import logger
 from msgspec import Struct
 
 from vortex.actors.rejecting import Rejector
-from vortex.domain.decision import Action, Decision, SignalBoard
+from vortex.domain.decision import ENGINES, Action, Decision, SignalBoard
 from vortex.domain.market import Book, MarkPrice
 from vortex.domain.operation import Gate
 from vortex.domain.risk.gates import evaluate
@@ -146,7 +146,7 @@ class DecisionActor(Actor):
 
     def _on_signal(self, message: SignalEmitted) -> None:
         self._board.put(message.signal)
-        if message.signal.engine is EngineId.ORDER_FLOW:
+        if message.signal.engine == EngineId.ORDER_FLOW:
             self._epoch = message.epoch
             self._evaluate()
 
@@ -173,7 +173,7 @@ class DecisionActor(Actor):
             self._enter(decision, now_ms)
 
     def _mirror(self, decision: Decision) -> None:
-        signals = {engine: self._board.newest(engine) for engine in EngineId}
+        signals = {engine: self._board.newest(engine) for engine in ENGINES}
         value = {"decision": decision, "signals": signals}
         self._hot_store.tell(Mirror(key=f"engine_signals:{self._symbol}", value=value))
 

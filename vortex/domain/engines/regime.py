@@ -46,7 +46,7 @@ class RegimeEngine:
     Signals carry the time of the newest 1m candle, so that live books cannot hide a dead candle stream.
     """
 
-    id: ClassVar[EngineId] = EngineId.REGIME
+    id: ClassVar[str] = EngineId.REGIME
     inputs: ClassVar[tuple[type, ...]] = (Candle, CandleHistory, Book, MarkPrice)
 
     def __init__(self, params: RegimeParams) -> None:

@@ -84,7 +84,7 @@ class TechnicalEngine:
     Everything is measured when a candle closes; a forming candle changes only `last`.
     """
 
-    id: ClassVar[EngineId] = EngineId.TECHNICAL
+    id: ClassVar[str] = EngineId.TECHNICAL
     inputs: ClassVar[tuple[type, ...]] = (Candle, CandleHistory)
 
     def __init__(self, params: TechnicalParams) -> None:
