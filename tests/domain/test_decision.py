@@ -260,3 +260,50 @@ def test_nothing_enters_in_extreme_or_unknown_for_any_input(
     decision = look(made, 1)
     assert decision.action is Action.HOLD or (phase is not VolatilityPhase.EXTREME and regime is not Regime.UNKNOWN)
     assert decision.reasons
+
+
+CROWD: dict[str, float | None] = {"crowd_extreme": 1.0, "cluster_above": 60_141.0, "cluster_above_share": 0.4}
+
+
+def crowded(rank: float | None = None) -> SignalBoard:
+    """Only C matches: a quiet range, a crowd that is short, and its liquidations one ATR ahead."""
+    made = signals(regime=Regime.RANGING)
+    made[EngineId.TECHNICAL] = signal(EngineId.TECHNICAL, 0.0, components={**TECHNICAL, "mr": 0.5, "last": 60_000.0})
+    made[EngineId.SENTIMENT] = signal(EngineId.SENTIMENT, 0.6, components=CROWD)
+    made[EngineId.ORDER_FLOW] = signal(EngineId.ORDER_FLOW, 0.6, components={"vpin_rank": rank})
+    return board(made.values())
+
+
+def test_c_enters_towards_its_cluster() -> None:
+    made = crowded()
+    assert look(made, 1).reasons == ("DEBOUNCE",)
+    decision = look(made, 2)
+    assert (decision.action, decision.strategy, decision.reasons) == (Action.LONG, Strategy.C, ("STRATEGY_C",))
+    assert decision.cluster_price == 60_141.0
+
+
+def test_a_before_c_before_b() -> None:
+    assert [trigger.strategy for trigger in look(crowded(), 1).triggers] == [Strategy.A, Strategy.C, Strategy.B]
+
+
+@pytest.mark.parametrize(
+    ("rank", "toxicity", "factor"),
+    [
+        (None, "WARMING", 1.0),
+        (0.899, "CALM", 1.0),
+        (0.9, "ELEVATED", 1.0),
+        (0.989, "ELEVATED", 1.0),
+        (0.99, "TOXIC", 0.8),
+    ],
+)
+def test_toxic_flow_takes_a_fifth_off_confidence(rank: float | None, toxicity: str, factor: float) -> None:
+    decision = look(crowded(rank), 1)
+    assert decision.toxicity == toxicity
+    assert decision.confidence == pytest.approx(factor * look(crowded(), 1).confidence)
+
+
+def test_an_engine_the_decision_does_not_know_is_kept_but_has_no_weight() -> None:
+    made = crowded()
+    made.put(msgspec.structs.replace(signal(EngineId.TICK, 1.0), engine="E9"))
+    assert made.newest("E9") is not None
+    assert look(made, 1) == look(crowded(), 1)

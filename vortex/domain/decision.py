@@ -205,6 +205,8 @@ def _scores(fresh: Mapping[str, Signal], regime: Regime) -> tuple[dict[str, floa
         score = technical_score(signal.components, regime) if technical else signal.score
         if score is None:
             silent[engine] = f"{engine}_SILENT"
+        elif not -1.0 <= score <= 1.0:  # NaN neither
+            silent[engine] = f"{engine}_INVALID"
         else:
             scores[engine] = score
     return scores, silent

@@ -177,5 +177,14 @@ def test_what_is_no_liquidation_says_nothing(price: float) -> None:
 
 def test_candles_alone_say_nothing() -> None:
     engine = warm()
-    for each in (*candles("1m", [100.0, 101.0]), *candles("15m", [100.0])):
+    forming = replace(candles("15m", [100.0])[0], closed=False)
+    for each in (*candles("1m", [100.0, 101.0]), *candles("15m", [100.0]), forming):
         assert engine.update(each) is None
+
+
+def test_without_candles_open_interest_has_no_measure() -> None:
+    engine = SentimentEngine(SentimentParams())
+    engine.update(mark(T0))
+    answer = engine.update(replace(POLL, open_interest=1_000.0, open_interest_ms=T0))
+    assert answer is not None
+    assert (answer.components["interest"], answer.reasons) == (None, ("INTEREST_WARMING", "CLUSTERS_WARMING"))

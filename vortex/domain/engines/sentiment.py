@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Annotated, ClassVar, TypeGuard
 
 from msgspec import Meta, Struct
@@ -171,7 +170,7 @@ def _read_ratios(polled: Sentiment, mode: CrowdMode) -> Ratios | None:
 
 def _read_funding(polled: Sentiment) -> Funding | None:
     rate = polled.funding_rate
-    if rate is None or not isfinite(rate) or polled.funding_interval_h < 1:
+    if rate is None or not -1.0 < rate < 1.0 or polled.funding_interval_h < 1:
         return None
     rate_8h = read.funding_8h(rate, polled.funding_interval_h)
     return Funding(rate_8h=rate_8h, score=read.funding_score(rate_8h), extreme=read.funding_extreme(rate_8h))

@@ -59,11 +59,6 @@ class PriceBins:
             del self._bins[index]
         return bool(gone)
 
-    @property
-    def indices(self) -> Iterable[int]:
-        """The bins that hold something."""
-        return self._bins.keys()
-
 
 class Pile(Struct, frozen=True, gc=False):
     """Neighbouring bins that hold much; `share` of all that was looked at."""

@@ -63,7 +63,7 @@ class FlowToxicity:
         self._buckets = VolumeBuckets(usual / BUCKETS_A_DAY, BUCKETS_A_DAY)
         self._day = past[-1][0] // DAY_MS
         self._day_volume, self._whole = sum(days[self._day]), past[0][0] <= self._day * DAY_MS
-        self._days = deque(whole, DAYS)
+        self._days = deque(whole or [usual], DAYS)  # never empty, never all zero: a day ends by a trade of the next
         for _, bought, sold in past:
             self._buckets.pour(bought, sold)
         self._rank(self._buckets)
@@ -105,9 +105,7 @@ class FlowToxicity:
             self._days.append(self._day_volume)
         self._whole = day == self._day + 1
         self._day, self._day_volume = day, 0.0
-        mean = sum(self._days) / len(self._days) if self._days else 0.0
-        if mean > 0.0:
-            buckets.resize(mean / BUCKETS_A_DAY)
+        buckets.resize(sum(self._days) / len(self._days) / BUCKETS_A_DAY)
 
 
 def _by_day(minutes: list[Minute]) -> dict[int, list[float]]:
