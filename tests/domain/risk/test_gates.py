@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +24,7 @@ from vortex.domain.market import LeverageTier
 from vortex.domain.money import floor_to
 from vortex.domain.order import Side
 from vortex.domain.risk.codes import RejectCode
-from vortex.domain.risk.gates import RiskRequest, RiskVerdict, _plan, evaluate, rejection_details
+from vortex.domain.risk.gates import RiskRequest, RiskVerdict, _plan, evaluate
 from vortex.domain.risk.params import RiskParams, TargetAParams
 from vortex.domain.risk.proposal import propose
 from vortex.domain.risk.view import AccountView, Cooldown, Exposure
@@ -191,15 +189,6 @@ def test_a_hold_is_no_request() -> None:
         judge(decision=decision(action=Action.HOLD, strategy=None))
 
 
-def test_details_are_json_with_every_gate() -> None:
-    details = msgspec.json.decode(rejection_details(judge(pending_entry=True)))
-    assert [gate["code"] for gate in details["gates"]] == [code.value for code in RejectCode]
-    spread = next(gate for gate in details["gates"] if gate["code"] == "SPREAD_WIDE")
-    assert spread == {
-        "code": "SPREAD_WIDE", "passed": True, "value": "0.01666668", "threshold": "3", "margin": "2.98333332",
-    }  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("params", "changes", "cap"),
     [
@@ -362,8 +351,3 @@ def test_what_passed_but_cannot_be_planned_is_our_mistake() -> None:
 def test_an_adopted_position_has_no_targets() -> None:
     with pytest.raises(ValueError, match="does not enter"):
         PARAMS.targets(Strategy.ADOPTED)
-
-
-def test_details_name_what_the_account_objected_to() -> None:
-    details = json.loads(rejection_details(evaluate(request(), PARAMS), {"until_ms": "7"}))
-    assert details["account"] == {"until_ms": "7"}

@@ -25,7 +25,16 @@ from vortex.messages import (
     TradeRecorded,
     UserStreamChanged,
 )
-from vortex.queries import GetAccount, GetExchange, GetFeedAges, GetMirror, GetOutbox, GetSymbolStatus
+from vortex.queries import (
+    GetAccount,
+    GetExchange,
+    GetExplanation,
+    GetFeedAges,
+    GetHypotheticals,
+    GetMirror,
+    GetOutbox,
+    GetSymbolStatus,
+)
 from vortex.runtime import Crash
 from vortex.runtime.control import ChildReady, Stop
 
@@ -43,7 +52,7 @@ ANYONE = _kinds(
     Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment, Liquidation, VolumeHistory,
     ExchangeReplied, OrderReport, AlgoReport, AccountUpdate, UserStreamChanged,
     TradeRecorded, Crash,
-    GetSymbolStatus, GetMirror, GetFeedAges, GetAccount, GetExchange, GetOutbox,
+    GetSymbolStatus, GetMirror, GetFeedAges, GetAccount, GetExchange, GetOutbox, GetExplanation, GetHypotheticals,
 )  # fmt: skip
 """From the market, the exchange, the storage actor and people."""
 

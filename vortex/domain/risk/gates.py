@@ -11,11 +11,11 @@ from vortex.domain.order import ZERO, Side
 from vortex.domain.risk.codes import RejectCode
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.proposal import Proposal, propose, usable_atr, usable_book, usable_mark
-from vortex.domain.risk.request import GateResult, RiskRequest, RiskVerdict, rejection_details
+from vortex.domain.risk.request import GateResult, RiskRequest, RiskVerdict
 from vortex.domain.signal import Regime, VolatilityPhase
 from vortex.domain.trade import EntryPlan
 
-__all__ = ["GateResult", "RiskRequest", "RiskVerdict", "evaluate", "rejection_details"]
+__all__ = ["GateResult", "RiskRequest", "RiskVerdict", "evaluate"]
 
 HALTING_GATES = ("kill_switch", "halted")
 PAUSING_GATE = "paused"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 
-import msgspec
 from msgspec import Struct
 
 from vortex.domain.decision import Decision
@@ -86,11 +84,3 @@ class RiskVerdict(Struct, frozen=True, kw_only=True):
     gates: tuple[GateResult, ...]
     capped_by: str | None = None
     figures: BracketFigures | None = None
-
-
-def rejection_details(verdict: RiskVerdict, account: Mapping[str, str] | None = None) -> str:
-    """Return the `details` of a rejected signal as JSON: every gate, and what the account's ledger objected to."""
-    details: dict[str, object] = {"gates": verdict.gates, "capped_by": verdict.capped_by}
-    if account is not None:
-        details["account"] = account
-    return msgspec.json.encode(details).decode()
