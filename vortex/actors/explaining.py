@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from vortex.domain.decision import ENGINES, Decision, SignalBoard
 from vortex.domain.explain import Components, Explanation, explain
 
@@ -39,7 +41,8 @@ class Explained:
         """Return the decision or trade of this id; None is the newest evaluation."""
         newest = self._newest
         if newest is not None and name in (None, newest.id):
-            return self._kept.get(newest.id) or explain(newest, self.components())
+            whole = replace(newest, triggers=self._board.triggers())
+            return self._kept.get(newest.id) or explain(whole, self.components())
         return None if name is None else self._kept.get(self._trades.get(name, name))
 
     def components(self) -> Components:

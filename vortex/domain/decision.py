@@ -38,6 +38,7 @@ class Action(StrEnum):
 class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """One evaluation and why it came out so; HOLD always has a reason.
 
+    `triggers` are empty where the score was below every strategy's: `SignalBoard.triggers` has them.
     `atr15` and `atr1` are E3's ATR14; `cluster_price` is the near edge of the liquidation cluster that C aims at.
     """
 
@@ -92,6 +93,9 @@ class SignalBoard:
             str(spec.id): getattr(params.max_ages, f"{spec.section}_ms", spec.max_age_ms) for spec in REGISTRY
         }
         self._newest: dict[str, Signal] = {}
+        self._least_score = min(params.a.theta, params.b.theta, params.c.theta)
+        self._reading: Reading | None = None
+        self._complete = False
         self._held: tuple[Strategy, Side] | None = None
         self._held_epoch = 0
         self._streak = 0
@@ -116,8 +120,11 @@ class SignalBoard:
         missing = {**faults, **silent}
         complete = REQUIRED.isdisjoint(missing)
         blockers = _blockers(complete=complete, known=e5 is not None, regime=regime, phase=phase)
-        reading = self._read(now_ms, fresh, scores if complete else {}, regime, phase)
-        triggers = triggers_of(reading, self._params) if complete else ()
+        reading = self._reading = self._read(now_ms, fresh, scores if complete else {}, regime, phase)
+        self._complete = complete
+        # Most evaluations end here: a score below every strategy's need not be held against the rest.
+        weak = abs(reading.final_score) < self._least_score
+        triggers = () if weak or not complete else triggers_of(reading, self._params)
         matched = None if blockers else next((trigger for trigger in triggers if trigger.matched), None)
         settled = self._settled(matched, epoch)
         entered = matched if settled else None
@@ -135,6 +142,10 @@ class SignalBoard:
             cluster_price=reading.sentiment.get(CLUSTERS[entered.side]) if entered else None,
         )  # fmt: skip
 
+    def triggers(self) -> tuple[Trigger, ...]:
+        """Every strategy's inequalities at the last evaluation, also where its score was too low to look at them."""
+        return triggers_of(self._reading, self._params) if self._complete and self._reading is not None else ()
+
     def _read(
         self,
         now_ms: int,
@@ -147,10 +158,11 @@ class SignalBoard:
         s1, s2 = scores.get(EngineId.ORDER_FLOW, 0.0), scores.get(EngineId.TICK, 0.0)
         alignment = alignment_of(s1, s2, params.alignment_min)
         toxicity = toxicity_of(_components(fresh, EngineId.ORDER_FLOW).get("vpin_rank"), params)
+        combined = combine(scores, weights)
         return Reading(
             now_ms=now_ms,
-            final_score=combine(scores, weights)[0],
-            confidence=confidence_of(scores, weights, alignment, params, toxicity),
+            final_score=combined[0],
+            confidence=confidence_of(scores, weights, alignment, params, toxicity, combined),
             s1=s1, s2=s2, s4=scores.get(EngineId.SENTIMENT), alignment=alignment, regime=regime, phase=phase,
             toxicity=toxicity,
             technical=_components(fresh, EngineId.TECHNICAL), sentiment=_components(fresh, EngineId.SENTIMENT),

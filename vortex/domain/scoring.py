@@ -110,9 +110,13 @@ def confidence_of(
     alignment: int,
     params: DecisionParams,
     toxicity: Toxicity = Toxicity.WARMING,
+    combined: tuple[float, float] | None = None,
 ) -> float:
-    """Return conviction, agreement and alignment in one score in [0, 1], times coverage, less while flow is toxic."""
-    final_score, coverage = combine(scores, weights)
+    """Return conviction, agreement and alignment in one score in [0, 1], times coverage, less while flow is toxic.
+
+    `combined` is what `combine` makes of the same scores, where that is known.
+    """
+    final_score, coverage = combined or combine(scores, weights)
     if coverage <= 0:
         return 0.0
     base = min(1.0, abs(final_score) / params.score_full)
