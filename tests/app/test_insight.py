@@ -36,7 +36,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     store.write_trades([TRADE, WON, LOST])
     store.write_rejections([REJECTION, replace(REJECTION, id="told", details=rejection_details(STORY))])
     store.close()
-    asked = {f"{SYMBOLS[0]}/decision": {GetExplanation: answer, GetHypotheticals: (WOULD_HAVE,)}}
+    asked: dict[str, dict[type, object]] = {
+        f"{SYMBOLS[0]}/decision": {GetExplanation: answer, GetHypotheticals: (WOULD_HAVE,)}
+    }
     with running({**replies(), **asked}) as tiny, served(folder, tiny) as made:
         yield made
 

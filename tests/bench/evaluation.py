@@ -57,7 +57,8 @@ def run(how: How, seconds: int = 20) -> Evaluations:
     """Measure one side."""
     calm()
     sides: dict[str, Callable[[int], float]] = {
-        "kept": _kept, "kept_all": _kept_all, "numpy": _numpy, "kept_candles": _kept_candles, "talib": _talib, "entry": _entry,
+        "kept": _kept, "kept_all": _kept_all, "numpy": _numpy, "kept_candles": _kept_candles, "talib": _talib,
+        "entry": _entry,
     }  # fmt: skip
     return Evaluations(us=sides[how](seconds))
 

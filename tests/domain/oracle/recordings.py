@@ -77,7 +77,7 @@ def minutes(name: str, from_ms: int, hours: float) -> tuple[Candle, ...]:
     with gzip.open(recording(f"klines_1m/{name}"), "rt") as file:
         rows = [row for row in csv.reader(file) if row[0].isdigit()]
     made = [
-        _candle("1m", int(row[0]), *(float(each) for each in row[1:6]))  # type: ignore[arg-type]  # five of them
+        _candle("1m", int(row[0]), *(float(each) for each in row[1:6]))
         for row in rows
         if WHOLE or from_ms <= int(row[0]) < from_ms + hours * 3_600_000
     ]

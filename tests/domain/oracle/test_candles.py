@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from vortex.domain.signal import Signal, VolatilityPhase
 
 pytestmark = pytest.mark.shared
 KEPT = 96
-CLOSE = {"rel": 1e-6, "abs": 1e-6}
 SQUEEZE_MS = 1_689_200_000_000  # 2023-07-12 22:13 UTC: the hour of 18:00 on the 13th is in the last third
 MARKETS = {
     "XLM 2023-07-13": ("XLMUSDT_1m_202307.csv.gz", SQUEEZE_MS, 26.0),
@@ -25,6 +25,11 @@ MARKETS = {
     "TRX without trades": ("TRXUSDT_1m_202307.csv.gz", 1_689_990_000_000, 24.0),
     "BTC 2025": ("BTCUSDT_1m_202505-06.csv.gz", 1_748_700_000_000, 24.0),
 }
+
+
+def close(expected: float) -> Any:
+    """Within 1e-6."""
+    return pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def market(name: str) -> tuple[Candle, ...]:
@@ -49,13 +54,13 @@ def reading(seen: Sequence[Candle], end: int) -> CandleReading:
 def check_technical(said: Signal, minute: CandleReading, quarter: CandleReading) -> None:
     parts = said.components
     for name, each in (("1m", minute), ("15m", quarter)):
-        assert parts[f"rsi_{name}"] == pytest.approx(each.rsi, **CLOSE)
-        assert parts[f"lower_{name}"] == pytest.approx(each.lower, **CLOSE)
-        assert parts[f"upper_{name}"] == pytest.approx(each.upper, **CLOSE)
-        assert parts[f"atr14_{name}"] == pytest.approx(each.atr14, **CLOSE)
+        assert parts[f"rsi_{name}"] == close(each.rsi)
+        assert parts[f"lower_{name}"] == close(each.lower)
+        assert parts[f"upper_{name}"] == close(each.upper)
+        assert parts[f"atr14_{name}"] == close(each.atr14)
         assert parts[f"squeeze_fired_{name}"] == each.fired
-    assert parts["mr"] == pytest.approx(0.6 * minute.mr + 0.4 * quarter.mr, **CLOSE)
-    assert parts["tr"] == pytest.approx(0.4 * minute.tr + 0.6 * quarter.tr, **CLOSE)
+    assert parts["mr"] == close(0.6 * minute.mr + 0.4 * quarter.mr)
+    assert parts["tr"] == close(0.4 * minute.tr + 0.6 * quarter.tr)
 
 
 @pytest.mark.parametrize("name", [*MARKETS, "FIL 2025-10-10"])
@@ -92,13 +97,13 @@ def test_the_regime_equals_the_whole_window(name: str) -> None:
     )  # fmt: skip
     for end in range(60, len(whole) + 1):
         expected, parts = readings[end - 28], said[end].components
-        assert parts["adx"] == pytest.approx(expected.adx, **CLOSE)
-        assert parts["er"] == pytest.approx(expected.er, **CLOSE)
-        assert parts["plus_di"] == pytest.approx(expected.plus_di, **CLOSE)
-        assert parts["minus_di"] == pytest.approx(expected.minus_di, **CLOSE)
+        assert parts["adx"] == close(expected.adx)
+        assert parts["er"] == close(expected.er)
+        assert parts["plus_di"] == close(expected.plus_di)
+        assert parts["minus_di"] == close(expected.minus_di)
         closes = np.array([each.close for each in seen[: end * 15]])
         rho = volatility_ratio(closes, np.array([each.close for each in whole[max(0, end - KEPT) : end]]))
-        assert parts["rho"] == pytest.approx(rho, **CLOSE)
+        assert parts["rho"] == close(rho)
         assert said[end].regime == states[end - 28]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,11 @@ from vortex.domain.signal import Signal
 pytestmark = pytest.mark.shared
 SESSIONS = [("usdm_btcusdt_20240808.gz", 40_000), ("usdm_ethusdt_20240808_first165s.gz", 12_000)]
 DAY_MS, MINUTE_MS = 86_400_000, 60_000
-EXACT = {"rel": 1e-9, "abs": 1e-9}
+
+
+def exact(expected: Any) -> Any:
+    """Within 1e-9; NaN stands for nothing to say."""
+    return pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
 def books(session: Capture, flow: BookFlow, first: int = 0, last: int | None = None) -> list[Book]:
@@ -50,7 +55,7 @@ def test_order_flow_equals_the_whole_window(name: str, lines: int) -> None:
     expected = FlowReading(np.array(session.times), *arrays(session.ladders))
     assert len(said) == len(session.times) > 400
     for part in ("imbalance", "micro", "ratio", "velocity", "speed", "score"):
-        assert column(said, part) == pytest.approx(getattr(expected, part).tolist(), nan_ok=True, **EXACT), part
+        assert column(said, part) == exact(getattr(expected, part).tolist()), part
     assert name != SESSIONS[0][0] or not np.isnan(expected.speed[-1])
 
 
@@ -63,7 +68,7 @@ def test_after_a_gap_nothing_spans_it() -> None:
     later = session.ladders[half + 7 :]
     expected = FlowReading(np.array(session.times[half + 7 :]), *arrays(later))
     for part in ("imbalance", "micro", "ratio", "velocity"):
-        assert column(said, part) == pytest.approx(getattr(expected, part).tolist(), nan_ok=True, **EXACT), part
+        assert column(said, part) == exact(getattr(expected, part).tolist()), part
     assert [each.score is None for each in said[:11]] == [True] * 10 + [False]
 
 
@@ -90,11 +95,11 @@ def check_ticks(seen: Sequence[Trade], at: int, said: Signal) -> None:
     ratios, lean = aggression(times, sizes, bought, now_ms)
     for actual, ratio in zip(list(said.components.values())[:3], ratios, strict=True):
         assert (actual is None) == (ratio is None)
-        assert actual is None or actual == pytest.approx(ratio, **EXACT)
+        assert actual is None or actual == exact(ratio)
     z = rate_z(times, now_ms)
-    assert said.components["z"] == pytest.approx(z, **EXACT)
+    assert said.components["z"] == exact(z)
     expected = lean * np.clip(0.75 + z / 12.0, 0.5, 1.0)
-    assert (np.nan if said.score is None else said.score) == pytest.approx(expected, nan_ok=True, **EXACT)
+    assert (np.nan if said.score is None else said.score) == exact(expected)
 
 
 @pytest.mark.parametrize(("name", "lines"), SESSIONS)
