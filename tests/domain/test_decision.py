@@ -307,3 +307,14 @@ def test_an_engine_the_decision_does_not_know_is_kept_but_has_no_weight() -> Non
     made.put(msgspec.structs.replace(signal(EngineId.TICK, 1.0), engine="E9"))
     assert made.newest("E9") is not None
     assert look(made, 1) == look(crowded(), 1)
+
+
+def test_a_weak_score_is_not_held_against_the_rest_unless_somebody_asks() -> None:
+    weak = [msgspec.structs.replace(each, score=0.01) for each in signals(phase=VolatilityPhase.NORMAL).values()]
+    made = board([*weak, signal(EngineId.TECHNICAL, 0.0, components={**TECHNICAL, "mr": 0.0, "tr": 0.0})])
+    assert made.triggers() == ()
+    decision = look(made, 1)
+    assert (decision.reasons, decision.triggers) == (("SCORE_LOW",), ())
+    assert [trigger.strategy for trigger in made.triggers()] == [Strategy.A, Strategy.C, Strategy.B]
+    del weak
+    assert look(board([]), 1).triggers == board([]).triggers() == ()

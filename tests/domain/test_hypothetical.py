@@ -64,7 +64,7 @@ def test_time_ends_it_at_the_price_of_then() -> None:
 
 
 def test_a_book_without_a_side_tells_nothing_and_there_is_a_limit() -> None:
-    made = followed(Side.LONG, book(bids=()), book(asks=()))
+    made = followed(Side.LONG, book(bids=()), book(asks=()), at(float("nan")), at(float("inf")), at(-1.0))
     assert made.ended() == ()
     for _ in range(20):
         made.follow(Strategy.A, "RR_LOW", figures(), NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import inf
 
 from msgspec import Struct
 
@@ -52,8 +53,8 @@ class Hypotheticals:
             self._open.append(_Open((strategy, reason), figures, now_ms + figures.max_hold_s * 1_000))
 
     def see_book(self, book: Book) -> None:
-        """Take a book; one with an empty side tells nothing."""
-        if self._open and book.bids and book.asks:
+        """Take a book; one with an empty side, or without a finite best price, tells nothing."""
+        if self._open and book.bids and book.asks and 0.0 < book.best_bid < inf and 0.0 < book.best_ask < inf:
             self._open = [each for each in self._open if not self._ends(each, book)]
 
     def ended(self) -> tuple[WouldHave, ...]:

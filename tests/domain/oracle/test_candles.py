@@ -134,4 +134,4 @@ def test_a_hole_is_never_bridged() -> None:
         said = engine.update(each)
         assert said is not None
         silent = said.score is None and said.reasons[0] in ("CANDLE_GAP", "WARMING")
-        assert silent == (quarter_ends < 60 or 1_200 < number < 1_260), number
+        assert silent == (quarter_ends < 60 or number > 1_200), number  # until a history closes it
