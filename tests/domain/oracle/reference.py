@@ -15,6 +15,8 @@ Ints: TypeAlias = NDArray[np.int64]
 DEPTH, LEVELS = 10, 5
 LEVEL_WEIGHTS = 0.5 ** np.arange(LEVELS)
 WINDOW_MS = 10_000
+RING = 2_000
+"""Trades kept of a window at most: a burst beyond is not seen faster."""
 
 
 def flow_events(bids: Floats, asks: Floats) -> Floats:
@@ -105,7 +107,7 @@ def aggression(times: Ints, sizes: Floats, bought: NDArray[np.bool_], now_ms: in
     ratios: list[float | None] = []
     lean = weight = 0.0
     for window_ms, share in ((5_000, 0.5), (30_000, 0.3), (120_000, 0.2)):
-        inside = np.flatnonzero((times > now_ms - window_ms) & (times <= now_ms))[-2_000:]
+        inside = np.flatnonzero((times > now_ms - window_ms) & (times <= now_ms))[-RING:]
         ratio = float(sizes[inside][bought[inside]].sum() / sizes[inside].sum()) if len(inside) >= 20 else None
         ratios.append(ratio)
         if ratio is not None:
@@ -118,7 +120,7 @@ def aggression(times: Ints, sizes: Floats, bought: NDArray[np.bool_], now_ms: in
 def rate_z(times: Ints, now_ms: int) -> float:
     """How unusual the trades of the last 5 s are, against complete seconds weighted by age; 0 before 120 of them."""
     seen = times[times <= now_ms]
-    velocity = float((seen > now_ms - 5_000).sum() / 5.0)
+    velocity = min(float((seen > now_ms - 5_000).sum()), RING) / 5.0
     first, last = int(seen[0]) // 1_000 + 1, now_ms // 1_000
     counts = np.bincount(seen // 1_000 - first + 1, minlength=last - first + 2)[1 : last - first + 1].astype(float)
     if len(counts) < 120:
