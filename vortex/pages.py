@@ -60,7 +60,7 @@ def _verdict(verdict: Answer | None) -> Iterator[str]:
         yield f"size capped by {verdict['capped_by']}"
     figures = verdict["figures"]
     if figures is not None:
-        yield "bracket: " + ", ".join([f"{name} {_text(value)}" for name, value in figures.items()])
+        yield "bracket: " + ", ".join([f"{name} {_figure(value)}" for name, value in figures.items()])
 
 
 def _stats(answer: Answer) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _source(source: Answer) -> Iterator[str]:
             f"wins {_share(group['win_rate'])}, break-even {_share(group['break_even_win_rate'])}: {group['verdict']}"
         )
     whole = source["groups"][0]
-    falls = ", ".join([f"{name.removesuffix('_usdt')} {_text(value)}" for name, value in whole["waterfall"].items()])
+    falls = ", ".join([f"{name.removesuffix('_usdt')} {_figure(value)}" for name, value in whole["waterfall"].items()])
     yield f"  USDT: {falls}"
     yield "  exits: " + ", ".join([f"{reason} {count}" for reason, count in sorted(whole["exits"].items())])
     yield f"  confidence against wins, Brier {_number(source['calibration']['brier'])}"
@@ -108,7 +108,15 @@ def _share(value: object) -> str:
 
 
 def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else _text(value)
+    return f"{value + 0.0:.4g}" if isinstance(value, float) else _text(value)  # + 0.0: no -0
+
+
+def _figure(value: object) -> str:
+    """A decimal for reading: eight digits are enough."""
+    try:
+        return f"{float(str(value)) + 0.0:.8g}"
+    except ValueError:
+        return _text(value)
 
 
 def _mark(passed: object) -> str:
