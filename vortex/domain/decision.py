@@ -134,7 +134,7 @@ class SignalBoard:
             action=Action(entered.side) if entered else Action.HOLD,
             strategy=entered.strategy if entered else None,
             confidence=reading.confidence, final_score=reading.final_score, reasons=(*reasons, *missing.values()),
-            scores={engine: scores.get(engine) for engine in ENGINES},
+            scores=scores if len(scores) == len(ENGINES) else {engine: scores.get(engine) for engine in ENGINES},
             weights=self._weights[regime],
             regime=regime, phase=phase, alignment=reading.alignment,
             atr15=reading.technical.get("atr14_15m"), atr1=reading.technical.get("atr14_1m"), triggers=triggers,

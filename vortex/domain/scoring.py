@@ -120,7 +120,8 @@ def confidence_of(
     if coverage <= 0:
         return 0.0
     base = min(1.0, abs(final_score) / params.score_full)
-    agreeing = [weights[e] for e, s in scores.items() if s * final_score > 0 and abs(s) >= params.agree_min]
+    least = params.agree_min
+    agreeing = [weights[e] for e, s in scores.items() if s * final_score > 0 and abs(s) >= least]
     agree = sum(agreeing) / coverage
     bonus = params.alignment_bonus if alignment > 0 else -params.alignment_penalty if alignment < 0 else 0.0
     raw = params.score_share * base + params.agree_share * agree + bonus

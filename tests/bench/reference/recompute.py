@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 Bars: TypeAlias = tuple[Floats, Floats, Floats]
 """Highs, lows and closes of 96 candles."""
+
+Levels: TypeAlias = Sequence[tuple[float, float]]
 
 WEIGHTS = np.array([0.35, 0.25, 0.20, 0.12, 0.08])
 
@@ -33,6 +36,12 @@ class Arrays:
         self.counts = random.poisson(20.0, 600).astype(float)
         self.crowd, self.top = random.normal(0.5, 0.03, 720), random.normal(0.6, 0.03, 720)
         self.interest = random.normal(1e5, 100.0, 31)
+
+    def take(self, ts_ms: float, bids: Levels, asks: Levels) -> None:
+        """Keep a book, the newest last."""
+        self.bids, self.asks = np.roll(self.bids, -1, axis=0), np.roll(self.asks, -1, axis=0)
+        self.book_ms = np.roll(self.book_ms, -1)
+        self.bids[-1], self.asks[-1], self.book_ms[-1] = bids, asks, ts_ms
 
     @staticmethod
     def _bars(closes: Floats, random: np.random.Generator) -> Bars:
