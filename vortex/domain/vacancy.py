@@ -15,7 +15,6 @@ from vortex.domain.client_id import OrderIds
 from vortex.domain.flatness import FlatCheck
 from vortex.domain.order import ZERO, Fill, OrderRole, SymbolSetup, SymbolState
 
-
 GONE_MS = 10_000
 """A position that is not ours has gone when the exchange says so for this long: an answer may be that old."""
 GONE_AGAIN_MS = 2_000
