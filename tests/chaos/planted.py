@@ -25,7 +25,7 @@ from vortex.actors import gates
 from vortex.actors.holds import Holds
 from vortex.actors.order_journal import OrderJournal
 from vortex.domain import bracket as life
-from vortex.domain import flatness, leg, planning
+from vortex.domain import flatness, leg, planning, recovery
 from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
@@ -64,7 +64,7 @@ def sent_is_taken_for_unsent_after_a_restart(patch: pytest.MonkeyPatch) -> None:
                 bracket = life.put_leg(bracket, replace(each, state=LegState.IDLE))
         return bracket
 
-    patch.setattr(life, "recovered", forgetful)
+    patch.setattr(recovery, "recovered", forgetful)
 
 
 def exits_share_one_id(patch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from tests.domain.hostile_hands import ADL, AUTOCLOSE, HANDS, PERSON, Hand
 from tests.domain.hostile_world import HostileWorld
 from vortex.domain.notices import Closed
-from vortex.domain.order import ZERO, Fill, OrderRole
+from vortex.domain.order import ZERO, OrderRole
 from vortex.domain.trade import CloseReason
 
 WORKING_MS = 2_000
@@ -44,20 +44,20 @@ def _violations(world: HostileWorld) -> Iterator[str]:
     for lasted_ms, faults_may_cost_ms in world.naked:
         if lasted_ms > (LIMIT_MS + faults_may_cost_ms if faults_may_cost_ms else WORKING_MS):
             yield f"unprotected for {lasted_ms} ms, of which faults may cost {faults_may_cost_ms}"
-    yield from _positions(exchange.fills)
+    yield from _positions(world)
     yield from _ends(world)
 
 
-def _positions(fills: Sequence[Fill]) -> Iterator[str]:
+def _positions(world: HostileWorld) -> Iterator[str]:
     """Our own orders open one plan at a time; whatever else we send only reduces."""
-    net, entry = ZERO, ""
+    net, entry, fills = ZERO, "", world.exchange.fills
     for fill in fills:
         before, change = net, fill.quantity if fill.side.value == "BUY" else -fill.quantity
         net += change
         if not fill.client_id.startswith("v7-"):
             continue
         if fill.client_id.endswith(OrderRole.ENTRY):
-            if before and fill.client_id != entry:
+            if before and fill.client_id != entry and not world.blind(fill.ts_ms):
                 yield f"{fill.client_id} opened beside a position of {before}"
             entry = fill.client_id
         elif abs(net) > abs(before) or net * before < 0:
@@ -96,5 +96,5 @@ def _reason(ended: Closed) -> Iterator[str]:
     foreign = next((reason for start, reason in FOREIGN_REASONS.items() if last.client_id.startswith(start)), None)
     if foreign is not None and ended.reason is not foreign:
         yield f"closed by {last.client_id}, and the row says {ended.reason}"
-    if foreign is None and ended.reason in FOREIGN_REASONS.values():
+    if foreign is None and last.client_id and ended.reason in FOREIGN_REASONS.values():
         yield f"closed by our own {last.client_id}, and the row says {ended.reason}"

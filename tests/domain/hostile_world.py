@@ -44,6 +44,8 @@ QUIET_MS = 5_000
 """Nothing rests so long after the last position."""
 LAGGED_QUIET_MS = 35_000
 """What an exchange that lags did not show is found at the next look at a symbol without a trade."""
+BLIND_MS = 12_000
+"""An entry may leave beside what a person opened unheard of while answers lag, or soon after."""
 TRADES = 2
 TIMEOUT_MS = 2_000
 FAULT_SHARE = 0.2
@@ -85,6 +87,7 @@ class HostileWorld:
         self._costs: list[tuple[int, int]] = []
         self._naked_since: int | None = None
         self._lag_from_ms = self._lag_to_ms = 0
+        self._lagged: list[tuple[int, int]] = []
         self._plans = 0
         self._leverage_in_doubt = False
         self.now_ms = NOW
@@ -208,6 +211,7 @@ class HostileWorld:
             there_ms = self._random.randrange(100, TIMEOUT_MS)
         elif fate == "lost and lagging":
             self._lag_from_ms, self._lag_to_ms = self.now_ms, self.now_ms + self._random.randrange(9_000)
+            self._lagged.append((self._lag_from_ms, self._lag_to_ms + BLIND_MS))
 
         def arrive() -> None:
             outcome = self._arrive(request, fate)
@@ -226,7 +230,7 @@ class HostileWorld:
         share = self._random.choice(("0", "0.5")) if slowly or fate == "partial" else "1"
         lag_ms = exchange.now_ms - self._lag_from_ms if exchange.now_ms < self._lag_to_ms else 0
         outcome = exchange.apply(request, share=share, slow=slowly, lag_ms=lag_ms)
-        naked = exchange.ours and not exchange.protected()
+        naked = exchange.position and exchange.ours and not exchange.protected()
         if naked and isinstance(request, CancelOrder) and request.client_id.endswith(OrderRole.STOP):
             self.unsafe.append(f"{request.client_id} was cancelled while it was needed")
         self._tell_events()
@@ -263,6 +267,10 @@ class HostileWorld:
             self.unsafe.append(f"an entry left on a book of {self.now_ms - decided.book_ms} ms ago")
         if self.exchange.leverage != decided.leverage and not self._leverage_in_doubt:
             self.unsafe.append(f"an entry planned at leverage {decided.leverage} left at {self.exchange.leverage}")
+
+    def blind(self, at_ms: int) -> bool:
+        """True when what the exchange answered may have been older than what people did."""
+        return any(from_ms <= at_ms <= to_ms for from_ms, to_ms in self._lagged)
 
     def disturbed(self, since_ms: int, until_ms: int) -> bool:
         """True when a fault or a hand may have had a share in what happened then."""

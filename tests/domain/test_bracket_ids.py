@@ -9,6 +9,7 @@ from tests.kit.builders import SELL, algo_report, bracket, fill, ids, order_repo
 from vortex.domain import bracket as life
 from vortex.domain.leg import LegState
 from vortex.domain.order import AlgoStatus, OrderRole, Refused
+from vortex.domain.recovery import recovered
 from vortex.domain.trade import CloseReason
 
 E, S = ids()[OrderRole.ENTRY], ids()[OrderRole.STOP]
@@ -57,4 +58,4 @@ def test_sending_and_asking_are_remembered_by_time() -> None:
 def test_misses_before_a_restart_do_not_count_after_it() -> None:
     sent = life.mark_sent(bracket(), E, NOW)
     doubted = life.put_leg(sent, msgspec.structs.replace(sent.entry, misses=4, missed_ms=NOW - 20_000))
-    assert life.recovered(doubted).entry.misses == 0
+    assert recovered(doubted).entry.misses == 0

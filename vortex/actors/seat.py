@@ -19,6 +19,7 @@ from vortex.domain.notices import (
     ProtectionChanged,
     Reconciled,
     Rival,
+    WrittenOff,
 )
 from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
@@ -156,6 +157,9 @@ class Seat:
             case Adopted():
                 text = "{}: a position of {} without a trade of ours becomes trade {}, it is given a stop"
                 logger.warning(text, self.desk.symbol, notice.amount, notice.trade_id)
+            case WrittenOff():
+                text = "{} {}: {} is not there, no execution says why: its row is closed at the mark price"
+                logger.critical(text, self.desk.symbol, notice.trade_id, notice.quantity)
             case Rival():
                 self._rival = notice.client_id
 

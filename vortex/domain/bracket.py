@@ -117,6 +117,11 @@ class Bracket(Struct, frozen=True, kw_only=True):
         """True while the exchange has confirmed that our stop rests."""
         return self.stop.state is LegState.WORKING
 
+    @property
+    def unresolved(self) -> bool:
+        """True while the outcome of an order is unknown."""
+        return any(leg.state is LegState.UNKNOWN for leg in self.legs)
+
     def replaceable(self, leg: Leg) -> bool:
         """True when this conditional order ended without having closed anything, and another may take its place."""
         if leg.state is not LegState.FINAL or leg.tries >= MAX_REPLACEMENTS:
@@ -339,22 +344,6 @@ def mark_asked(bracket: Bracket, client_id: str, now_ms: int) -> Bracket:
     """Note that an order is asked for, or asked to be cancelled, now."""
     leg = leg_of(bracket, client_id) or next((leg for leg in bracket.legs if client_id in leg.lost), None)
     return bracket if leg is None else put_leg(bracket, msgspec.structs.replace(leg, touched_ms=now_ms))
-
-
-def recovered(bracket: Bracket) -> Bracket:
-    """Take a bracket from the journal: whether what was on its way arrived is not known."""
-    for leg in bracket.legs:
-        if leg.state is LegState.SENT:
-            bracket = put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN, misses=0))
-    return msgspec.structs.replace(bracket, naked_since_ms=None)
-
-
-def inherit_time(bracket: Bracket, before_ms: int | None, now_ms: int, most_ms: int) -> Bracket:
-    """What our predecessor saw without a stop since `before_ms`, and still is, has spent that time, up to `most_ms`."""
-    if bracket.naked_since_ms is None or before_ms is None:
-        return bracket
-    since_ms = min(bracket.naked_since_ms, now_ms - min(now_ms - before_ms, most_ms))
-    return msgspec.structs.replace(bracket, naked_since_ms=since_ms)
 
 
 def order_close(bracket: Bracket, reason: CloseReason) -> Bracket:
