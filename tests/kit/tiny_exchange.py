@@ -21,6 +21,7 @@ from vortex.domain.order import (
     Done,
     ExchangeRequest,
     Fill,
+    FundingState,
     OrderReport,
     OrderRole,
     OrderSide,
@@ -30,6 +31,7 @@ from vortex.domain.order import (
     PositionReport,
     PositionsState,
     PrepareSymbol,
+    QueryFunding,
     QueryOrder,
     QueryPositions,
     QuerySymbol,
@@ -123,6 +125,8 @@ class TinyExchange:
                 return self._blank()
             case QuerySymbol():
                 return Done(value=_asked_for(request, self._seen(lag_ms).state))
+            case QueryFunding():
+                return Done(value=FundingState(symbol=SYMBOL, payments=0, amount_usdt=ZERO))
             case QueryPositions():
                 position = self._seen(lag_ms).state.position
                 return Done(value=PositionsState(ts_ms=self.now_ms, positions=(position,) if position.amount else ()))

@@ -67,6 +67,8 @@ from vortex.queries import ExchangeStatus, GetExchange
 from vortex.runtime import Actor
 
 TICK_MS = 100
+FUNDING = "FUNDING_FEE"
+"""Reason of an account update, as the exchange calls it."""
 ACCOUNT_EVERY_MS = 5_000
 POSITIONS_EVERY_MS = 3_000
 """How long a person's hands, or the exchange's own, may stay unseen when no event tells of them."""
@@ -266,6 +268,10 @@ class ExchangeActor(Actor):
 
     def _on_account_update(self, update: AccountUpdate) -> None:
         self._heard()
+        if update.reason == FUNDING:
+            for position in update.positions:
+                if (seat := self._seats.get(position.symbol)) is not None:
+                    seat.desk.on_funding()
         if update.transferred_usdt:
             self._account.tell(MoneyTransferred(ts_ms=update.ts_ms, amount_usdt=update.transferred_usdt))
         self._account_asked_ms = 0  # money moved: ask at the next tick

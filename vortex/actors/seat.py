@@ -208,5 +208,5 @@ def _ending(ended: Ended) -> PositionClosed | EntryFailed:
         entry_fills=bracket.entry_fills,
         exit_fills=bracket.exit_fills,
         reason=ended.reason,
-        funding_usdt=ZERO,
+        funding_usdt=bracket.funding_usdt or ZERO,
     )

@@ -25,6 +25,7 @@ from vortex.domain.order import (
     CancelOrder,
     Done,
     ExchangeRequest,
+    FundingState,
     OrderReport,
     OrderRole,
     Outcome,
@@ -38,7 +39,7 @@ from vortex.domain.order import (
 )
 from vortex.domain.planning import DeskLimits, Planned, Planner
 from vortex.domain.questions import Questions
-from vortex.domain.reconcile import with_state
+from vortex.domain.reconcile import with_funding, with_state
 from vortex.domain.rivals import Rivals
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 from vortex.domain.vacancy import Vacancy
@@ -129,10 +130,7 @@ class Desk:
             self._announce()
 
     def flatten(self, reason: CloseReason, now_ms: int) -> None:
-        """Give up the entry, or close what it opened or will open; what is not ours is left alone.
-
-        The symbol is `flattening` until two answers of the exchange, a second apart, say that nothing of ours is open.
-        """
+        """Give up the entry, or close what it opened or will open; `flattening` until two answers agree that it is."""
         self.vacancy.flat.order()
         self.give_up_entry(str(reason), now_ms)
         self._update(lambda bracket: life.order_close(bracket, reason))
@@ -156,10 +154,7 @@ class Desk:
     @property
     def trade(self) -> OpenTrade | None:
         """The open trade, once its entry is complete."""
-        bracket = self.bracket
-        if bracket is None or bracket.over or not bracket.entry_complete:
-            return None
-        return bracket.open_trade()
+        return self.bracket.trade if self.bracket is not None else None
 
     @property
     def unsettled(self) -> bool:
@@ -196,6 +191,8 @@ class Desk:
                 self._after_leverage(request, outcome, now_ms)
             case _ if isinstance(value, SymbolState):
                 self._on_state(value, now_ms)
+            case _ if isinstance(value, FundingState):
+                self._update(lambda bracket: with_funding(bracket, value, now_ms))
             case _ if isinstance(value, SymbolSetup):
                 self._on_setup(value, now_ms)
             case _:
@@ -222,6 +219,10 @@ class Desk:
         """An execution was told early: if its report does not come soon, it was lost."""
         if self.bracket is not None:
             self._questions.announced(fill_id, now_ms)
+
+    def on_funding(self) -> None:
+        """Funding was settled: what it was is asked for when the trade is over."""
+        self._update(life.hear_funding)
 
     def on_leverage(self, leverage: int) -> None:
         """Somebody changed the symbol's leverage, and with it the liquidation price."""
@@ -339,7 +340,7 @@ class Desk:
             return
         if bracket is not None and bracket.filled:
             self.vacancy.beside(bracket.plan.side.sign * bracket.holdings.others)
-        if bracket is not None and bracket.over and not bracket.executions_missing:
+        if bracket is not None and bracket.over and not bracket.executions_missing and not bracket.funding_span:
             self._herald.end(bracket)
             if not any(leg.resting for leg in bracket.legs):
                 self._forget(bracket)
