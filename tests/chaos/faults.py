@@ -14,12 +14,10 @@ from time import monotonic
 from msgspec import Struct
 
 from tests.chaos.progress import Progress, say
-from tests.domain.hostile_hands import AWAITED
 from tests.domain.hostile_judge import violations_of
 from tests.kit.processes import REPOSITORY
 
 BATCH = 100
-AWAITED_SEEDS = range(200)
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -70,15 +68,6 @@ def _batches(firsts: Iterable[int], workers: int) -> Iterator[Batch]:
         pool.shutdown(cancel_futures=True)  # when time is over
 
 
-def run_awaited() -> int:
-    """Run what the desk need not survive yet, one kind at a time: how many seeds of each are violated."""
-    for hand, what in AWAITED.items():
-        found = {seed: violations for seed in AWAITED_SEEDS if (violations := violations_of(seed, (hand,)))}
-        example = next((f", as seed {seed}: {violations[0]}" for seed, violations in found.items()), "")
-        say(f"{hand.__name__} ({what}): {len(found)} of {len(AWAITED_SEEDS)} seeds violated{example}")
-    return 0
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.faults", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10_000, help="run the seeds below this number")
@@ -86,10 +75,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes side by side")
     parser.add_argument("--state", type=Path, default=REPOSITORY / "build" / "chaos-faults.jsonl")
     parser.add_argument("--seed", type=int, help="run this one alone, and tell of it")
-    parser.add_argument("--awaited", action="store_true", help="run the kinds that the desk need not survive yet")
     chosen = parser.parse_args()
-    if chosen.awaited:
-        return run_awaited()
     if chosen.seed is not None:
         violations = violations_of(chosen.seed)
         say("\n".join([f"seed {chosen.seed}: {len(violations)} violations", *violations]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 from typing import TypeAlias
@@ -89,8 +89,6 @@ HANDS: tuple[Hand, ...] = (
     reduce_by_hand, increase_by_hand, flip_by_hand, liquidate, deleverage,
 )  # fmt: skip
 """Every seed draws from these."""
-AWAITED: Mapping[Hand, str] = {}
-"""Not drawn yet, each with what a desk must learn for it: move it to HANDS then. `--awaited` runs them meanwhile."""
 
 
 def _one_resting(exchange: TinyExchange, random: Random) -> list[str]:
