@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
+
+import pytest
 
 from tests.kit import invariants
 from tests.kit.ledger import since
@@ -38,10 +40,14 @@ CROWD = {
     "VORTEX__RISK__MAX_SAME_DIRECTION": "100",
     "VORTEX__RISK__GOVERNOR_ENTRIES_PER_MIN": "10000",
     "VORTEX__RISK__COOLDOWN_SL_S": "0",
-    "VORTEX__RISK__COOLDOWN_FAILURE_S": "0",
+    "VORTEX__RISK__COOLDOWN_FAILURE_S": "10",
     "VORTEX__RISK__OPEN_RISK_MAX": "1",
+    "VORTEX__RISK__DAILY_DRAWDOWN": "0.5",
+    "VORTEX__RISK__HARD_FLATTEN": "0.9",
+    "VORTEX__RISK__NOTIONAL_SYMBOL_MAX": "0.05",
+    "VORTEX__RISK__RISK_PER_TRADE": "0.005",
 }
-"""What one symbol of a stand does is no limit for the others."""
+"""What one symbol of a stand does is no limit for the others, and positions can be divided."""
 T = TypeVar("T")
 
 
@@ -181,12 +187,16 @@ class Trial:
     Attributes:
         since_ms: When it began.
         cost_ms: How much longer than usual its faults make an answer to anything take.
+        mixed: A person trades the same symbol: what is open is not all ours, and is not judged as if it were.
+        recovering: It trades on when its faults are over.
     """
 
     def __init__(self, stand: Stand, symbol: str) -> None:
         self.stand, self.symbol = stand, symbol
         self.since_ms = stand.now_ms()
         self.cost_ms = 0
+        self.mixed = False
+        self.recovering = True
         self._rules: list[int] = []
 
     # ------------------------------------------------------------------------------------------------------------ doing
@@ -271,13 +281,16 @@ class Trial:
     def recovers(self) -> None:
         """Without its rules it trades on; then everything is ended."""
         self.lift()
-        self.resume()
-        self.opened(after_ms=self.stand.now_ms())
+        if self.recovering:
+            self.resume()
+            self.opened(after_ms=self.stand.now_ms())
         self.flat()
 
     def violations(self) -> list[str]:
         """What was wrong, by the ledger and the rows on disk."""
         ledger = self.ledger()
+        if self.mixed:
+            return [*invariants.of_ids(ledger), *invariants.left_over(ledger, self.symbol)]
         rows = self.stand.rows(self.symbol, self.since_ms)
         return [
             *invariants.of_ids(ledger),
@@ -293,7 +306,8 @@ class Trial:
         assert self.violations() == []
 
 
-Play = Callable[[Trial], None]
+Play: TypeAlias = Callable[[Trial], None]
+Played: TypeAlias = Mapping[str, Future[None]]
 
 
 def trials(stand: Stand, plays: Mapping[str, Play], symbols: Sequence[str]) -> dict[str, Future[None]]:
@@ -331,6 +345,20 @@ def stand(data_dir: Path, count: int, **settings: str) -> Iterator[Stand]:
             built.command("flatten")
             built.until(lambda status: all(_at_rest(each) for each in status["symbols"].values()), TRADE_S, "at rest")
             yield built
+
+
+@contextmanager
+def played(request: pytest.FixtureRequest, data_dir: Path, plays: Mapping[str, Play], count: int) -> Iterator[Played]:
+    """Run those of these that the session wants, whose parameter is `name`; the stand is there until the end."""
+    wanted = {item.callspec.params["name"] for item in _items(request) if "name" in item.callspec.params}
+    with stand(data_dir, count) as built:
+        yield trials(built, {name: play for name, play in plays.items() if name in wanted}, built.symbols)
+
+
+def _items(request: pytest.FixtureRequest) -> Iterator[Any]:
+    for item in request.session.items:
+        if item.path == request.path and hasattr(item, "callspec"):
+            yield item
 
 
 def _at_rest(shown: Mapping[str, Any]) -> bool:
