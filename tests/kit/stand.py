@@ -327,7 +327,8 @@ def trials(stand: Stand, plays: Mapping[str, Play], symbols: Sequence[str]) -> d
             trial.lift()
             with suppress(AssertionError):  # what went wrong is told already; the next one finds the symbol flat
                 trial.flat()
-            free.put(symbol)
+            if trial.recovering:  # else it is not as it was
+                free.put(symbol)
 
     with ThreadPoolExecutor(len(symbols)) as pool:
         return {name: pool.submit(run, play) for name, play in plays.items()}
