@@ -176,11 +176,12 @@ class PositionOpened(Struct, frozen=True, kw_only=True):
 
 
 class PositionProtected(Struct, frozen=True, kw_only=True):
-    """Exchange to monitor: the exchange confirmed, or lost, the stop of this trade."""
+    """Exchange to monitor: what is known now of this trade's stop, and of the price that liquidates it."""
 
     symbol: str
     trade_id: str
     protected: bool
+    liquidation_price: Decimal | None = None
 
 
 class EntryFailed(Struct, frozen=True, kw_only=True):

@@ -138,7 +138,7 @@ def test_a_trade_goes_from_entry_to_stop_to_take_profit_to_a_second_look() -> No
     rig.reads(symbol_state("0.1", algos=resting, fills=rig.bracket.fills, liquidation="57300"))
     assert rig.desk.trade is not None
     assert rig.desk.trade.liquidation_price == Decimal(57_300)
-    assert rig.notices() == []
+    assert rig.says(ProtectionChanged).liquidation_price == Decimal(57_300)
     for _ in range(3):
         assert rig.idle()
         rig.wait(3_000)

@@ -164,8 +164,15 @@ class Seat:
                 self._rival = notice.client_id
 
     def _tell_protection(self, notice: ProtectionChanged) -> None:
-        logger.info("{} {}: protected {}", self.desk.symbol, notice.trade_id, notice.protected)
-        message = PositionProtected(symbol=self.desk.symbol, trade_id=notice.trade_id, protected=notice.protected)
+        liquidation = notice.liquidation_price
+        text = "{} {}: protected {}, liquidated at {}"
+        logger.info(text, self.desk.symbol, notice.trade_id, notice.protected, liquidation or "?")
+        message = PositionProtected(
+            symbol=self.desk.symbol,
+            trade_id=notice.trade_id,
+            protected=notice.protected,
+            liquidation_price=liquidation,
+        )
         if self._listeners is not None:
             self._listeners.monitor.tell(message)
 

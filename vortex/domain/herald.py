@@ -28,7 +28,8 @@ class Herald:
 
     def __init__(self) -> None:
         self._notices: list[Notice] = []
-        self._opened = self._ended = self._protected = self._rival = False
+        self._opened = self._ended = self._rival = False
+        self._guarded: tuple[bool, Decimal | None] = (False, None)
         self._foreign = ZERO
 
     def take(self) -> list[Notice]:
@@ -60,14 +61,16 @@ class Herald:
         self._opened = False
 
     def open(self, bracket: Bracket, trade: OpenTrade) -> bool:
-        """Tell an open trade, and later what becomes of its protection; True when it is new."""
-        new = not self._opened
+        """Tell an open trade, and later what becomes of its protection and liquidation price; True when it is new."""
+        new, guarded = not self._opened, (bracket.protected, bracket.liquidation_price)
         if new:
             self._opened = True
             self._notices.append(Opened(trade=trade))
-        elif bracket.protected != self._protected:
-            self._notices.append(ProtectionChanged(trade_id=bracket.trade_id, protected=bracket.protected))
-        self._protected = bracket.protected
+        elif guarded != self._guarded:
+            protected, price = guarded
+            notice = ProtectionChanged(trade_id=bracket.trade_id, protected=protected, liquidation_price=price)
+            self._notices.append(notice)
+        self._guarded = guarded
         return new
 
     def end(self, bracket: Bracket) -> None:

@@ -18,10 +18,11 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 class ProtectionChanged(Struct, frozen=True, kw_only=True):
-    """The stop was confirmed, or is no longer known to rest."""
+    """The stop was confirmed or is no longer known to rest, or the exchange names another liquidation price."""
 
     trade_id: str
     protected: bool
+    liquidation_price: Decimal | None = None
 
 
 class Failed(Struct, frozen=True, kw_only=True):
