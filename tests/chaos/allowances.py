@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -147,7 +148,9 @@ def judge(evidence: Evidence, symbols: Sequence[str]) -> list[str]:
             found.append(f"{entry_id}, beside which a person traded, has the rows {states}")
     found += invariants.of_ids(ours)
     for symbol in symbols:
-        found += invariants.of_symbol(ours, symbol, excused(evidence, symbol))
+        down = excused(evidence, symbol)
+        found += invariants.of_symbol(ours, symbol, down)
+        found += [f"{symbol}: {each}" for each in invariants._orphans(evidence.ledger, symbol, down)]
     return found + invariants.of_rows([row for row in rows if row.id not in ids], ours, symbols)
 
 
@@ -156,6 +159,10 @@ class _Mixed(NamedTuple):
 
     symbol: str
     fills: tuple[Mapping[str, Any], ...]
+
+    def lasted(self, ts_ms: int) -> bool:
+        """True for a moment from its first execution to its last."""
+        return bool(self.fills[0]["ts_ms"] <= ts_ms <= self.fills[-1]["ts_ms"])
 
     @property
     def entry_ids(self) -> set[str]:
@@ -183,30 +190,52 @@ def _mixed(ledger: Ledger, symbol: str) -> list[_Mixed]:
 
 
 def _foreign(ledger: Ledger, symbol: str) -> list[Span]:
-    """When there was a position that a person opened: it is left alone, and what is ours in it is judged by its row."""
-    return [
-        (one.fills[0]["ts_ms"], one.fills[-1]["ts_ms"])
-        for one in _mixed(ledger, symbol)
-        if one.fills[0]["client_id"].startswith(PERSON)
-    ]
+    """When all that was open was a person's: it is left alone. A person who reduces takes back his own part first."""
+    spans: list[Span] = []
+    for stretch in _mixed(ledger, symbol):
+        ours = theirs = Decimal(0)
+        for fill, later in pairwise((*stretch.fills, stretch.fills[-1])):
+            left = Decimal(fill["qty"]) * (1 if fill["side"] == "BUY" else -1)
+            if fill["client_id"].startswith(PERSON):
+                theirs, left = _less(theirs, left)
+                ours, left = _less(ours, left)
+                theirs += left
+            elif fill["client_id"].endswith("E"):
+                ours += left
+            else:
+                ours, left = _less(ours, left)
+                theirs += left
+            if not ours and theirs:
+                spans.append((fill["ts_ms"], later["ts_ms"] if later is not fill else ledger["now_ms"]))
+    return spans
+
+
+def _less(amount: Decimal, change: Decimal) -> tuple[Decimal, Decimal]:
+    """What is left of a signed amount after a change against it, and of the change."""
+    if amount * change >= 0:
+        return amount, change
+    taken = min(abs(amount), abs(change)).copy_sign(change)
+    return amount + taken, change - taken
 
 
 def _ours(ledger: Ledger) -> Ledger:
     """The ledger without the trades that a person had a hand in; what the exchange closed counts as an exit."""
     symbols = {fill["symbol"] for fill in ledger["fills"]}
-    touched = {fill["id"] for symbol in symbols for one in _mixed(ledger, symbol) for fill in one.fills}
-    ids = {fill["client_id"] for fill in ledger["fills"] if fill["id"] in touched}
+    mixed = [one for symbol in symbols for one in _mixed(ledger, symbol)]
+    touched = {fill["id"] for one in mixed for fill in one.fills}
+
+    def kept(order: Mapping[str, Any]) -> bool:
+        theirs = order["client_id"].startswith((PERSON, *EXCHANGE))
+        beside = any(one.symbol == order["symbol"] and one.lasted(order["received_ms"]) for one in mixed)
+        return not theirs and not beside
+
     fills = [
         {**fill, "client_id": "X"} if fill["client_id"].startswith(EXCHANGE) else fill
         for fill in ledger["fills"]
         if fill["id"] not in touched
     ]
-    orders = [
-        order
-        for order in ledger["orders"]
-        if order["client_id"] not in ids and not order["client_id"].startswith((PERSON, *EXCHANGE))
-    ]
-    return {**ledger, "fills": fills, "orders": orders}
+    orders, algos = ([order for order in ledger[kind] if kept(order)] for kind in ("orders", "algo_orders"))
+    return {**ledger, "fills": fills, "orders": orders, "algo_orders": algos}
 
 
 def _crash_ms(body: Mapping[str, Any]) -> int:

@@ -176,7 +176,9 @@ class Mix:
         with closing(SqliteColdStore.read_only(self.folder / "data" / "vortex.db")) as store:
             rows = store.recent_trades(100_000)
         ledger = get(f"{self._sim_url}/sim/v1/ledger", 60.0)
-        (self.folder / "ledger.json").write_text(json.dumps(ledger))
+        times = {"outages": self.outages, "stalls": self.stalls}
+        for name, evidence in {"ledger": ledger, "times": times}.items():
+            (self.folder / f"{name}.json").write_text(json.dumps(evidence))
         return Evidence(
             ledger=ledger, rows=tuple(rows), deeds=tuple(self.deeds), outages=tuple(self.outages),
             stalls=tuple(self.stalls),
