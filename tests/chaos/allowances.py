@@ -240,4 +240,4 @@ def _ours(ledger: Ledger) -> Ledger:
 
 def _crash_ms(body: Mapping[str, Any]) -> int:
     hung_ms = round(4_000 * body["seconds"]) if body["how"] == "hang" else 0
-    return hung_ms + 1_000 * (1 + body["times"])
+    return hung_ms + 1_000 * (1 + int(body["times"]))
