@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from vortex.domain.adoption import ForeignParams, adopt, opened_by
+from vortex.domain.adoption import ForeignParams, adopt, opened_by, still_ours
 from vortex.domain.bracket import Bracket, leg_of
 from vortex.domain.client_id import OrderIds
 from vortex.domain.flatness import FlatCheck
-from vortex.domain.order import ZERO, Fill, OrderRole, SymbolSetup, SymbolState
+from vortex.domain.order import ZERO, Fill, SymbolSetup, SymbolState
 
 GONE_MS = 10_000
 """A position that is not ours has gone when the exchange says so for this long: an answer may be that old."""
@@ -71,13 +71,13 @@ class Vacancy:
     def adopted(self, state: SymbolState, setup: SymbolSetup, now_ms: int) -> Bracket | None:
         """Return the trade that the position of this answer becomes; None when it is to be left alone, or not sure.
 
-        Ours it is when an entry of ours made it. Executions that are accounted for make nothing: an answer may be older
-        than our exit.
+        Ours it is when an entry of ours made some of it that is not closed yet. Executions that are accounted for make
+        nothing: an answer may be older than our exit.
         """
         if not self.foreign or not self.settled:
             return None
         new = opened_by(state.fills, self.foreign, self.last_fill_id)
-        ours = any(self._ids.ours(fill.client_id, OrderRole.ENTRY) for fill in new)
+        ours = still_ours(state.fills, self.foreign, self._ids, self.last_fill_id) > 0
         if not ours and not (new and self._params.foreign_position == "protect"):
             return None
         self.foreign, self.settled, self._seen, self._gone_ms = ZERO, False, None, None

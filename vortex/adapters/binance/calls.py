@@ -35,6 +35,7 @@ from vortex.ports import Clock
 
 ALREADY_ISOLATED = -4046
 HAS_ORDERS, HAS_POSITION = -4047, -4048
+SYMBOL_CLOSED = -4141
 UNKNOWN_ORDER = -2013
 OUTDATED_RULES = frozenset({-1111, -4014})
 """More digits than the symbol allows, a price off its ticks: its filters are no longer what we read."""
@@ -64,6 +65,7 @@ class Calls:
         self._clock = clock
         self._client_ids: dict[int, str] = {}
         self._rules: dict[str, SymbolRules] = {}
+        self._listed: frozenset[str] = frozenset()
         self._rules_ms: float | None = None
 
     async def perform(self, request: ExchangeRequest) -> Answer:  # noqa: PLR0911  # one line per kind of request
@@ -103,10 +105,15 @@ class Calls:
         now_ms = self._clock.monotonic_ms()
         if self._rules_ms is None or now_ms - self._rules_ms > RULES_LIFE_MS:
             reply = await self._client.fapiPublicGetExchangeInfo()
-            self._rules = symbol_rows.tradable_rules(reply)
+            self._rules, self._listed = symbol_rows.tradable_rules(reply), symbol_rows.listed(reply)
             self._rules_ms = now_ms
             self._client.budget.learn_limits(reply)
         return self._rules
+
+    async def listed(self) -> frozenset[str]:
+        """Every USDT perpetual, also those that do not trade now."""
+        await self.rules()
+        return self._listed
 
     async def _place(self, request: PlaceOrder) -> OrderReport | AlgoReport:
         try:
@@ -217,7 +224,8 @@ class Calls:
     async def _prepare(self, symbol: str) -> SymbolSetup:
         known = await self.rules()
         if symbol not in known:
-            raise LookupError(f"{symbol} is not a tradable USDT perpetual")
+            self._rules_ms = None  # it may trade again before they are old
+            raise NotSent(SYMBOL_CLOSED, f"{symbol} is not a tradable USDT perpetual")
         await self._isolate(symbol)
         brackets, fee = await asyncio.gather(
             self._client.fapiPrivateGetLeverageBracket({"symbol": symbol}),
