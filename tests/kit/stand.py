@@ -30,7 +30,7 @@ SPEED = 4
 HOLD_S = 6
 LOAD_MS = 100 * SPEED
 """Of the exchange's time: 100 ms in which a busy machine runs somebody else."""
-SOON_S, TRADE_S = 15.0, 40.0
+SOON_S, TRADE_S = 15.0, 30.0
 """Real seconds, on a busy machine."""
 LOOK_S = 0.04
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
@@ -282,8 +282,9 @@ class Trial:
         """Without its rules it trades on; then everything is ended."""
         self.lift()
         if self.recovering:
+            began_ms = self.stand.now_ms()
             self.resume()
-            self.opened(after_ms=self.stand.now_ms())
+            self.opened(after_ms=began_ms)
         self.flat()
 
     def violations(self) -> list[str]:
