@@ -345,7 +345,7 @@ def stand(data_dir: Path, count: int, **settings: str) -> Iterator[Stand]:
         with built.trading():
             built.command("pause")
             built.command("flatten")
-            built.until(lambda status: all(_at_rest(each) for each in status["symbols"].values()), TRADE_S, "at rest")
+            built.until(lambda status: all(at_rest(each) for each in status["symbols"].values()), TRADE_S, "at rest")
             yield built
 
 
@@ -363,5 +363,5 @@ def _items(request: pytest.FixtureRequest) -> Iterator[Any]:
             yield item
 
 
-def _at_rest(shown: Mapping[str, Any]) -> bool:
+def at_rest(shown: Mapping[str, Any]) -> bool:
     return bool(shown["state"] == "PAUSED" and shown["position"] is None)
