@@ -12,7 +12,7 @@ from tests.actors.exchange_rig import Rig
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import SELL, algo_report, fill, order_report, symbol_state
 from vortex.actors.exchange import ACCOUNT_EVERY_MS
-from vortex.actors.sender import MAX_IN_FLIGHT
+from vortex.actors.sender import MAX_ASKING, MAX_IN_FLIGHT
 from vortex.domain.operation import Gate
 from vortex.domain.order import (
     ZERO,
@@ -109,8 +109,8 @@ def test_a_foreign_position_keeps_the_gate_closed_after_the_reconciliation(rig: 
     rig.supervisor.expect(SymbolReconciled)  # which opens the gate
     closed = rig.supervisor.expect(GateClosed)
     assert (closed.gate, closed.detail) == (Gate.EXCHANGE, "a position of 0.5 is not ours")
-    for _ in range(2):  # one empty answer is no evidence that it has gone
-        rig.context.advance(300)
+    for _ in range(6):  # one empty answer is no evidence that it has gone
+        rig.context.advance(2_000)
         assert Gate.EXCHANGE in rig.closed_gates()
         rig.answer(rig.waiting(QuerySymbol)[0], Done(value=symbol_state()))
     assert Gate.EXCHANGE not in rig.closed_gates()
@@ -248,25 +248,39 @@ def test_at_most_sixteen_requests_are_under_way_and_the_rest_follow(rig: Rig) ->
     assert rig.status().orders_1m == MAX_IN_FLIGHT + 1
 
 
-def test_a_close_that_waits_goes_before_an_entry_that_waited_longer(rig: Rig) -> None:
+def test_a_stop_and_a_close_leave_although_nobody_else_is_answered(rig: Rig) -> None:
     rig.ready(*SYMBOLS)
     entering, leaving = SYMBOLS[-2:]
     rig.opens(rig.plan(leaving))
     (entry,) = rig.waiting(PlaceOrder)
-    rig.answer(entry, Done(value=order_report(entry.client_id, caused_by=fill(at_ms=rig.now_ms))))
-    for _ in range(2):  # stop and take-profit
-        (order,) = rig.waiting(PlaceOrder)
-        rig.answer(order, Done(value=algo_report(order.client_id)))
     for symbol in (*SYMBOLS[:MAX_IN_FLIGHT], entering):
         rig.opens(rig.plan(symbol))
     under_way = rig.waiting(PlaceOrder)
+    assert len(under_way) == MAX_IN_FLIGHT
+    rig.answer(entry, Done(value=order_report(entry.client_id, caused_by=fill(at_ms=rig.now_ms))))
+    stop = next(order for order in rig.waiting(PlaceOrder) if order.kind is OrderKind.STOP_MARKET)
+    assert stop.symbol == leaving
+    rig.answer(stop, Done(value=algo_report(stop.client_id)))
+    take_profit = next(order for order in rig.waiting(PlaceOrder) if order.kind is OrderKind.TAKE_PROFIT_MARKET)
+    rig.answer(take_profit, Done(value=algo_report(take_profit.client_id)))
     trade_id = rig.status().trades[leaving].trade_id
+    before = rig.waiting(PlaceOrder)
     rig.actor.receive(ClosePosition(symbol=leaving, trade_id=trade_id, reason=CloseReason.SL_HIT))
-    assert rig.waiting(PlaceOrder) == under_way
-    rig.answer(under_way[0], TIMEOUT)
-    assert [order.symbol for order in rig.waiting(PlaceOrder) if order not in under_way] == [leaving]
-    rig.answer(under_way[1], TIMEOUT)
-    assert [order.symbol for order in rig.waiting(PlaceOrder) if order not in under_way] == [leaving, entering]
+    assert [order.symbol for order in rig.waiting(PlaceOrder) if order not in before] == [leaving]
+    assert entering not in {order.symbol for order in rig.waiting(PlaceOrder)}
+
+
+def test_questions_that_nobody_answers_keep_no_entry_waiting(rig: Rig) -> None:
+    trading, *silent = SYMBOLS
+    rig.ready(trading)
+    for symbol in silent:
+        rig.actor.receive(rig.registration(symbol))
+    rig.context.advance(100)
+    assert len(rig.waiting(PrepareSymbol)) == MAX_ASKING
+    rig.opens(rig.plan(trading))
+    assert [order.symbol for order in rig.waiting(PlaceOrder)] == [trading]
+    rig.answer(rig.waiting(PrepareSymbol)[0], TIMEOUT)
+    assert len(rig.waiting(PrepareSymbol)) == MAX_ASKING
 
 
 def test_account_money_is_asked_for_regularly_and_at_once_when_it_moved(rig: Rig) -> None:

@@ -7,14 +7,24 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.chaos.profile import ETH
+from tests.chaos.profile import BTC, ETH
 from tests.chaos.stage import Setting, Stage
 from tests.kit.crashing import CrashPoint, Strike
+from vortex.domain.market import Liquidation, MarketValue, MinuteVolume, VolumeHistory
 from vortex.domain.operation import OperatorAction
 from vortex.domain.order import OrderRole
 from vortex.domain.trade import CloseReason
 from vortex.messages import AddSymbol, CloseAll, Operate, RemoveSymbol, UserStreamChanged
-from vortex.queries import GetAccount, GetExchange, GetFeedAges, GetMirror, GetOutbox, GetSymbolStatus
+from vortex.queries import (
+    GetAccount,
+    GetExchange,
+    GetExplanation,
+    GetFeedAges,
+    GetHypotheticals,
+    GetMirror,
+    GetOutbox,
+    GetSymbolStatus,
+)
 from vortex.sim.core.exchange import Answer
 from vortex.sim.core.types import CancelAlgoRequest, CoreRequest, NewOrder, RequestRefused
 
@@ -28,11 +38,27 @@ MARGIN_MISSING = -2019
 QUERIES = {
     "GetAccount": GetAccount(),
     "GetExchange": GetExchange(),
+    "GetExplanation": GetExplanation(),
     "GetFeedAges": GetFeedAges(),
+    "GetHypotheticals": GetHypotheticals(),
     "GetMirror": GetMirror(keys=("position:BTCUSDT",)),
     "GetOutbox": GetOutbox(),
     "GetSymbolStatus": GetSymbolStatus(),
 }
+RARE: Mapping[str, MarketValue] = {
+    "VolumeHistory": VolumeHistory(symbol=BTC, minutes=(MinuteVolume(0, 1.0, 0.5),)),
+    "Liquidation": Liquidation(symbol=BTC, ts_ms=0, recv_ms=0, long=True, price=1.0, quantity=1.0),
+}
+"""Market values that the simulated market does not tell."""
+
+
+def rare_value(name: str) -> Occasion:
+    def occasion(stage: Stage, roles: Roles) -> None:
+        """The market tells what it seldom tells."""
+        for path in stage.paths(roles):
+            stage.tell(path, RARE[name])
+
+    return occasion
 
 
 def query(name: str) -> Occasion:
@@ -151,6 +177,7 @@ TWO = Setting(symbols=("BTCUSDT", ETH))
 TWINS = Setting(symbols=("BTCUSDT", ETH), twins=True)
 PROVOKED: Mapping[str, tuple[Occasion | None, Setting | None]] = {
     **{name: (query(name), None) for name in QUERIES},
+    **{name: (rare_value(name), None) for name in RARE},
     "UserStreamChanged": (user_stream_is_lost, None),
     "GateClosed": (user_stream_is_lost, None),
     "GateOpened": (user_stream_is_lost, None),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.domain.money_builders import NOW, SYMBOL
 from tests.kit.builders import SELL, SETUP, algo_report, fill, ids, symbol_state
-from vortex.domain.adoption import ForeignParams, adopt, opened_by, protective_price
+from vortex.domain.adoption import ForeignParams, adopt, opened_by, protective_price, still_ours
 from vortex.domain.client_id import OrderIds
 from vortex.domain.leg import LegState
 from vortex.domain.order import AlgoStatus, Fill, OrderRole, PositionReport, Side, SymbolState
@@ -56,6 +56,20 @@ def test_a_persons_gets_a_stop_and_no_take_profit() -> None:
     assert (bracket.stop.state, bracket.take_profit.state) == (LegState.IDLE, LegState.FINAL)
     assert (bracket.plan.sl_price, bracket.plan.tp_price, bracket.naked_since_ms) == (Decimal(58_800), Decimal(0), NOW)
     assert bracket.open_trade().open_fee_usdt == 0
+
+
+def test_what_a_person_left_of_a_trade_that_we_closed_is_not_ours() -> None:
+    added = fill(6, "0.05", client_id="web_1")
+    closed = fill(7, "0.1", side=SELL, client_id=OLD[OrderRole.STOP])
+    taken_back = fill(8, "0.05", side=SELL, client_id="web_2")
+    left = Decimal("0.05")
+    assert still_ours((OURS, added, closed), left, IDS) == 0
+    assert still_ours((OURS, added, taken_back), Decimal("0.1"), IDS) == Decimal("0.1")
+    liquidated = msgspec.structs.replace(taken_back, client_id="autoclose-1")
+    assert still_ours((OURS, added, liquidated), Decimal("0.1"), IDS) == left
+    assert still_ours((OURS, added), Decimal("0.15"), IDS, after_fill_id=5) == 0
+    foreign = adopt(state(OURS, added, closed, amount="0.05"), SETUP, IDS, PARAMS, NOW)
+    assert foreign.trade_id != IDS.trade_id(OLD[OrderRole.ENTRY])
 
 
 @pytest.mark.parametrize("status", [AlgoStatus.TRIGGERING, AlgoStatus.CANCELED])

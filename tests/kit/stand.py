@@ -227,7 +227,9 @@ class Trial:
         return found
 
     def until(self, holds: Callable[[Mapping[str, Any]], T], what: str, timeout_s: float = TRADE_S) -> T:
-        return self.stand.until(lambda status: holds(status["symbols"][self.symbol]), timeout_s, f"{self.symbol} {what}")
+        return self.stand.until(
+            lambda status: holds(status["symbols"][self.symbol]), timeout_s, f"{self.symbol} {what}"
+        )
 
     def opened(self, after_ms: int = 0) -> Mapping[str, Any]:
         """Wait for a protected position that was opened later than this; returns it."""

@@ -6,6 +6,7 @@ import pytest
 
 from tests.kit.sim_market import HandMadeMarket
 from tests.sim.virtual_rig import SELL, START_MS, SYMBOL, Rig, entry, stop
+from vortex.domain.canary import Canary, CanaryIntent, Passed
 from vortex.domain.market import Book, Candle, CandleHistory, MarkPrice, Sentiment, Trades
 from vortex.domain.order import (
     AccountState,
@@ -17,14 +18,18 @@ from vortex.domain.order import (
     Done,
     ExchangeRequest,
     FillAnnounced,
+    FundingState,
     MarginCall,
     OrderKind,
     OrderReport,
     OrderStatus,
     PlaceOrder,
+    PositionsState,
     PrepareSymbol,
     QueryAccount,
+    QueryFunding,
     QueryOrder,
+    QueryPositions,
     QuerySymbol,
     Refused,
     SetLeverage,
@@ -35,7 +40,7 @@ from vortex.domain.order import (
 )
 from vortex.messages import ExchangeReplied, UserStreamChanged
 from vortex.ports import Usage
-from vortex.sim.core.commands import MovePrice, PersonChangesLeverage, PersonCloses, RejectOnTrigger, Shock
+from vortex.sim.core.commands import MovePrice, PersonChangesLeverage, PersonCloses, RejectOnTrigger, SetFunding, Shock
 from vortex.sim.core.types import NewAlgo
 
 
@@ -371,6 +376,28 @@ def test_a_conditional_order_of_a_kind_the_system_never_sends_is_not_told_of(rig
     assert {report.client_id for report in rig.probe.told(AlgoReport)} == {"s"}
     state = rig.done(QuerySymbol(symbol=SYMBOL, fills_since_ms=0), SymbolState)
     assert [algo.client_id for algo in state.algos] == ["s"]
+
+
+def test_the_canary_passes(rig: Rig) -> None:
+    setup = rig.done(PrepareSymbol(symbol=SYMBOL), SymbolSetup)
+    intent = CanaryIntent(symbol=SYMBOL, close_id="v7-main-BTCUSDT-1-1S", stop_id="v7-main-BTCUSDT-1-2S")
+    canary = Canary.testing(intent, Decimal(60_000), setup.rules)
+    for _ in range(10):
+        if (request := canary.plan(rig.time.now_ms())) is not None:
+            canary.on_reply(request, rig.ask(request, pass_ms=200), rig.time.now_ms())
+    assert canary.verdict == Passed()
+    assert rig.done(QuerySymbol(symbol=SYMBOL, fills_since_ms=0), SymbolState).algos == ()
+
+
+def test_funding_is_told_and_found(rig: Rig) -> None:
+    rig.done(entry(), OrderReport)
+    rig.venue.command(SetFunding(symbol=SYMBOL, rate=Decimal("0.0001")))
+    rig.time.run_to(4_000)
+    assert [update.reason for update in rig.probe.told(AccountUpdate)][-1] == "FUNDING_FEE"
+    found = rig.done(QueryFunding(symbol=SYMBOL, since_ms=0, until_ms=2**50), FundingState)
+    assert (found.payments, found.amount_usdt < 0) == (1, True)
+    (position,) = rig.done(QueryPositions(), PositionsState).positions
+    assert position.amount == Decimal("0.1")
 
 
 def test_a_bent_market_is_what_the_feed_shows_and_a_refused_command_is_said(rig: Rig) -> None:

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vortex.domain.market import CandleHistory, MarketValue, MarkPrice, Sentiment
+from vortex.domain.market import CandleHistory, MarketValue, MarkPrice, Sentiment, VolumeHistory
 from vortex.messages import Recipient, Subscribe, Unsubscribe
 from vortex.ports import MarketFeed
 from vortex.queries import GetFeedAges
 from vortex.runtime import Actor
 
 STREAMS = ("depth20", "aggTrade", "kline_1m", "kline_15m", "markPrice", "forceOrder", "sentiment")
-_REPEATED = (MarkPrice, Sentiment)
+_REPEATED = (MarkPrice, Sentiment, VolumeHistory)
 """Slow values whose latest is repeated to a new subscriber."""
 
 

@@ -193,8 +193,8 @@ def _filters(facts: Facts, config: Config) -> Check:
         return _unread(name, rules, config)
     missing = [pair for pair in config.trading_pairs if pair not in rules]
     if missing:
-        detail = f"{', '.join(missing)} not tradable: take them out of trading_pairs"
-        return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+        detail = f"{', '.join(missing)} not tradable now: no entry will pass there until they are"
+        return Check(name=name, verdict=Verdict.WARN, detail=detail)
     return Check(name=name, verdict=Verdict.OK, detail=f"tick, step and least notional of {_count(config)} known")
 
 

@@ -102,7 +102,12 @@ class Wiring:
             ChildSpec(
                 "exchange",
                 lambda: ExchangeActor(
-                    port=ports.exchange(), journal=ports.journal, account=account, account_name=name, foreign=foreign
+                    port=ports.exchange(),
+                    journal=ports.journal,
+                    account=account,
+                    account_name=name,
+                    foreign=foreign,
+                    canary=config.mode != "paper",
                 ),
                 run="thread",
                 budget_s=EXCHANGE_BUDGET_S,
@@ -142,7 +147,7 @@ class Wiring:
                 symbol=symbol,
                 peers=peers,
                 parts=parts,
-                inputs={spec.id.value: spec.engine.inputs for spec in REGISTRY},
+                inputs={spec.id: spec.engine.inputs for spec in REGISTRY},
                 limits=RestartLimits(runtime.child_restarts, runtime.child_period_s),
                 random=self.random,
             )
@@ -181,7 +186,7 @@ def _shelf(spec: EngineSpec, params: Struct) -> Shelf:
 
 def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address) -> ChildSpec:
     return ChildSpec(
-        spec.id.value,
+        spec.id,
         lambda: EngineActor(symbol=symbol, inputs=spec.engine.inputs, shelf=shelf, decision=decision),
         stop_s=PART_STOP_S,
     )

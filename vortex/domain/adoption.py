@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from vortex.domain.attribution import ADL_PREFIX, LIQUIDATION_PREFIX
 from vortex.domain.bracket import Bracket, begin, put_leg, watch
 from vortex.domain.client_id import OrderIds
 from vortex.domain.leg import Leg, LegState
@@ -66,11 +67,35 @@ def opened_by(fills: Sequence[Fill], amount: Decimal, after_fill_id: int = 0) ->
     return tuple(reversed(found))
 
 
+def still_ours(fills: Sequence[Fill], amount: Decimal, ids: OrderIds, after_fill_id: int = 0) -> Decimal:
+    """Return how much of a position of this signed amount our entries made and nothing has closed since.
+
+    Divided as in `attribution.divide`: a person who reduces takes back his own part first, everything else ours.
+    """
+    side = Side.LONG if amount > 0 else Side.SHORT
+    made = opened_by(fills, amount, after_fill_id)
+    ours = others = ZERO
+    for fill in sorted(fills, key=lambda fill: fill.fill_id):
+        if not made or fill.fill_id < made[0].fill_id:
+            continue
+        if fill.side is side.opening:
+            entered = ids.ours(fill.client_id, OrderRole.ENTRY)
+            ours, others = (ours + fill.quantity, others) if entered else (ours, others + fill.quantity)
+            continue
+        exchange = fill.client_id.startswith((LIQUIDATION_PREFIX, ADL_PREFIX))
+        theirs_first = ZERO if exchange or ids.ours(fill.client_id) else min(fill.quantity, others)
+        part = min(fill.quantity - theirs_first, ours)
+        ours -= part
+        others -= fill.quantity - part
+    return ours
+
+
 def adopt(state: SymbolState, setup: SymbolSetup, ids: OrderIds, params: ForeignParams, now_ms: int) -> Bracket:
     """Return a trade for the position of this state, with the stop that rests for it if one of ours does."""
     position = state.position
     side = Side.LONG if position.amount > 0 else Side.SHORT
-    own = [fill for fill in opened_by(state.fills, position.amount) if ids.ours(fill.client_id, OrderRole.ENTRY)]
+    made = opened_by(state.fills, position.amount) if still_ours(state.fills, position.amount, ids) > 0 else ()
+    own = [fill for fill in made if ids.ours(fill.client_id, OrderRole.ENTRY)]
     new = dict(ids.new())
     if own:
         new[OrderRole.ENTRY] = own[0].client_id
@@ -86,8 +111,10 @@ def adopt(state: SymbolState, setup: SymbolSetup, ids: OrderIds, params: Foreign
     bracket = put_leg(bracket, entry)
     for role, report in ((OrderRole.STOP, stop), (OrderRole.TAKE_PROFIT, target)):
         bracket = put_leg(bracket, _leg(role, new[role], report, now_ms))
-    made = _entry_fill(state, side, bracket, own, now_ms)
-    return watch(msgspec.structs.replace(bracket, fills=(made,), liquidation_price=position.liquidation_price), now_ms)
+    entered = _entry_fill(state, side, bracket, own, now_ms)
+    return watch(
+        msgspec.structs.replace(bracket, fills=(entered,), liquidation_price=position.liquidation_price), now_ms
+    )
 
 
 def protective_price(position: PositionReport, setup: SymbolSetup, params: ForeignParams) -> Decimal:

@@ -17,6 +17,7 @@ from vortex.domain.notices import (
     ProtectionChanged,
     Reconciled,
     Rival,
+    WrittenOff,
 )
 from vortex.domain.order import ZERO
 from vortex.domain.trade import CloseReason, OpenTrade
@@ -47,8 +48,8 @@ class Herald:
             self._foreign = amount
             self._notices.append(Foreign(amount=amount))
 
-    def rival(self, client_id: str) -> None:
-        if not self._rival:
+    def rival(self, client_id: str | None) -> None:
+        if client_id is not None and not self._rival:
             self._rival = True
             self._notices.append(Rival(client_id=client_id))
 
@@ -84,6 +85,9 @@ class Herald:
 
     def exit_failing(self, bracket: Bracket, failed: Leg) -> None:
         self._notices.append(ExitFailing(trade_id=bracket.trade_id, tries=failed.tries + 1, detail=failed.detail))
+
+    def written_off(self, bracket: Bracket) -> None:
+        self._notices.append(WrittenOff(trade_id=bracket.trade_id, quantity=bracket.open_quantity))
 
     def forget(self) -> None:
         """The trade is over: what was told of it says nothing of the next."""

@@ -12,6 +12,7 @@ from vortex.domain.order import (
     CancelOrder,
     Done,
     ExchangeRequest,
+    FundingState,
     OrderReport,
     Outcome,
     PlaceOrder,
@@ -19,6 +20,7 @@ from vortex.domain.order import (
     PositionsState,
     PrepareSymbol,
     QueryAccount,
+    QueryFunding,
     QueryOrder,
     QueryPositions,
     QuerySymbol,
@@ -45,6 +47,7 @@ from vortex.sim.core.types import (
     GetSymbolConfig,
     ListAlgos,
     ListFills,
+    ListIncome,
     ListOrders,
     ListPositions,
     NewAlgo,
@@ -53,6 +56,7 @@ from vortex.sim.core.types import (
     SimAccount,
     SimAlgo,
     SimFill,
+    SimIncome,
     SimOrder,
     SimPosition,
     SimSymbolConfig,
@@ -70,6 +74,7 @@ from vortex.sim.virtual_reports import (
 FILLS_LIMIT = 1_000
 """Fills in one SymbolState, the oldest ones when there are more."""
 
+FUNDING = "FUNDING_FEE"
 DUPLICATE_ID = -4116
 """Not a refusal: an order of this id exists, so what became of it has to be looked up."""
 
@@ -184,6 +189,8 @@ def core_requests(request: ExchangeRequest) -> tuple[CoreRequest, ...]:  # noqa:
             )
         case QueryPositions():
             return (ListPositions(),)
+        case QueryFunding(since_ms=since_ms, until_ms=until_ms):
+            return (ListIncome(symbol=symbol, kind=FUNDING, start_ms=since_ms, end_ms=until_ms, limit=FILLS_LIMIT),)
         case QueryAccount():
             return (GetAccountInfo(),)
         case PrepareSymbol():
@@ -240,6 +247,9 @@ def outcome(request: ExchangeRequest, answers: Answers, core: ExchangeCore, sent
         return Done(value=symbol_setup(core, request.symbol))
     if isinstance(request, QuerySymbol):
         return Done(value=_symbol_state(request.symbol, answers, sent_ms))
+    if isinstance(request, QueryFunding):
+        payments = [row.amount_usdt for row in cast("list[SimIncome]", answers[0])]
+        return Done(value=FundingState(symbol=request.symbol, payments=len(payments), amount_usdt=sum(payments, ZERO)))
     if isinstance(request, QueryPositions):
         positions = cast("list[SimPosition]", answers[0])
         return Done(value=PositionsState(ts_ms=sent_ms, positions=tuple(map(position_report, positions))))

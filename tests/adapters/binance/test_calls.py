@@ -112,6 +112,18 @@ def test_an_isolated_symbol_is_left_as_it_is(rig: Rig) -> None:
     assert rig.exchange.calls["POST /fapi/v1/marginType"] == 0
 
 
+def test_a_symbol_in_a_break_is_listed_but_not_prepared_until_it_trades_again(rig: Rig) -> None:
+    info = reply("GET /fapi/v1/exchangeInfo")
+    broken = {**info, "symbols": [info["symbols"][0] | {"status": "BREAK"}]}
+    rig.exchange.replies["GET /fapi/v1/exchangeInfo"] = broken
+    assert rig.port.list_symbols() == {"BTCUSDT"}
+    outcome = rig.ask(PREPARE)
+    assert isinstance(outcome, Refused)
+    assert outcome.code == -4141
+    rig.exchange.replies["GET /fapi/v1/exchangeInfo"] = info
+    assert isinstance(rig.ask(PREPARE), Done)
+
+
 @pytest.mark.parametrize(
     ("changed", "code", "words"),
     [

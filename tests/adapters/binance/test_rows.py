@@ -89,7 +89,9 @@ def test_rules() -> None:
 @pytest.mark.parametrize("change", [{"status": "BREAK"}, {"contractType": "CURRENT_QUARTER"}, {"quoteAsset": "USDC"}])
 def test_only_trading_usdt_perpetuals_are_tradable(change: dict[str, str]) -> None:
     info = reply("GET /fapi/v1/exchangeInfo")
-    assert symbol_rows.tradable_rules({"symbols": [info["symbols"][0] | change]}) == {}
+    symbols = {"symbols": [info["symbols"][0] | change]}
+    assert symbol_rows.tradable_rules(symbols) == {}
+    assert symbol_rows.listed(symbols) == ({"BTCUSDT"} if "status" in change else set())
 
 
 @pytest.mark.parametrize(

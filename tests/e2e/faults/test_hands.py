@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,14 @@ def held(trial: Trial) -> dict[str, Any]:
 def liquidable(trial: Trial) -> dict[str, Any]:
     """The same, with the price at which the exchange ends it."""
     held(trial)
-    return dict(trial.until(lambda shown: (shown["position"] or {}).get("liq_price") and shown["position"], "liq_price"))
+
+    def priced(shown: Mapping[str, Any]) -> dict[str, Any] | None:
+        position = shown["position"]
+        return dict(position) if position and position["liq_price"] else None
+
+    found = trial.until(priced, "liq_price")
+    assert found is not None
+    return found
 
 
 def sign(position: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""One request of one symbol goes wrong (F16 to F20, F32): lost, refused, late, unreadable, or answered from the past."""
+"""One request of one symbol goes wrong (F16-F20, F32): lost, refused, late, unreadable, or answered from the past."""
 
 from __future__ import annotations
 

@@ -147,7 +147,12 @@ def test_candles_that_closed_in_a_gap_are_asked_for(origin: Running, live: Runni
     candle = live.do(lambda _: known.pop(lost))
     assert lost not in {row[0] for row in live.client.get("/fapi/v1/klines", symbol=SYMBOLS[0], interval="1m").body}
     listeners = origin.do(lambda server: tuple(server.venue.sockets._open))
-    origin.do(lambda _: [outlet.abort() for outlet in listeners])
+
+    def cut(_: SimServer) -> None:
+        for outlet in listeners:
+            outlet.abort()
+
+    origin.do(cut)
     until(lambda: known.get(lost) == candle, "the lost candle")
 
 

@@ -17,11 +17,13 @@ from vortex.domain.order import (
     CancelOrder,
     ExchangeRequest,
     Fill,
+    FundingState,
     OrderReport,
     PlaceOrder,
     PositionsState,
     PrepareSymbol,
     QueryAccount,
+    QueryFunding,
     QueryOrder,
     QueryPositions,
     QuerySymbol,
@@ -33,6 +35,7 @@ from vortex.ports import Clock
 
 ALREADY_ISOLATED = -4046
 HAS_ORDERS, HAS_POSITION = -4047, -4048
+SYMBOL_CLOSED = -4141
 UNKNOWN_ORDER = -2013
 OUTDATED_RULES = frozenset({-1111, -4014})
 """More digits than the symbol allows, a price off its ticks: its filters are no longer what we read."""
@@ -45,7 +48,9 @@ OLDEST_MS = 26 * WEEK_MS - 3_600_000
 
 KEPT_IDS = 10_000
 
-Answer = OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | SymbolSetup | int | None
+Answer = (
+    OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | FundingState | SymbolSetup | int | None
+)
 
 
 class Calls:
@@ -60,6 +65,7 @@ class Calls:
         self._clock = clock
         self._client_ids: dict[int, str] = {}
         self._rules: dict[str, SymbolRules] = {}
+        self._listed: frozenset[str] = frozenset()
         self._rules_ms: float | None = None
 
     async def perform(self, request: ExchangeRequest) -> Answer:  # noqa: PLR0911  # one line per kind of request
@@ -79,6 +85,8 @@ class Calls:
                 ts_ms = self._clock.now_ms()
                 positions = rows.open_positions(await self._client.fapiPrivateV3GetPositionRisk())
                 return PositionsState(ts_ms=ts_ms, positions=positions)
+            case QueryFunding():
+                return await self._funding(request)
             case PrepareSymbol():
                 return await self._prepare(request.symbol)
             case SetLeverage():
@@ -97,10 +105,15 @@ class Calls:
         now_ms = self._clock.monotonic_ms()
         if self._rules_ms is None or now_ms - self._rules_ms > RULES_LIFE_MS:
             reply = await self._client.fapiPublicGetExchangeInfo()
-            self._rules = symbol_rows.tradable_rules(reply)
+            self._rules, self._listed = symbol_rows.tradable_rules(reply), symbol_rows.listed(reply)
             self._rules_ms = now_ms
             self._client.budget.learn_limits(reply)
         return self._rules
+
+    async def listed(self) -> frozenset[str]:
+        """Every USDT perpetual, also those that do not trade now."""
+        await self.rules()
+        return self._listed
 
     async def _place(self, request: PlaceOrder) -> OrderReport | AlgoReport:
         try:
@@ -198,10 +211,21 @@ class Calls:
             if error.code != UNKNOWN_ORDER:  # too old to be listed: its fills keep an empty client id
                 raise
 
+    async def _funding(self, request: QueryFunding) -> FundingState:
+        params = {
+            "symbol": request.symbol,
+            "incomeType": "FUNDING_FEE",
+            "startTime": request.since_ms,
+            "endTime": request.until_ms,
+            "limit": FILLS_PAGE,
+        }
+        return rows.funding(await self._client.fapiPrivateGetIncome(params), request.symbol)
+
     async def _prepare(self, symbol: str) -> SymbolSetup:
         known = await self.rules()
         if symbol not in known:
-            raise LookupError(f"{symbol} is not a tradable USDT perpetual")
+            self._rules_ms = None  # it may trade again before they are old
+            raise NotSent(SYMBOL_CLOSED, f"{symbol} is not a tradable USDT perpetual")
         await self._isolate(symbol)
         brackets, fee = await asyncio.gather(
             self._client.fapiPrivateGetLeverageBracket({"symbol": symbol}),

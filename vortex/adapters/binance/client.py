@@ -42,7 +42,8 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
 
     It belongs to the loop that makes its first request. Every reply with another status than 2xx, and every JSON
     error, is raised as ApiError; an empty or non-JSON body as MalformedReply. Timeouts are the caller's. Nothing is
-    held back or sent again: the budget only counts.
+    held back: the budget only counts. No POST is sent again; aiohttp repeats a GET, PUT or DELETE once when a
+    connection that it kept turns out to be reset, so a cancel may be refused as unknown although its first copy worked.
 
     Attributes:
         time: The exchange's clock, which signs; `read_clock` sets it.

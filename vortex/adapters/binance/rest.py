@@ -80,12 +80,12 @@ class BinanceExchange:
         return self._budget.usage()
 
     def list_symbols(self) -> frozenset[str]:
-        """Symbols of the USDT perpetuals that trade now; blocks, for start-up.
+        """Symbols of the USDT perpetuals, also of those that do not trade now; blocks, for start-up.
 
         Raises:
             OSError: When the exchange does not answer.
         """
-        return frozenset(self._ask(self._calls.rules()))
+        return self._ask(self._calls.listed())
 
     def measure_clock(self) -> ClockMeasured:
         """Compare the exchange's clock with ours, now; requests allow for it from then on. Blocks, for start-up.

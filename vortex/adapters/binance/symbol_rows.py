@@ -124,8 +124,18 @@ def tradable_rules(reply: object) -> dict[str, SymbolRules]:
     return {symbol: rules for symbol, rules in found.items() if rules is not None}
 
 
+def listed(reply: object) -> frozenset[str]:
+    """Every USDT perpetual of exchangeInfo, also those that do not trade now."""
+    symbols = msgspec.convert(reply, _ExchangeInfo, strict=False).symbols
+    return frozenset(row.symbol for row in symbols if _listed(row))
+
+
+def _listed(row: _SymbolRow) -> bool:
+    return (row.contract_type, row.quote_asset) == ("PERPETUAL", "USDT")
+
+
 def _tradable(row: _SymbolRow) -> bool:
-    return (row.status, row.contract_type, row.quote_asset) == ("TRADING", "PERPETUAL", "USDT")
+    return _listed(row) and row.status == "TRADING"
 
 
 def _rules(symbol: str, filters: Iterable[dict[str, Any]]) -> SymbolRules | None:
