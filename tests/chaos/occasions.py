@@ -14,7 +14,7 @@ from vortex.domain.market import Liquidation, MarketValue, MinuteVolume, VolumeH
 from vortex.domain.operation import OperatorAction
 from vortex.domain.order import OrderRole
 from vortex.domain.trade import CloseReason
-from vortex.messages import AddSymbol, CloseAll, Operate, RemoveSymbol, UserStreamChanged
+from vortex.messages import AddSymbol, CloseAll, Operate, RemoveSymbol, RequestHistory, UserStreamChanged
 from vortex.queries import (
     GetAccount,
     GetExchange,
@@ -141,6 +141,11 @@ def everything_is_halted(stage: Stage, _roles: Roles) -> None:
         stage.pass_s(0.6)
 
 
+def candles_are_missed(stage: Stage, _roles: Roles) -> None:
+    """An engine wants their history again."""
+    stage.tell("feed", RequestHistory(symbol=BTC))
+
+
 def symbol_leaves_and_comes(stage: Stage, _roles: Roles) -> None:
     """The second symbol is removed, and added again."""
     stage.moved.add(ETH)
@@ -183,6 +188,7 @@ PROVOKED: Mapping[str, tuple[Occasion | None, Setting | None]] = {
     "GateOpened": (user_stream_is_lost, None),
     "EntryFailed": (entry_is_refused, None),
     "PositionProtected": (stop_is_cancelled, None),
+    "RequestHistory": (candles_are_missed, None),
     "CloseAll": (everything_is_closed, None),
     "Operate": (person_operates, None),
     "PeerFailed": (peer_crashes, None),
