@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports bench chaos-matrix lock clean
+.PHONY: help setup start test check format lint types imports bench chaos-matrix chaos-mix lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ bench: setup ## what the runtime costs, as ratios of two sides in one run, into 
 chaos-matrix: setup ## crash every actor at every message over N seeds (10,000), resumable; then plant known defects
 	$(BIN)/python -m tests.chaos --seeds $(or $(N),10000) --minutes 55
 	$(BIN)/python -m tests.chaos --mutants
+
+chaos-mix: setup ## troubles of every kind at once, 20 minutes for each of the N= seeds (1 2 and a random one)
+	$(BIN)/python -m tests.chaos.mix --minutes 20 $(if $(N),$(foreach seed,$(N),--seed $(seed)),--seed 1 --seed 2 --random)
 
 lock: setup ## resolve both locks anew
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
