@@ -37,6 +37,12 @@ class Subscribe(Struct, frozen=True, kw_only=True):
     values: tuple[type, ...]
 
 
+class RequestHistory(Struct, frozen=True, kw_only=True):
+    """Engine to feed: candles were missed, and only their history closes the hole."""
+
+    symbol: str
+
+
 class Unsubscribe(Struct, frozen=True, kw_only=True):
     """Supervisor to feed: the symbol leaves; nobody of it wants anything any more."""
 

@@ -84,9 +84,9 @@ class Crowd:
         self.stand.gates_open()
         for trial in self.everyone:
             trial.flat()
+        began_ms = self.stand.now_ms()
         for trial in self.everyone:
             trial.resume()
-        began_ms = self.stand.now_ms()
         for trial in self.everyone:
             trial.opened(after_ms=began_ms)
         for trial in self.everyone:

@@ -30,7 +30,7 @@ SPEED = 4
 HOLD_S = 6
 LOAD_MS = 100 * SPEED
 """Of the exchange's time: 100 ms in which a busy machine runs somebody else."""
-SOON_S, TRADE_S = 15.0, 40.0
+SOON_S, TRADE_S = 15.0, 30.0
 """Real seconds, on a busy machine."""
 LOOK_S = 0.04
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
@@ -284,8 +284,9 @@ class Trial:
         """Without its rules it trades on; then everything is ended."""
         self.lift()
         if self.recovering:
+            began_ms = self.stand.now_ms()
             self.resume()
-            self.opened(after_ms=self.stand.now_ms())
+            self.opened(after_ms=began_ms)
         self.flat()
 
     def violations(self) -> list[str]:
@@ -346,7 +347,7 @@ def stand(data_dir: Path, count: int, **settings: str) -> Iterator[Stand]:
         with built.trading():
             built.command("pause")
             built.command("flatten")
-            built.until(lambda status: all(_at_rest(each) for each in status["symbols"].values()), TRADE_S, "at rest")
+            built.until(lambda status: all(at_rest(each) for each in status["symbols"].values()), TRADE_S, "at rest")
             yield built
 
 
@@ -364,5 +365,5 @@ def _items(request: pytest.FixtureRequest) -> Iterator[Any]:
             yield item
 
 
-def _at_rest(shown: Mapping[str, Any]) -> bool:
+def at_rest(shown: Mapping[str, Any]) -> bool:
     return bool(shown["state"] == "PAUSED" and shown["position"] is None)

@@ -30,6 +30,7 @@ from vortex.domain.adoption import ForeignParams
 from vortex.domain.decision import SignalBoard
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.pnl import RowLabels
+from vortex.messages import Recipient
 from vortex.ports import Clock, ColdStore, Exchange, HotStore, Ids, Journal, MarketFeed, Outbox
 from vortex.runtime import Address, ChildSpec, RestartLimits
 
@@ -139,7 +140,7 @@ class Wiring:
             return (
                 ChildSpec(MONITOR, lambda: self._monitor(config, symbol, peers), stop_s=PART_STOP_S, run="first"),
                 ChildSpec(DECISION, lambda: self._decision(config, symbol, peers, supervisor), stop_s=PART_STOP_S),
-                *(_engine(symbol, spec, shelves[spec.id], decision) for spec in reversed(REGISTRY)),
+                *(_engine(symbol, spec, shelves[spec.id], decision, peers.feed) for spec in reversed(REGISTRY)),
             )
 
         def tree() -> SymbolSupervisor:
@@ -184,9 +185,9 @@ def _shelf(spec: EngineSpec, params: Struct) -> Shelf:
     return Shelf(lambda: spec.build(params))
 
 
-def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address) -> ChildSpec:
+def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address, feed: Recipient) -> ChildSpec:
     return ChildSpec(
         spec.id,
-        lambda: EngineActor(symbol=symbol, inputs=spec.engine.inputs, shelf=shelf, decision=decision),
+        lambda: EngineActor(symbol=symbol, inputs=spec.engine.inputs, shelf=shelf, decision=decision, feed=feed),
         stop_s=PART_STOP_S,
     )
