@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from loguru import logger
@@ -169,11 +169,30 @@ def test_symbols_need_filters_and_brackets() -> None:
 def test_what_is_open_is_told() -> None:
     verdict, detail = seen("open positions", facts(positions=HELD * 7))
     assert verdict is Verdict.WARN
-    assert detail.startswith("BTCUSDT -0.010, ")
+    assert detail.startswith("not ours: BTCUSDT -0.010, ")
     assert "and 2 more" in detail
     assert seen("open orders", facts(orders=RESTING)) == (Verdict.WARN, "not ours, left alone: ETHUSDT web_1")
     ours = OpenOrder(symbol="BTCUSDT", client_id="v7-main-BTCUSDT-1-1S")
     assert seen("open orders", facts(orders=(ours,))) == (Verdict.OK, "1 of ours from before")
+
+
+@pytest.mark.parametrize(
+    ("policy", "ours", "verdict", "words"),
+    [
+        ("leave", (), Verdict.WARN, "left alone"),
+        ("protect", (), Verdict.WARN, "given a stop"),
+        ("refuse", (), Verdict.FAILED, "not ours: BTCUSDT -0.010; close them"),
+        ("refuse", ("ETHUSDT",), Verdict.FAILED, "not ours: BTCUSDT -0.010; close them"),
+        ("refuse", ("BTCUSDT", "ETHUSDT"), Verdict.OK, "1 of ours from before"),
+    ],
+)
+def test_a_position_the_journal_does_not_know_refuses_the_start_if_so_wished(
+    policy: Literal["leave", "protect", "refuse"], ours: tuple[str, ...], verdict: Verdict, words: str
+) -> None:
+    config = structs.replace(PAPER, exchange=structs.replace(PAPER.exchange, foreign_position=policy))
+    (check,) = [each for each in checks(facts(positions=HELD), config, ours) if each.name == "open positions"]
+    assert check.verdict is verdict
+    assert words in check.detail
 
 
 def test_an_empty_wallet_is_a_warning() -> None:
@@ -241,7 +260,7 @@ WRONG_MODES = facts(hedge_mode=True, multi_assets=True)
 def test_real_money_is_announced_and_waited_for_before_anything_is_changed() -> None:
     account = Account(WRONG_MODES)
     with logged() as lines:
-        clear(account, LIVE, account.wait)
+        clear(account, LIVE, wait=account.wait)
     assert account.done == ["read BTCUSDT", 10.0, Change.ONE_WAY, Change.SINGLE_ASSET]
     text = "\n".join(lines)
     assert "check: clock: ok" in text
@@ -255,7 +274,7 @@ def test_an_interrupted_wait_has_done_nothing() -> None:
 
     account = Account(WRONG_MODES)
     with pytest.raises(SystemExit):
-        clear(account, LIVE, interrupt)
+        clear(account, LIVE, wait=interrupt)
     assert account.done == ["read BTCUSDT"]
 
 
@@ -272,5 +291,5 @@ def test_a_failed_check_ends_the_start_before_anything_is_told_or_changed() -> N
     key = structs.replace(GOOD_KEY, enable_withdrawals=True)
     account = Account(structs.replace(WRONG_MODES, permissions=key))
     with pytest.raises(ConfigError, match=r"^key permissions: withdrawals are on and must be off: "):
-        clear(account, LIVE, never)
+        clear(account, LIVE, wait=never)
     assert account.done == ["read BTCUSDT"]

@@ -13,6 +13,7 @@ from loguru import logger
 from msgspec import Struct
 
 from vortex.actors.feed import SubscriptionTable
+from vortex.actors.order_journal import OrderJournal
 from vortex.adapters.clock import UuidIds
 from vortex.adapters.memory import MemoryHotStore
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
@@ -115,8 +116,8 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     )
     logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *loaded.notes)))
     venue.check_pairs(config.trading_pairs)
-    venue.clear(config)
     ports = _ports(config, venue, data_dir, stack)
+    venue.clear(config, OrderJournal(ports.journal, config.account.name, over=lambda: True).load())
     collector.calm()
     return _Ground(
         data_dir=data_dir, server=server, child=child, sim_url=sim_url, venue=venue, labels=labels, ports=ports

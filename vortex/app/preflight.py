@@ -7,7 +7,7 @@ else that makes trading unsafe, it refuses the start in words that say what to d
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -70,8 +70,8 @@ class Check(Struct, frozen=True, kw_only=True):
         return f"{self.name}: {self.verdict}: {self.detail}"
 
 
-def checks(facts: Facts, config: Config) -> tuple[Check, ...]:
-    """Every check, in the order in which people look for trouble."""
+def checks(facts: Facts, config: Config, ours: Collection[str] = ()) -> tuple[Check, ...]:
+    """Every check, in the order in which people look for trouble; `ours` are the symbols of trades under way."""
     return (
         _clock(facts, config),
         _permissions(facts, config),
@@ -81,7 +81,7 @@ def checks(facts: Facts, config: Config) -> tuple[Check, ...]:
         _brackets(facts, config),
         _fee(facts, config),
         _money(facts, config),
-        _positions(facts, config),
+        _positions(facts, config, ours),
         _orders(facts, config),
     )
 
@@ -94,12 +94,15 @@ def changes(facts: Facts) -> tuple[Change, ...]:
     return tuple(change for setting, change in wanted if setting is True)
 
 
-def clear(inspector: Inspector, config: Config, wait: Callable[[float], object] = time.sleep) -> tuple[Check, ...]:
+def clear(
+    inspector: Inspector, config: Config, ours: Collection[str] = (), wait: Callable[[float], object] = time.sleep
+) -> tuple[Check, ...]:
     """Check everything, tell what real money stands to lose and wait, then bring the account's settings about.
 
     Args:
         inspector: Reads the account and changes it.
         config: Says what is to be traded, and in which mode.
+        ours: Symbols of the trades that the journal knows to be under way.
         wait: Waits real seconds; whoever wants to stop the start interrupts it.
 
     Raises:
@@ -107,7 +110,7 @@ def clear(inspector: Inspector, config: Config, wait: Callable[[float], object] 
         OSError: The exchange did not answer, or not all of it.
     """
     facts = inspector.read(config.trading_pairs[0])
-    found = checks(facts, config)
+    found = checks(facts, config, ours)
     for check in found:
         logger.log("INFO" if check.verdict in (Verdict.OK, Verdict.NOT_CHECKED) else "WARNING", "check: {}", check)
     _require(found)
@@ -230,15 +233,21 @@ def _money(facts: Facts, config: Config) -> Check:
     return Check(name=name, verdict=Verdict.OK, detail=detail)
 
 
-def _positions(facts: Facts, config: Config) -> Check:
+def _positions(facts: Facts, config: Config, ours: Collection[str]) -> Check:
     name, held = "open positions", facts.positions
     if isinstance(held, Unread):
         return _unread(name, held, config)
     if not held:
         return Check(name=name, verdict=Verdict.OK, detail="none")
-    words = _some([f"{position.symbol} {position.amount:f}" for position in held])
-    detail = f"{words}; one that the journal does not know is left alone, and its symbol enters nothing"
-    return Check(name=name, verdict=Verdict.WARN, detail=detail)
+    foreign = [position for position in held if position.symbol not in ours]
+    words = _some([f"{position.symbol} {position.amount:f}" for position in foreign])
+    if foreign and config.exchange.foreign_position == "refuse":
+        detail = f"not ours: {words}; close them, or let [exchange] foreign_position leave or protect them"
+        return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+    if foreign:
+        care = {"leave": "left alone", "protect": "given a stop"}[config.exchange.foreign_position]
+        return Check(name=name, verdict=Verdict.WARN, detail=f"not ours: {words}; {care}, no entries beside them")
+    return Check(name=name, verdict=Verdict.OK, detail=f"{len(held)} of ours from before")
 
 
 def _orders(facts: Facts, config: Config) -> Check:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -97,11 +97,11 @@ class Venue:
         """Where the crowd is watched when not at the venue itself: Demo Trading has no long/short ratios."""
         return binance_hosts.sentiment() if self.hosts.mode == "testnet" else None
 
-    def clear(self, config: Config) -> None:
+    def clear(self, config: Config, ours: Collection[str]) -> None:
         """Check account, key and clock, and bring the account's settings about; see `preflight.clear`."""
         inspection = Inspection(self.loop, self.hosts, self.credentials, self.clock, self.budget)
         try:
-            preflight.clear(inspection, config)
+            preflight.clear(inspection, config, ours)
         finally:
             inspection.close()
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from ccxt.base.errors import ExchangeNotAvailable
 
 from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.ccxt_client import StreamClient, at_place
@@ -35,6 +38,22 @@ def test_each_mode_has_its_streams(hosts: Hosts, address: str, loop: NetworkLoop
     with at_place(3):
         assert f"{client.get_ws_url('linear', 'market')}/{client.stream()}" == address
     hosts.check(address)
+
+
+def test_no_book_is_seeded_while_the_exchange_wants_silence(loop: NetworkLoop) -> None:
+    async def seed() -> None:
+        client = client_of(simulator("http://127.0.0.1:9"), loop)  # where nobody answers
+        try:
+            with pytest.raises(ExchangeNotAvailable):
+                await client.fetch_order_book("BTCUSDT")
+            client.budget.silence_ms(418, None, {"retry-after": "60"}, "")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.fetch_order_book("BTCUSDT")
+        finally:
+            await client.close()
+
+    loop.run(seed(), 10.0)
 
 
 def test_streams_are_held_to_the_hosts_of_the_mode(loop: NetworkLoop) -> None:
