@@ -281,7 +281,12 @@ class Mix:
 
     def _clock(self, body: Mapping[str, Any]) -> None:
         self._sim("clock", {"offset_ms": body["offset_ms"]})
-        self._later(body["for_ms"], lambda: self._sim("clock", {"offset_ms": 0}))
+        self._later(body["for_ms"], self._clock_back)
+
+    def _clock_back(self) -> None:
+        """Once more the clock jumps."""
+        self._sim("clock", {"offset_ms": 0})
+        self.deeds.append(Deed(ts_ms=self.now_ms(), kind="clock", body={"offset_ms": 0}))
 
     def _crash(self, body: Mapping[str, Any]) -> None:
         self._command("chaos/crash", body)
