@@ -48,8 +48,8 @@ chaos-matrix: setup ## crash every actor at every message over N seeds (10,000),
 	$(BIN)/python -m tests.chaos --seeds $(or $(N),10000) --minutes 55
 	$(BIN)/python -m tests.chaos --mutants
 
-chaos-mix: setup ## troubles of every kind at once, 20 minutes for each of the N= seeds (1 2 and a random one)
-	$(BIN)/python -m tests.chaos.mix --minutes 20 $(if $(N),$(foreach seed,$(N),--seed $(seed)),--seed 1 --seed 2 --random)
+chaos-mix: setup ## troubles of every kind at once, MINUTES= (20) for each of the N= seeds (1 2 and a random one)
+	$(BIN)/python -m tests.chaos.mix --minutes $(or $(MINUTES),20) $(if $(N),$(foreach seed,$(N),--seed $(seed)),--seed 1 --seed 2 --random)
 
 lock: setup ## resolve both locks anew
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
