@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports bench chaos-matrix chaos-mix lock clean
+.PHONY: help setup start test check format lint types imports bench chaos chaos-matrix chaos-kills chaos-faults chaos-mutants chaos-mix lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,7 +25,7 @@ start: setup ## the main job: the paper system, in the foreground
 	@exec $(BIN)/vortex start
 
 test: setup ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: format lint types imports test ## format, lint, types, import contracts, tests
 
@@ -44,9 +44,25 @@ imports: setup ## who may import whom
 bench: setup ## what the runtime costs, as ratios of two sides in one run, into build/bench.json
 	$(BIN)/python -m tests.bench
 
-chaos-matrix: setup ## crash every actor at every message over N seeds (10,000), resumable; then plant known defects
-	$(BIN)/python -m tests.chaos --seeds $(or $(N),10000) --minutes 55
+chaos: setup ## a sample of each of the following, at most an hour in all; what they find is kept for the whole run
+	$(MAKE) chaos-matrix N=1000
+	$(MAKE) chaos-kills N=100
+	$(MAKE) chaos-faults N=2000
+	$(MAKE) chaos-mutants N=20
+
+chaos-matrix: setup ## crash every actor at every message over N seeds (10,000), resumable
+	$(BIN)/python -m tests.chaos --seeds $(or $(N),10000) --minutes 57
+
+chaos-kills: setup ## kill the real process around every request of a trade, N times (500), resumable
+	$(BIN)/python -m tests.chaos.kills --kills $(or $(N),500) --minutes 57
+
+chaos-faults: setup ## orders in a world that loses, delays, repeats and lies, over N seeds (10,000), resumable
+	$(BIN)/python -m tests.chaos.faults --seeds $(or $(N),10000) --minutes 57
+
+chaos-mutants: setup ## plant known defects, then change the code of orders, N changes (all) a module, resumable: both must be found
 	$(BIN)/python -m tests.chaos --mutants
+	$(BIN)/python -m tests.chaos.planted
+	$(BIN)/python -m tests.chaos.mutation_run --minutes 40 $(if $(N),--changes $(N))
 
 chaos-mix: setup ## troubles of every kind at once, MINUTES= (20) for each of the N= seeds (1 2 and a random one)
 	$(BIN)/python -m tests.chaos.mix --minutes $(or $(MINUTES),20) $(if $(N),$(foreach seed,$(N),--seed $(seed)),--seed 1 --seed 2 --random)

@@ -16,9 +16,9 @@ from msgspec import Struct, structs
 from vortex import messages, queries
 from vortex.config.schema import Engines
 from vortex.domain import notices, order, signal, trade
-from vortex.domain.decision import BaseWeights
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
-from vortex.domain.market import FlowStep, MarketValue, Trade
+from vortex.domain.market import FlowStep, MarketValue, MinuteVolume, Trade
+from vortex.domain.scoring import BaseWeights, MaxAges
 from vortex.runtime import control
 
 ROOT = Path(__file__).parents[1]
@@ -84,7 +84,7 @@ def protocol() -> list[type[Struct]]:
         kind for place in places for kind in vars(place).values()
         if isinstance(kind, type) and issubclass(kind, Struct) and kind is not Struct
     ]  # fmt: skip
-    return [*found, *get_args(MarketValue), FlowStep, Trade]
+    return [*found, *get_args(MarketValue), FlowStep, MinuteVolume, Trade]
 
 
 @pytest.mark.parametrize("kind", protocol(), ids=lambda kind: kind.__name__)
@@ -93,15 +93,17 @@ def test_every_message_is_frozen(kind: type[Struct]) -> None:
 
 
 @pytest.mark.parametrize("spec", REGISTRY, ids=lambda spec: spec.section)
-def test_every_engine_has_its_section_and_its_weight(spec: EngineSpec) -> None:
+def test_every_engine_has_its_section(spec: EngineSpec) -> None:
     assert type(getattr(Engines(), spec.section)) is spec.params
-    assert getattr(BaseWeights(), spec.section) == spec.weight
+    assert getattr(BaseWeights(), spec.section, spec.weight) == spec.weight
+    assert getattr(MaxAges(), f"{spec.section}_ms", spec.max_age_ms) == spec.max_age_ms
 
 
 def test_every_section_and_weight_is_an_engines() -> None:
     sections = {spec.section for spec in REGISTRY}
     assert {field.name for field in structs.fields(Engines)} == sections
-    assert {field.name for field in structs.fields(BaseWeights)} == sections
+    assert {field.name for field in structs.fields(BaseWeights)} <= sections
+    assert {field.name.removesuffix("_ms") for field in structs.fields(MaxAges)} <= sections
 
 
 def test_every_package_says_what_it_is() -> None:

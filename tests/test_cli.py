@@ -91,7 +91,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def test_help_lists_every_command_and_version_is_the_version(vortex: Vortex) -> None:
     for ended in (vortex(), vortex("--help")):
         assert ended.code == 0
-        for command in ("start", "sim", "status", "actors", "trades", "rejects", "show-config", "version", *ORDERS):
+        for command in ("start", "sim", "status", "actors", "trades", "rejects", "why", "stats", "version", *ORDERS):
             assert command in ended.out
     assert vortex("version") == (0, f"{__version__}\n", "")
 
@@ -234,6 +234,17 @@ def test_what_people_read_is_labelled_and_fits_a_terminal(vortex: Vortex, api: C
         r"^01-15 08:00:00 +BTCUSDT +LONG +A +0\.001 +61809\.50 +- +OPEN", shown["trades"].out, re.MULTILINE
     )
     assert re.search(r"^01-15 08:00:00 +ETHUSDT +SHORT +B +RR_LOW +3 ", shown["rejects"].out, re.MULTILINE)
+
+
+def test_why_and_stats_are_pages_under_the_label(vortex: Vortex, api: Client) -> None:
+    token = {"VORTEX__CONTROL__TOKEN": "t0ken"}
+    told = vortex("why", REJECTION.id, "--url", api.url, **token)
+    assert told.out.splitlines()[:3] == [LABEL, f"reject {REJECTION.id}", "rejected: RR_LOW, 3 times"]
+    assert json.loads(vortex("why", TRADE.id, "--url", api.url, "--json", **token).out)["kind"] == "trade"
+    unknown = vortex("why", "a/b?c", "--url", api.url, **token)
+    assert (unknown.code, "HTTP 404" in unknown.err) == (1, True)
+    assert vortex("stats", "--url", api.url, **token).out.splitlines() == [LABEL, "no closed trade yet"]
+    assert json.loads(vortex("stats", "--url", api.url, "--json", **token).out)["sources"] == []
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
+from urllib.parse import quote
 
 import typer
 
@@ -156,6 +157,26 @@ def rejects(
     """Show the newest rejected signals."""
     answer = _read(f"/api/rejects?limit={limit}", url, data_dir, config)
     _show(answer, "rejects", as_json=as_json)
+
+
+@app.command()
+def why(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Of a decision, trade or reject; or a symbol: now.")],
+    url: Url = None,
+    data_dir: DataDir = None,
+    config: ConfigFiles = None,
+    as_json: Json = False,
+) -> None:
+    """Show why: scores, inequalities, gates, the bracket, and the smallest change that would have passed."""
+    answer = _read(f"/api/decisions/{quote(name, safe='')}", url, data_dir, config)
+    _show(answer, "why", as_json=as_json)
+
+
+@app.command()
+def stats(url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, as_json: Json = False) -> None:
+    """Show what closed trades earned and what that proves."""
+    answer = _read("/api/stats", url, data_dir, config)
+    _show(answer, "stats", as_json=as_json)
 
 
 def _add_order(action: str, words: str) -> None:
@@ -357,10 +378,15 @@ def _show(answer: Answer, kind: str, *, as_json: bool) -> None:
     if as_json:
         _print_json(answer.value)
         return
+    from vortex.pages import PAGES
     from vortex.tables import PRINTERS
 
     typer.echo(answer.label)
-    PRINTERS[kind](answer.value)
+    if kind in PAGES:
+        for line in PAGES[kind](answer.value):
+            typer.echo(line)
+    else:
+        PRINTERS[kind](answer.value)
 
 
 def _print_json(value: object) -> None:

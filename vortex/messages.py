@@ -37,6 +37,12 @@ class Subscribe(Struct, frozen=True, kw_only=True):
     values: tuple[type, ...]
 
 
+class RequestHistory(Struct, frozen=True, kw_only=True):
+    """Engine to feed: candles were missed, and only their history closes the hole."""
+
+    symbol: str
+
+
 class Unsubscribe(Struct, frozen=True, kw_only=True):
     """Supervisor to feed: the symbol leaves; nobody of it wants anything any more."""
 
@@ -176,11 +182,12 @@ class PositionOpened(Struct, frozen=True, kw_only=True):
 
 
 class PositionProtected(Struct, frozen=True, kw_only=True):
-    """Exchange to monitor: the exchange confirmed, or lost, the stop of this trade."""
+    """Exchange to monitor: what is known now of this trade's stop, and of the price that liquidates it."""
 
     symbol: str
     trade_id: str
     protected: bool
+    liquidation_price: Decimal | None = None
 
 
 class EntryFailed(Struct, frozen=True, kw_only=True):

@@ -39,6 +39,19 @@ class GetMirror(Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...]
 
 
+class GetExplanation(Struct, frozen=True, kw_only=True):
+    """To a symbol's decision: why the decision or trade of this id, None: the newest. Replies Explanation or None."""
+
+    urgent: ClassVar[bool] = True
+    id: str | None = None
+
+
+class GetHypotheticals(Struct, frozen=True, kw_only=True):
+    """To a symbol's decision: what its rejected signals would have made. Replies a tuple of WouldHave."""
+
+    urgent: ClassVar[bool] = True
+
+
 class GetFeedAges(Struct, frozen=True, kw_only=True):
     """To feed. Replies {symbol: {stream: time of its last message in epoch ms, or None}}."""
 

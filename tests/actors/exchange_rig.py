@@ -87,8 +87,9 @@ class LoggedJournal(SqliteJournal):
 class Rig:
     """One exchange actor after another over the same journal; `log` has every effect in order."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, canary: bool = False) -> None:
         self.log: Log = []
+        self._canary = canary
         self.journal = LoggedJournal(data_dir / "journal.db", self.log)
         self.account = Probe("account", self.log)
         self.supervisor = Probe("supervisor", self.log)
@@ -101,7 +102,9 @@ class Rig:
     def start(self, now_ms: int) -> None:
         """A new incarnation, as after a crash."""
         self.port = Line(self.log)
-        self.actor = ExchangeActor(port=self.port, journal=self.journal, account=self.account, account_name="main")
+        self.actor = ExchangeActor(
+            port=self.port, journal=self.journal, account=self.account, account_name="main", canary=self._canary
+        )
         self.context = ManualContext(self.actor, path="exchange", now_ms=now_ms)
         self.actor.started()
 

@@ -11,11 +11,12 @@ from tests.kit.runtime import ManualContext
 from tests.kit.virtual import CountedIds
 from vortex.actors.decision import CADENCE_MS, PENDING_MS, DecisionActor
 from vortex.actors.rejecting import Rejector
-from vortex.domain.decision import Action, Decision, DecisionParams, SignalBoard
+from vortex.domain.decision import Action, Decision, SignalBoard
 from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.situation import BOOK_OLD_MS
+from vortex.domain.scoring import DecisionParams
 from vortex.domain.signal import EngineId
 from vortex.domain.trade import CloseReason, EntryPlan
 from vortex.messages import (

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
-from tests.domain.builders import SYMBOL, T0, ladder, mark, stream, trade, trades
+from tests.domain.builders import SYMBOL, T0, candle, candles, history, ladder, mark, stream, trade, trades
 from tests.kit.probe import Probe
 from tests.kit.runtime import ManualContext
 from vortex.actors.engine import EngineActor
 from vortex.actors.shelf import Shelf
 from vortex.domain.engines.base import Engine
 from vortex.domain.engines.order_flow import OrderFlowEngine, OrderFlowParams
+from vortex.domain.engines.technical import TechnicalEngine, TechnicalParams
 from vortex.domain.engines.tick import TickEngine, TickParams
 from vortex.domain.signal import EngineId
-from vortex.messages import SignalEmitted
+from vortex.messages import RequestHistory, SignalEmitted
 
 
 def shell(engine: Engine) -> tuple[EngineActor, Probe]:
     decision = Probe("decision")
-    actor = EngineActor(symbol=SYMBOL, inputs=engine.inputs, shelf=Shelf(lambda: engine), decision=decision)
+    actor = EngineActor(
+        symbol=SYMBOL, inputs=engine.inputs, shelf=Shelf(lambda: engine), decision=decision, feed=Probe("feed")
+    )
     ManualContext(actor, path=f"{SYMBOL}/{engine.id}")
     actor.started()
     return actor, decision
@@ -53,8 +56,32 @@ def test_a_new_incarnation_answers_as_the_old_one_would_have() -> None:
     )
     for book in books:
         if book.epoch % 7 == 1:
-            actor = EngineActor(symbol=SYMBOL, inputs=twin.inputs, shelf=shelf, decision=decision)
+            actor = EngineActor(symbol=SYMBOL, inputs=twin.inputs, shelf=shelf, decision=decision, feed=Probe("feed"))
             ManualContext(actor, path=f"{SYMBOL}/E1", now_ms=book.ts_ms)
             actor.started()
         actor.receive(book)
         assert decision.expect(SignalEmitted).signal == twin.update(book)
+
+
+def test_a_hole_in_the_candles_is_closed_by_a_history_asked_for_at_a_pace() -> None:
+    engine = TechnicalEngine(TechnicalParams())
+    feed, decision = Probe("feed"), Probe("decision")
+    shelf = Shelf(lambda: engine)
+    actor = EngineActor(symbol=SYMBOL, inputs=engine.inputs, shelf=shelf, decision=decision, feed=feed)
+    context = ManualContext(actor, path=f"{SYMBOL}/E3")
+    actor.started()
+    flat = (100.0, 101.0, 99.0, 100.0)
+    actor.receive(history("1m", candles("1m", [100.0] * 96)))
+    actor.receive(history("15m", candles("15m", [100.0] * 96)))
+    assert feed.unread() == []
+    for minute in (1, 2):  # the one at T0 is missed
+        actor.receive(candle("1m", T0 + minute * 60_000, flat))
+    assert feed.unread() == [RequestHistory(symbol=SYMBOL)]
+    context.advance(10_000)
+    actor.receive(candle("1m", T0 + 180_000, flat))
+    assert feed.unread() == [RequestHistory(symbol=SYMBOL)], "it did not come"
+    actor.receive(history("1m", candles("1m", [100.0] * 96, end_ms=T0 + 240_000)))
+    context.advance(10_000)
+    actor.receive(candle("1m", T0 + 240_000, flat))
+    assert feed.unread() == []
+    assert decision.told(SignalEmitted)[-1].signal.score is not None

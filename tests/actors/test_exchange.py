@@ -109,8 +109,8 @@ def test_a_foreign_position_keeps_the_gate_closed_after_the_reconciliation(rig: 
     rig.supervisor.expect(SymbolReconciled)  # which opens the gate
     closed = rig.supervisor.expect(GateClosed)
     assert (closed.gate, closed.detail) == (Gate.EXCHANGE, "a position of 0.5 is not ours")
-    for _ in range(2):  # one empty answer is no evidence that it has gone
-        rig.context.advance(300)
+    for _ in range(6):  # one empty answer is no evidence that it has gone
+        rig.context.advance(2_000)
         assert Gate.EXCHANGE in rig.closed_gates()
         rig.answer(rig.waiting(QuerySymbol)[0], Done(value=symbol_state()))
     assert Gate.EXCHANGE not in rig.closed_gates()

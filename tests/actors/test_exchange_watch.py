@@ -122,7 +122,7 @@ def test_a_stop_that_the_journal_does_not_know_is_taken_over_after_a_restart(rig
 
 def test_a_position_that_the_overview_shows_otherwise_is_looked_at_within_five_seconds(rig: Rig) -> None:
     rig.opened()
-    rig.tiny.closed_by_a_person()
+    rig.tiny.by_another("web_1", rig.tiny.position)
     rig.tiny.events.clear()  # nobody tells
     rig.plays(4_500)
     assert rig.monitor.told(PositionClosed)[0].reason is CloseReason.EXTERNAL

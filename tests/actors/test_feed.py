@@ -7,7 +7,7 @@ from tests.kit.probe import Probe
 from tests.kit.runtime import ManualContext
 from vortex.actors.feed import STREAMS, FeedActor, SubscriptionTable
 from vortex.domain.market import Book, Candle, CandleHistory, Interval, MarkPrice, Sentiment, Trades
-from vortex.messages import Subscribe, Unsubscribe
+from vortex.messages import RequestHistory, Subscribe, Unsubscribe
 from vortex.ports import MarketSink
 from vortex.queries import GetFeedAges
 
@@ -127,6 +127,16 @@ def test_who_wants_history_gets_it_of_both_intervals(wire: Wire) -> None:
     actor = started(wire, SubscriptionTable())
     actor.receive(wants(Probe(), Candle, CandleHistory))
     assert wire.asked == [("subscribe", SYMBOL), ("history", SYMBOL, "1m"), ("history", SYMBOL, "15m")]
+
+
+def test_a_history_is_given_again_unless_the_symbol_has_left(wire: Wire) -> None:
+    actor = started(wire, SubscriptionTable())
+    actor.receive(wants(Probe(), Candle))
+    actor.receive(RequestHistory(symbol=SYMBOL))
+    assert wire.asked[1:] == [("history", SYMBOL, "1m"), ("history", SYMBOL, "15m")]
+    actor.receive(Unsubscribe(symbol=SYMBOL))
+    actor.receive(RequestHistory(symbol=SYMBOL))
+    assert wire.asked[3:] == [("unsubscribe", SYMBOL)]
 
 
 def test_a_new_incarnation_goes_on_with_the_table_of_the_last(wire: Wire) -> None:

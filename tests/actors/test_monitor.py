@@ -212,6 +212,18 @@ def test_the_mirror_follows_the_stop_of_this_trade_only(rig: Rig) -> None:
     assert len(rig.hot_store.unread()) == 2
 
 
+def test_the_liquidation_price_comes_after_the_trade_and_is_kept_away_from(rig: Rig) -> None:
+    rig.opened(replace(trade(), liquidation_price=None)).marks(59_990.0)
+    assert rig.exchange.unread() == []
+    price = Decimal("59989.9")
+    news = PositionProtected(symbol=SYMBOL, trade_id="trade-1", protected=True, liquidation_price=price)
+    rig.actor.receive(news)
+    assert rig.exchange.expect(ClosePosition).reason is CloseReason.EMERGENCY
+    position = rig.mirrored()
+    assert position is not None
+    assert position["liq_price"] == price
+
+
 def test_a_short_gains_when_the_mark_falls(rig: Rig) -> None:
     short = trade(side=Side.SHORT, sl_price=Decimal(61_000), tp_price=Decimal(59_000))
     rig.opened(replace(short, liquidation_price=None)).marks(59_990.0)

@@ -16,7 +16,7 @@ VALUE = mark(T0)
 class Counter:
     """An engine that counts, and does what it is told meanwhile."""
 
-    id: ClassVar[EngineId] = EngineId.TICK
+    id: ClassVar[str] = EngineId.TICK
     inputs: ClassVar[tuple[type, ...]] = (MarkPrice,)
 
     def __init__(self) -> None:

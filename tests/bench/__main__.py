@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from tests.bench.crashes import Crashes
+from tests.bench.evaluation import Evaluations
 from tests.bench.isolation import Isolation
 from tests.bench.load import Load
 from tests.bench.measure import quantile
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--runs", type=int, default=3, help="repeats of each side")
     runs = parser.parse_args(arguments).runs
     figures: dict[str, Figure] = {}
-    for measure in (_footprint, _few, _crashes, _isolation, _slow_replies):
+    for measure in (_evaluation, _footprint, _few, _crashes, _isolation, _slow_replies):
         measured = measure(runs)
         figures |= measured
         for name, figure in measured.items():
@@ -54,6 +55,18 @@ def main(arguments: Sequence[str]) -> None:
         _say(f"load average {os.getloadavg()[0]:.1f}")
         OUTPUT.parent.mkdir(exist_ok=True)
         OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1))
+
+
+def _evaluation(runs: int) -> dict[str, Figure]:
+    """G6: an evaluation costs 1/30 of numpy's; E3 and E5 together 1/4 of TA-Lib's."""
+    orders = [f"evaluation {how}" for how in ("kept", "kept_all", "numpy", "kept_candles", "talib", "entry")]
+    kept, everything, recomputed, candles, talib, entry = _sides(Evaluations, runs, *orders)
+    return {
+        "G6": _ratio("us by numpy, times those on kept state", recomputed, kept, lambda each: each.us),
+        "G6_all": _ratio("us by numpy, times all between two books", recomputed, everything, lambda each: each.us),
+        "G6_candles": _ratio("us by TA-Lib, times those of E3 and E5", talib, candles, lambda each: each.us),
+        "G6_entry": _ratio("us of all gates of an entry, times an evaluation", entry, kept, lambda each: each.us),
+    }
 
 
 def _footprint(runs: int) -> dict[str, Figure]:

@@ -34,7 +34,7 @@ NEVER_LOST = frozenset(
         TradeRecorded,
     )
 )  # fmt: skip
-FOOD: Mapping[EngineId, type] = {
+FOOD: Mapping[str, type] = {
     EngineId.ORDER_FLOW: Book, EngineId.TICK: Trades, EngineId.TECHNICAL: Candle, EngineId.SENTIMENT: Sentiment,
     EngineId.REGIME: Candle,
 }  # fmt: skip
@@ -83,7 +83,7 @@ def run(symbols: int, seconds: float, *, crashing: bool) -> Crashes:
     return result
 
 
-def _crash(pace: Pace, engine: EngineId, number: int) -> float:
+def _crash(pace: Pace, engine: str, number: int) -> float:
     """Crash an engine, wait until it runs again, feed it, and give the symbol a book; the milliseconds it took."""
     world, tape = pace.world, pace.tapes[0]
     address, before = world.at(f"{tape.symbol}/{engine}"), world.decisions.signals[tape.symbol][engine]

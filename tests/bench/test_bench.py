@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import crashes, isolation, load
+from tests.bench import crashes, evaluation, isolation, load
 from tests.bench.__main__ import Figure, _ratio
 from tests.bench.market import market
 from tests.bench.slow_replies import fill_to_stop_ms
@@ -32,6 +32,11 @@ def test_a_side_under_load(kind: str) -> None:
     measured = load.run(kind, 2, 0.2)
     assert measured.cpu_us > 0
     assert measured.threads >= (20 if kind == "stock" else 6)
+
+
+@pytest.mark.parametrize("how", ["kept", "kept_all", "numpy", "kept_candles", "talib", "entry"])
+def test_an_evaluation_costs_something(how: evaluation.How) -> None:
+    assert evaluation.run(how, seconds=1).us > 0.0
 
 
 def test_crashes_are_recovered_from_and_counted() -> None:

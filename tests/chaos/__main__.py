@@ -5,63 +5,25 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 from time import monotonic
-
-import msgspec
 
 from tests.chaos.matrix import Verdict, run_seed, run_seeds
 from tests.chaos.mutants import MUTANTS, found_by
 from tests.chaos.plan import plan_of, points, possible
 from tests.chaos.profile import hush
+from tests.chaos.progress import Progress, say
 from tests.kit.processes import REPOSITORY
 from tests.kit.virtual import START_MS
 
 SAY_EVERY_S = 10.0
 PLANTED_SEEDS = range(300)
 """Those that `make test` runs too."""
-SOURCES = ("vortex", "tests/chaos", "tests/kit", "config")
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def fingerprint() -> str:
-    """Of the code: what another version has found is not ours."""
-    digest = blake2b(digest_size=8)
-    for folder in SOURCES:
-        for path in sorted((REPOSITORY / folder).rglob("*")):
-            if path.suffix in (".py", ".toml", ".sql", ".gz"):
-                digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-class Progress:
-    """Verdicts on disk, one a line, below the fingerprint of the code that they are about."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.verdicts: list[Verdict] = []
-        mark = fingerprint()
-        known = path.read_text("utf-8").splitlines() if path.exists() else []
-        if known[:1] == [mark]:
-            self.verdicts = [msgspec.json.decode(line, type=Verdict) for line in known[1:]]
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{mark}\n", "utf-8")
-
-    def add(self, verdict: Verdict) -> None:
-        self.verdicts.append(verdict)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(msgspec.json.encode(verdict).decode() + "\n")
 
 
 def run_many(count: int, minutes: float, workers: int, state: Path) -> int:
     """Run the seeds that are missing, for so long at most; 1 when something was violated or never reached."""
-    progress = Progress(state)
+    progress = Progress(state, Verdict)
     done = {verdict.seed for verdict in progress.verdicts}
     if done:
         say(f"{len(done)} seeds are known from {state}")

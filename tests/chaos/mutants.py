@@ -15,9 +15,9 @@ from tests.kit.virtual import START_MS
 from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.actors.root import RootSupervisor
 from vortex.actors.symbol import SymbolSupervisor
-from vortex.domain import bracket as life
-from vortex.domain import planning
+from vortex.domain import planning, recovery
 from vortex.domain.bracket import Bracket
+from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
 from vortex.domain.leg import LegState
 from vortex.domain.order import PlaceOrder, SymbolState
@@ -29,21 +29,21 @@ Mutation: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
 
 def stop_is_believed_in_after_a_restart(patch: pytest.MonkeyPatch) -> None:
-    recovered = life.recovered
+    recovered = recovery.recovered
 
     def hopeful(bracket: Bracket) -> Bracket:
         return replace(recovered(bracket), stop=replace(bracket.stop, state=LegState.WORKING))
 
-    def blind(bracket: Bracket, state: SymbolState, now_ms: int) -> Bracket:
-        seen = with_state(bracket, state, now_ms)
+    def blind(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds) -> Bracket:
+        seen = with_state(bracket, state, now_ms, ids)
         return seen if bracket.stop.state is not LegState.WORKING else replace(seen, stop=bracket.stop)
 
-    patch.setattr(life, "recovered", hopeful)
+    patch.setattr(recovery, "recovered", hopeful)
     patch.setattr("vortex.domain.desk.with_state", blind)
 
 
 def order_under_way_is_not_asked_for_after_a_restart(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(life, "recovered", lambda bracket: bracket)
+    patch.setattr(recovery, "recovered", lambda bracket: bracket)
 
 
 def replaced_listener_is_told_nothing(patch: pytest.MonkeyPatch) -> None:

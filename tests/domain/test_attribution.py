@@ -96,3 +96,13 @@ def test_nothing_is_lost_and_nothing_counted_twice(moves: list[tuple[OrderSide, 
     ours = Decimal("0.1") - sum((each.quantity for each in held.exits), Decimal(0))
     assert 0 <= ours <= Decimal("0.1")
     assert ours + held.others == net
+
+
+def test_what_our_entry_executes_against_a_persons_opposite_position_is_closed_by_it() -> None:
+    later = fill(12, "0.1", client_id=ENTRY.client_id)
+    held = divided(OPENED, by_hand(11, "0.25", SELL), later)
+    assert [(each.quantity, each.client_id) for each in held.exits] == [
+        (Decimal("0.1"), "web_1"), (Decimal("0.1"), "web_1"),
+    ]  # fmt: skip
+    assert (held.exits[1].commission, held.exits[1].price) == (Decimal(0), later.price)
+    assert held.others == Decimal("-0.05")

@@ -16,6 +16,7 @@ from vortex.domain import bracket as life
 from vortex.domain.bracket import Bracket
 from vortex.domain.leg import Leg, LegState, advance
 from vortex.domain.order import ZERO, AlgoStatus, Done, OrderRole, OrderStatus, Outcome, Refused, Unknown
+from vortex.domain.recovery import recovered
 from vortex.domain.trade import CloseReason
 
 E, S, T, X = (ids()[role] for role in OrderRole)
@@ -176,7 +177,7 @@ def test_an_exit_is_given_up_at_the_first_miss_because_a_second_one_can_only_red
 
 def test_what_was_on_its_way_is_unknown_after_a_restart() -> None:
     sent = life.mark_sent(entered(), S, NOW)
-    again = life.recovered(sent)
+    again = recovered(sent)
     assert (again.entry.state, again.stop.state, again.take_profit.state) == (
         LegState.FINAL,
         LegState.UNKNOWN,

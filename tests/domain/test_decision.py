@@ -8,19 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.decision import (
-    Action,
+from vortex.domain.decision import Action, Decision, SignalBoard
+from vortex.domain.scoring import (
     BaseWeights,
-    Decision,
     DecisionParams,
-    SignalBoard,
     alignment_of,
     combine,
     confidence_of,
     weights_by_regime,
 )
 from vortex.domain.signal import EngineId, Regime, Signal, VolatilityPhase
-from vortex.domain.strategies import StrategyAParams, StrategyBParams
+from vortex.domain.strategies import StrategyAParams, StrategyBParams, StrategyCParams
 from vortex.domain.trade import Strategy
 
 NOW = 1_700_000_000_000
@@ -159,9 +157,11 @@ def test_the_regime_can_forbid_entries(regime: Regime | None, phase: VolatilityP
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        (DecisionParams(a=StrategyAParams(theta=0.99), b=StrategyBParams(theta=0.99)), "SCORE_LOW"),
-        (DecisionParams(a=StrategyAParams(confidence_min=1.0), b=StrategyBParams(confidence_min=1.0), agree_share=0.0),
-         "CONF_LOW"),
+        (DecisionParams(
+            a=StrategyAParams(theta=0.99), b=StrategyBParams(theta=0.99), c=StrategyCParams(theta=0.99)), "SCORE_LOW"),
+        (DecisionParams(
+            a=StrategyAParams(confidence_min=1.0), b=StrategyBParams(confidence_min=1.0),
+            c=StrategyCParams(confidence_min=1.0), agree_share=0.0), "CONF_LOW"),
         (DecisionParams(a=StrategyAParams(s1_min=0.9)), "NO_STRATEGY"),
     ],
 )  # fmt: skip
@@ -220,9 +220,7 @@ SCORES = st.fixed_dictionaries(dict.fromkeys(EngineId, UNIT))
 
 
 @given(scores=SCORES, regime=st.sampled_from(Regime), missing=st.sets(st.sampled_from(EngineId)))
-def test_score_and_confidence_are_bounded(
-    scores: dict[EngineId, float], regime: Regime, missing: set[EngineId]
-) -> None:
+def test_score_and_confidence_are_bounded(scores: dict[str, float], regime: Regime, missing: set[EngineId]) -> None:
     weights = weights_by_regime(PARAMS, regime)
     present = {engine: score for engine, score in scores.items() if engine not in missing}
     final_score, coverage = combine(present, weights)
@@ -233,10 +231,10 @@ def test_score_and_confidence_are_bounded(
 
 @given(scores=SCORES, regime=st.sampled_from(Regime))
 def test_sentiment_that_agrees_with_the_mean_of_the_others_changes_nothing(
-    scores: dict[EngineId, float], regime: Regime
+    scores: dict[str, float], regime: Regime
 ) -> None:
     weights = weights_by_regime(PARAMS, regime)
-    others: dict[EngineId, float] = {e: score for e, score in scores.items() if e is not EngineId.SENTIMENT}
+    others: dict[str, float] = {e: score for e, score in scores.items() if e is not EngineId.SENTIMENT}
     without, _ = combine(others, weights)
     with_it, _ = combine({**others, EngineId.SENTIMENT: without}, weights)
     assert with_it == pytest.approx(without, abs=1e-12)
@@ -251,14 +249,72 @@ def test_alignment(s1: float, s2: float, expected: int) -> None:
 
 @given(phase=st.sampled_from(VolatilityPhase), regime=st.sampled_from(Regime), scores=SCORES)
 def test_nothing_enters_in_extreme_or_unknown_for_any_input(
-    phase: VolatilityPhase, regime: Regime, scores: dict[EngineId, float]
+    phase: VolatilityPhase, regime: Regime, scores: dict[str, float]
 ) -> None:
     easy = DecisionParams(
         a=StrategyAParams(theta=0.001, confidence_min=0, s1_min=-1, s2_min=-1, tr_min=-1, alignment_required=False,
                           trend_required=False, low_needs_squeeze=False),
         debounce_evaluations=1,
     )  # fmt: skip
-    made = board((signal(e, s, regime=regime, phase=phase) for e, s in scores.items()), easy)
+    made = board((signal(EngineId(e), s, regime=regime, phase=phase) for e, s in scores.items()), easy)
     decision = look(made, 1)
     assert decision.action is Action.HOLD or (phase is not VolatilityPhase.EXTREME and regime is not Regime.UNKNOWN)
     assert decision.reasons
+
+
+CROWD: dict[str, float | None] = {"crowd_extreme": 1.0, "cluster_above": 60_141.0, "cluster_above_share": 0.4}
+
+
+def crowded(rank: float | None = None) -> SignalBoard:
+    """Only C matches: a quiet range, a crowd that is short, and its liquidations one ATR ahead."""
+    made = signals(regime=Regime.RANGING)
+    made[EngineId.TECHNICAL] = signal(EngineId.TECHNICAL, 0.0, components={**TECHNICAL, "mr": 0.5, "last": 60_000.0})
+    made[EngineId.SENTIMENT] = signal(EngineId.SENTIMENT, 0.6, components=CROWD)
+    made[EngineId.ORDER_FLOW] = signal(EngineId.ORDER_FLOW, 0.6, components={"vpin_rank": rank})
+    return board(made.values())
+
+
+def test_c_enters_towards_its_cluster() -> None:
+    made = crowded()
+    assert look(made, 1).reasons == ("DEBOUNCE",)
+    decision = look(made, 2)
+    assert (decision.action, decision.strategy, decision.reasons) == (Action.LONG, Strategy.C, ("STRATEGY_C",))
+    assert decision.cluster_price == 60_141.0
+
+
+def test_a_before_c_before_b() -> None:
+    assert [trigger.strategy for trigger in look(crowded(), 1).triggers] == [Strategy.A, Strategy.C, Strategy.B]
+
+
+@pytest.mark.parametrize(
+    ("rank", "toxicity", "factor"),
+    [
+        (None, "WARMING", 1.0),
+        (0.899, "CALM", 1.0),
+        (0.9, "ELEVATED", 1.0),
+        (0.989, "ELEVATED", 1.0),
+        (0.99, "TOXIC", 0.8),
+    ],
+)
+def test_toxic_flow_takes_a_fifth_off_confidence(rank: float | None, toxicity: str, factor: float) -> None:
+    decision = look(crowded(rank), 1)
+    assert decision.toxicity == toxicity
+    assert decision.confidence == pytest.approx(factor * look(crowded(), 1).confidence)
+
+
+def test_an_engine_the_decision_does_not_know_is_kept_but_has_no_weight() -> None:
+    made = crowded()
+    made.put(msgspec.structs.replace(signal(EngineId.TICK, 1.0), engine="E9"))
+    assert made.newest("E9") is not None
+    assert look(made, 1) == look(crowded(), 1)
+
+
+def test_a_weak_score_is_not_held_against_the_rest_unless_somebody_asks() -> None:
+    weak = [msgspec.structs.replace(each, score=0.01) for each in signals(phase=VolatilityPhase.NORMAL).values()]
+    made = board([*weak, signal(EngineId.TECHNICAL, 0.0, components={**TECHNICAL, "mr": 0.0, "tr": 0.0})])
+    assert made.triggers() == ()
+    decision = look(made, 1)
+    assert (decision.reasons, decision.triggers) == (("SCORE_LOW",), ())
+    assert [trigger.strategy for trigger in made.triggers()] == [Strategy.A, Strategy.C, Strategy.B]
+    del weak
+    assert look(board([]), 1).triggers == board([]).triggers() == ()

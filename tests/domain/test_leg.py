@@ -41,3 +41,9 @@ def test_refused_ones_are_counted_and_not_remembered() -> None:
 
 def test_an_id_is_added_once() -> None:
     assert with_ids(with_ids(FIRST, 11, None), 12).order_ids == (11, 12)
+
+
+def test_moving_on_notes_when_and_forgets_the_misses() -> None:
+    missed = msgspec.structs.replace(FIRST, state=LegState.UNKNOWN, misses=4, missed_ms=NOW)
+    found = advance(missed, LegState.WORKING, now_ms=NOW + 7)
+    assert (found.touched_ms, found.misses) == (NOW + 7, 0)

@@ -32,12 +32,19 @@ NEAR = Decimal("1e-8")
 FINAL = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "FINISHED"})
 
 
-def of_symbol(ledger: Ledger, symbol: str, down: Sequence[Span] = ()) -> list[str]:
-    """Everything that the exchange saw of a symbol. `down`: when there was no process at all, in epoch ms."""
+def of_symbol(ledger: Ledger, symbol: str, down: Sequence[Span] = (), *, cost_ms: int = 0) -> list[str]:
+    """Everything that the exchange saw of a symbol.
+
+    Args:
+        ledger: What `GET /sim/v1/ledger` says.
+        symbol: Which of its symbols.
+        down: When there was no process at all, in epoch ms.
+        cost_ms: How much longer a fault must delay any answer to what happens: every time limit is prolonged by it.
+    """
     return [
         f"{symbol}: {violation}"
-        for check in (_naked(ledger, symbol, down), _positions(ledger, symbol), _exits(ledger, symbol),
-                      _orphans(ledger, symbol, down))
+        for check in (_naked(ledger, symbol, down, cost_ms), _positions(ledger, symbol), _exits(ledger, symbol),
+                      _orphans(ledger, symbol, down, cost_ms))
         for violation in check
     ]  # fmt: skip
 
@@ -56,7 +63,7 @@ def of_rows(rows: Sequence[TradeRow], ledger: Ledger, symbols: Sequence[str], ac
     by_id = {row.id: row for row in rows}
     found = [] if len(by_id) == len(rows) else ["two rows have the same id"]
     for symbol in symbols:
-        for trade in trades_of(ledger, symbol):
+        for trade in filter(_is_ours, trades_of(ledger, symbol)):
             row_id = trade_id(account, symbol, trade.entry_id)
             found += _disagreements(by_id.pop(row_id, None), trade)
     return found + [
@@ -64,6 +71,20 @@ def of_rows(rows: Sequence[TradeRow], ledger: Ledger, symbols: Sequence[str], ac
         for row in by_id.values()
         if row.status is not TradeStatus.FAILED
     ]
+
+
+def _is_ours(trade: LedgerTrade) -> bool:
+    return ours(trade.entry_id)
+
+
+def left_over(ledger: Ledger, symbol: str) -> list[str]:
+    """What still rests of ours, or is open."""
+    found = [
+        f"{order['client_id']} is left"
+        for order in (*ledger["orders"], *ledger["algo_orders"])
+        if order["symbol"] == symbol and ours(order["client_id"]) and (span := _live(order, 0)) and not span[1]
+    ]
+    return found + [f"{trade.entry_id} is open" for trade in trades_of(ledger, symbol) if trade.closed_ms is None]
 
 
 def trade_id(account: str, symbol: str, entry_id: str) -> str:
@@ -87,16 +108,19 @@ def naked_spans(ledger: Ledger, symbol: str) -> list[Span]:
     return spans if since is None else [*spans, (since, ledger["now_ms"])]
 
 
-def _naked(ledger: Ledger, symbol: str, down: Sequence[Span]) -> Iterator[str]:
+def _naked(ledger: Ledger, symbol: str, down: Sequence[Span], cost_ms: int) -> Iterator[str]:
+    theirs = [trade for trade in trades_of(ledger, symbol) if not ours(trade.entry_id)]
     for start_ms, end_ms in naked_spans(ledger, symbol):
+        if any(trade.opened_ms <= start_ms and end_ms <= (trade.closed_ms or ledger["now_ms"]) for trade in theirs):
+            continue  # what a person opened is his
         outage_ms = sum(max(0, min(end_ms, until) - max(start_ms, since)) for since, until in down)
         lasted_ms = end_ms - start_ms - outage_ms
-        sent_by_ms = start_ms + outage_ms + CLOSE_SENT_MS + WAY_MS
+        sent_by_ms = start_ms + outage_ms + CLOSE_SENT_MS + WAY_MS + cost_ms
         closing = any(
             order["symbol"] == symbol and order["reduce_only"] and start_ms <= order["received_ms"] <= sent_by_ms
             for order in ledger["orders"]
         )
-        if lasted_ms > NAKED_MS or (lasted_ms > WORKING_MS and not closing):
+        if lasted_ms > NAKED_MS + cost_ms or (lasted_ms > WORKING_MS + cost_ms and not closing):
             close = "a close was sent in time" if closing else "no close was sent in time"
             yield f"unprotected for {lasted_ms} ms from {start_ms}, {close}"
 
@@ -104,16 +128,18 @@ def _naked(ledger: Ledger, symbol: str, down: Sequence[Span]) -> Iterator[str]:
 def _positions(ledger: Ledger, symbol: str) -> Iterator[str]:
     """One intent at a time: no entry beside another, and never more open than one of them asked for."""
     asked = {order["client_id"]: Decimal(order["qty"]) for order in ledger["orders"]}
-    net, entry = Decimal(0), ""
+    net, entry, beside = Decimal(0), "", False
     for fill in ledger["fills"]:
         if fill["symbol"] != symbol:
             continue
-        if _role(fill["client_id"]) is OrderRole.ENTRY and fill["client_id"] != entry:
+        role = _role(fill["client_id"])
+        if role is OrderRole.ENTRY and fill["client_id"] != entry:
             if net:
                 yield f"{fill['client_id']} opened beside a position of {net}"
             entry = fill["client_id"]
         net += Decimal(fill["qty"]) * (1 if fill["side"] == "BUY" else -1)
-        if abs(net) > asked.get(entry, Decimal(0)):
+        beside = (beside or role is None) and net != 0
+        if not beside and abs(net) > asked.get(entry, Decimal(0)):
             yield f"a position of {net} is more than {entry} asked for"
     live = [
         span for order in ledger["orders"]
@@ -128,13 +154,13 @@ def _positions(ledger: Ledger, symbol: str) -> Iterator[str]:
 def _exits(ledger: Ledger, symbol: str) -> Iterator[str]:
     """Whatever is not an entry can only reduce."""
     for order in (*ledger["orders"], *ledger["algo_orders"]):
-        if order["symbol"] != symbol or _role(order["client_id"]) is OrderRole.ENTRY:
+        if order["symbol"] != symbol or _role(order["client_id"]) in (OrderRole.ENTRY, None):
             continue
         if not (order["reduce_only"] or order["close_position"]):
             yield f"{order['client_id']} could open a position"
 
 
-def _orphans(ledger: Ledger, symbol: str, down: Sequence[Span]) -> Iterator[str]:
+def _orphans(ledger: Ledger, symbol: str, down: Sequence[Span], cost_ms: int) -> Iterator[str]:
     """Nothing rests long after its position is gone."""
     resting = [
         (algo["client_id"], span)
@@ -145,7 +171,7 @@ def _orphans(ledger: Ledger, symbol: str, down: Sequence[Span]) -> Iterator[str]
         for client_id, (placed_ms, ended_ms) in resting:
             start_ms, end_ms = max(flat_ms, placed_ms), min(until_ms, ended_ms)
             outage_ms = sum(max(0, min(end_ms, until) - max(start_ms, since)) for since, until in down)
-            if end_ms - start_ms - outage_ms > ORPHAN_MS:
+            if end_ms - start_ms - outage_ms > ORPHAN_MS + cost_ms:
                 yield f"{client_id} rests without a position from {start_ms} to {end_ms}"
 
 
@@ -163,8 +189,13 @@ def _live(order: Mapping[str, Any], now_ms: int) -> Span | None:
     return (accepted[0], ended[0] if ended else now_ms) if accepted else None
 
 
-def _role(client_id: str) -> OrderRole:
-    return OrderRole(client_id[-1])
+def ours(client_id: str) -> bool:
+    """True for the id of an order of ours; a person's, and the exchange's own, look otherwise."""
+    return client_id.startswith("v7-")
+
+
+def _role(client_id: str) -> OrderRole | None:
+    return OrderRole(client_id[-1]) if ours(client_id) else None
 
 
 def _disagreements(row: TradeRow | None, trade: LedgerTrade) -> list[str]:

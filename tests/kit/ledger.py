@@ -100,6 +100,16 @@ def trades_of(ledger: Mapping[str, Any], symbol: str) -> list[LedgerTrade]:
     return trades
 
 
+def since(ledger: Mapping[str, Any], symbol: str, start_ms: int) -> dict[str, Any]:
+    """What happened to one symbol from then on, when it was flat and nothing of it rested."""
+    times = {"orders": "received_ms", "algo_orders": "received_ms", "fills": "ts_ms", "timeline": "ts_ms"}
+    cut = {
+        part: [each for each in ledger[part] if each["symbol"] == symbol and each[time] >= start_ms]
+        for part, time in times.items()
+    }
+    return {**ledger, **cut}
+
+
 def held_ms(ledger: Mapping[str, Any], symbol: str) -> list[int]:
     """From the first fill of each trade that we closed ourselves until our order to close it was received."""
     ours = (order for order in ledger["orders"] if order["symbol"] == symbol and order["client_id"].endswith("X"))

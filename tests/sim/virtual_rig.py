@@ -85,11 +85,11 @@ class Rig:
         self.feed: MarketFeed = self.venue.feed
         self.probe = Probe()
 
-    def ask(self, request: ExchangeRequest, timeout_ms: int = 2_000) -> Outcome:
+    def ask(self, request: ExchangeRequest, timeout_ms: int = 2_000, *, pass_ms: int = 1_000) -> Outcome:
         """Send a request, let a second pass, and return its one outcome."""
         before = len(self.probe.told(ExchangeReplied))
         self.exchange.send(request, timeout_ms)
-        self.time.run_to(self.time.now_ms() - START_MS + 1_000)
+        self.time.run_to(self.time.now_ms() - START_MS + pass_ms)
         (reply,) = self.probe.told(ExchangeReplied)[before:]
         assert reply.request == request
         return reply.outcome

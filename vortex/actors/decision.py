@@ -11,8 +11,11 @@ from typing import Any
 from loguru import logger
 from msgspec import Struct
 
+from vortex.actors.explaining import Explained
 from vortex.actors.rejecting import Rejector
-from vortex.domain.decision import Action, Decision, SignalBoard
+from vortex.domain.decision import ENGINES, Action, Decision, SignalBoard
+from vortex.domain.explain import Explanation, explain
+from vortex.domain.hypothetical import WouldHave
 from vortex.domain.market import Book, MarkPrice
 from vortex.domain.operation import Gate
 from vortex.domain.risk.gates import evaluate
@@ -38,6 +41,7 @@ from vortex.messages import (
     SymbolReconciled,
 )
 from vortex.ports import Ids
+from vortex.queries import GetExplanation, GetHypotheticals
 from vortex.runtime import Actor
 
 CADENCE_MS = 150
@@ -81,6 +85,7 @@ class DecisionActor(Actor):
         self._exchange = exchange
         self._hot_store = hot_store
         self._rejector = rejector
+        self._explained = Explained(board)
         self._ids = ids
         self._situation = Situation()
         self._epoch = 0
@@ -90,7 +95,7 @@ class DecisionActor(Actor):
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
-            Book: self._situation.see_book,
+            Book: self._on_book,
             MarkPrice: self._situation.see_mark,
             SignalEmitted: self._on_signal,
             AccountChanged: self._on_account,
@@ -104,6 +109,8 @@ class DecisionActor(Actor):
             GateOpened: self._on_gate_opened,
             Leave: self._on_leave,
             Shutdown: self._on_shutdown,
+            GetExplanation: self._on_explain,
+            GetHypotheticals: self._on_hypotheticals,
             _Cadence: self._on_cadence,
         }
 
@@ -111,6 +118,10 @@ class DecisionActor(Actor):
         self.context.after(CADENCE_MS, _Cadence())
 
     # --------------------------------------------------------------------------------------------------- what it knows
+
+    def _on_book(self, book: Book) -> None:
+        self._situation.see_book(book)
+        self._rejector.hypotheticals.see_book(book)
 
     def _on_account(self, message: AccountChanged) -> None:
         self._situation.account = message.view
@@ -121,8 +132,9 @@ class DecisionActor(Actor):
         self._situation.setup = message.setup
         self._situation.in_position = message.trade is not None
 
-    def _on_opened(self, _message: PositionOpened) -> None:
+    def _on_opened(self, message: PositionOpened) -> None:
         self._situation.in_position, self._situation.pending = True, None
+        self._explained.opened(message.trade.trade_id, message.trade.plan.decision_id)
 
     def _on_closed(self, _message: PositionClosed) -> None:
         self._situation.in_position, self._situation.pending = False, None
@@ -146,7 +158,7 @@ class DecisionActor(Actor):
 
     def _on_signal(self, message: SignalEmitted) -> None:
         self._board.put(message.signal)
-        if message.signal.engine is EngineId.ORDER_FLOW:
+        if message.signal.engine == EngineId.ORDER_FLOW:
             self._epoch = message.epoch
             self._evaluate()
 
@@ -166,6 +178,7 @@ class DecisionActor(Actor):
         decision = self._board.evaluate(
             now_ms=now_ms, epoch=self._epoch, symbol=self._symbol, decision_id=self._ids.uuid()
         )
+        self._explained.note(decision)
         self._mirror(decision)
         self._gate(Gate.ENGINES, engines_fault(decision), now_ms)
         self._gate(Gate.BOOK, self._situation.book_fault(now_ms), now_ms)
@@ -173,7 +186,7 @@ class DecisionActor(Actor):
             self._enter(decision, now_ms)
 
     def _mirror(self, decision: Decision) -> None:
-        signals = {engine: self._board.newest(engine) for engine in EngineId}
+        signals = {engine: self._board.newest(engine) for engine in ENGINES}
         value = {"decision": decision, "signals": signals}
         self._hot_store.tell(Mirror(key=f"engine_signals:{self._symbol}", value=value))
 
@@ -195,11 +208,13 @@ class DecisionActor(Actor):
         if request is None:
             return
         verdict = evaluate(request, self._risk)
+        explained = explain(decision, self._explained.components(), verdict)
+        self._explained.keep(explained)
         if verdict.plan is None:
-            self._rejector.reject(decision, verdict, request.account.daily_pnl_usdt, now_ms)
+            self._rejector.reject(explained, request.account.daily_pnl_usdt, now_ms)
             return
         self._situation.pending, self._asked_ms = verdict.plan, now_ms
-        self._rejector.keep(decision, verdict, request.account.daily_pnl_usdt)
+        self._rejector.keep(explained, request.account.daily_pnl_usdt)
         self._account.tell(ReserveRisk(plan=verdict.plan, reply_to=self.context.address))
 
     def _on_granted(self, message: RiskGranted) -> None:
@@ -211,7 +226,17 @@ class DecisionActor(Actor):
     def _on_denied(self, message: RiskDenied) -> None:
         if self._situation.pending == message.plan:
             self._situation.pending = None
-            self._rejector.denied(message, self.context.clock.now_ms())
+            explained = self._rejector.denied(message, self.context.clock.now_ms())
+            if explained is not None:
+                self._explained.keep(explained)
+
+    # ------------------------------------------------------------------------------------------- questions from outside
+
+    def _on_explain(self, message: GetExplanation) -> Explanation | None:
+        return self._explained.find(message.id)
+
+    def _on_hypotheticals(self, _message: GetHypotheticals) -> tuple[WouldHave, ...]:
+        return self._rejector.hypotheticals.ended()
 
 
 def engines_fault(decision: Decision) -> str | None:

@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vortex.actors.shelf import Loan, Shelf
+from vortex.domain.indicators.candles import CANDLE_GAP, CANDLE_INVALID
 from vortex.domain.market import Book, MarketValue
-from vortex.messages import Recipient, SignalEmitted
+from vortex.domain.signal import Signal
+from vortex.messages import Recipient, RequestHistory, SignalEmitted
 from vortex.runtime import Actor
+
+HOLES = frozenset({CANDLE_GAP, CANDLE_INVALID})
+ASK_EVERY_MS = 10_000
+"""A history that closes a hole is asked for this often, until it does."""
 
 
 class EngineActor(Actor):
@@ -19,13 +25,18 @@ class EngineActor(Actor):
         inputs: The market values that the engine wants.
         shelf: Lends the engine, warm after a crash.
         decision: Who hears its signals.
+        feed: Who gives a history again when candles were missed.
     """
 
-    def __init__(self, *, symbol: str, inputs: tuple[type, ...], shelf: Shelf, decision: Recipient) -> None:
+    def __init__(
+        self, *, symbol: str, inputs: tuple[type, ...], shelf: Shelf, decision: Recipient, feed: Recipient
+    ) -> None:
         self._symbol = symbol
         self._inputs = inputs
         self._shelf = shelf
         self._decision = decision
+        self._feed = feed
+        self._asked_ms: float | None = None
         self._loan: Loan
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
@@ -40,3 +51,13 @@ class EngineActor(Actor):
         if signal is not None:
             epoch = value.epoch if isinstance(value, Book) else 0
             self._decision.tell(SignalEmitted(symbol=self._symbol, epoch=epoch, signal=signal))
+            self._close_hole(signal)
+
+    def _close_hole(self, signal: Signal) -> None:
+        """Ask for the history anew: frames were lost, and no later candle fills a hole."""
+        if HOLES.isdisjoint(signal.reasons):
+            return
+        now_ms = self._monotonic_ms()
+        if self._asked_ms is None or now_ms - self._asked_ms >= ASK_EVERY_MS:
+            self._asked_ms = now_ms
+            self._feed.tell(RequestHistory(symbol=self._symbol))

@@ -13,6 +13,7 @@ from typing import Any
 from loguru import logger
 from msgspec import Struct
 
+from vortex.actors.canary_run import CanaryRun
 from vortex.actors.common_gates import CommonGates
 from vortex.actors.holds import Holds
 from vortex.actors.order_journal import OrderJournal
@@ -66,6 +67,8 @@ from vortex.queries import ExchangeStatus, GetExchange
 from vortex.runtime import Actor
 
 TICK_MS = 100
+FUNDING = "FUNDING_FEE"
+"""Reason of an account update, as the exchange calls it."""
 ACCOUNT_EVERY_MS = 5_000
 POSITIONS_EVERY_MS = 3_000
 """How long a person's hands, or the exchange's own, may stay unseen when no event tells of them."""
@@ -84,6 +87,7 @@ class ExchangeActor(Actor):
         account: The account actor.
         account_name: The account's short name in client ids.
         foreign: What is done with a position that is not ours.
+        canary: Test stops with two far ones before the first entry.
     """
 
     def __init__(
@@ -94,11 +98,13 @@ class ExchangeActor(Actor):
         account: Recipient,
         account_name: str,
         foreign: ForeignParams | None = None,
+        canary: bool = False,
     ) -> None:
         self._port = port
         self._journal = OrderJournal(journal, account_name, self._is_over)
         self._holds = Holds(self._journal, self._now_ms)
         self._sender = Sender(port, self._now_ms, self._is_over)
+        self._canary = CanaryRun(self._journal, self._sender, self._now_ms, wanted=canary)
         self._account = account
         self._account_name = account_name
         self._epoch = 0
@@ -106,6 +112,7 @@ class ExchangeActor(Actor):
         self._seats: dict[str, Seat] = {}
         self._common = CommonGates(self._seats.values, self._now_ms)
         self._ids: dict[str, OrderIds] = {}
+        self._accounted: dict[str, int] = {}
         self._user_stream_ms: int | None = None
         self._account_asked_ms = self._positions_asked_ms = 0
 
@@ -137,6 +144,8 @@ class ExchangeActor(Actor):
         """Find again what was under way, then listen: a trade is guarded before its symbol's actors ask for it."""
         self._epoch = self._journal.next_epoch(self._now_ms())
         self._holds.load()
+        self._canary.load()
+        self._accounted = self._journal.load_accounted()
         for symbol, bracket in self._journal.load().items():
             logger.info("{}: trade {} found under way in the journal", symbol, bracket.trade_id)
             self._seats[symbol] = self._seat(symbol, bracket)
@@ -155,7 +164,8 @@ class ExchangeActor(Actor):
     def _seat(self, symbol: str, bracket: Bracket | None = None) -> Seat:
         if symbol not in self._ids:  # a symbol that comes again counts on
             self._ids[symbol] = OrderIds(self._account_name, symbol, self._epoch)
-        desk = Desk(symbol, self._ids[symbol], bracket, foreign=self._foreign)
+        last = self._accounted.get(symbol, 0)
+        desk = Desk(symbol, self._ids[symbol], bracket, foreign=self._foreign, last_fill_id=last)
         if self._holds.entries.halted(symbol):
             desk.flatten(CloseReason.HALT, self._now_ms())
         return Seat(desk, self._journal, self._account, self._now_ms)
@@ -169,6 +179,7 @@ class ExchangeActor(Actor):
         seat.join(message)
         self._holds.tell_gates(seat)
         self._common.tell(seat)
+        seat.hold(self._canary.hold)
         self._tell_user_stream(seat, "not connected yet")
         self._settle(seat)
 
@@ -184,7 +195,7 @@ class ExchangeActor(Actor):
         seat = self._seats.get(plan.symbol) or self._seat(plan.symbol)  # one that has not registered yet is not free
         ids = seat.desk.ids.new()
         trade_id = seat.desk.ids.trade_id(ids[OrderRole.ENTRY])
-        why = self._holds.refusal(plan.symbol) or self._common.refusal or seat.hindrance
+        why = self._holds.refusal(plan.symbol) or self._common.refusal or self._canary.hold or seat.hindrance
         if why is not None:
             logger.warning("{}: entry refused, {}", plan.symbol, why)
             reason = CloseReason.ORDER_REJECTED
@@ -227,6 +238,9 @@ class ExchangeActor(Actor):
         if isinstance(request, QueryAccount | QueryPositions):
             self._on_overview(outcome)
             return
+        if self._canary.owns(request):
+            self._canary.on_reply(request, outcome)
+            return
         seat = self._seats.get(request.symbol)
         if seat is not None:
             seat.desk.on_reply(request, outcome, self._now_ms())
@@ -245,6 +259,8 @@ class ExchangeActor(Actor):
     def _on_report(self, report: OrderReport | AlgoReport) -> None:
         logger.info("{}: order {} is {}", report.symbol, report.client_id, report.status)
         self._heard()
+        if isinstance(report, AlgoReport):
+            self._canary.on_report(report)
         seat = self._seats.get(report.symbol)
         if seat is not None:
             seat.desk.on_report(report, self._now_ms())
@@ -252,6 +268,10 @@ class ExchangeActor(Actor):
 
     def _on_account_update(self, update: AccountUpdate) -> None:
         self._heard()
+        if update.reason == FUNDING:
+            for position in update.positions:
+                if (seat := self._seats.get(position.symbol)) is not None:
+                    seat.desk.on_funding()
         if update.transferred_usdt:
             self._account.tell(MoneyTransferred(ts_ms=update.ts_ms, amount_usdt=update.transferred_usdt))
         self._account_asked_ms = 0  # money moved: ask at the next tick
@@ -342,6 +362,9 @@ class ExchangeActor(Actor):
         self._sender.send(self._seats.values(), self._seats.values())
         self._journal.retry()
         self._common.journal(writable=self._journal.writable)
+        if self._canary.on_time(self._seats.values()):
+            for seat in self._seats.values():
+                seat.hold(self._canary.hold)
         self._ask_overviews(now_ms)
 
     def _ask_overviews(self, now_ms: int) -> None:

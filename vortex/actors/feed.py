@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vortex.domain.market import CandleHistory, MarketValue, MarkPrice, Sentiment
-from vortex.messages import Recipient, Subscribe, Unsubscribe
+from vortex.domain.market import CandleHistory, MarketValue, MarkPrice, Sentiment, VolumeHistory
+from vortex.messages import Recipient, RequestHistory, Subscribe, Unsubscribe
 from vortex.ports import MarketFeed
 from vortex.queries import GetFeedAges
 from vortex.runtime import Actor
 
 STREAMS = ("depth20", "aggTrade", "kline_1m", "kline_15m", "markPrice", "forceOrder", "sentiment")
-_REPEATED = (MarkPrice, Sentiment)
+_REPEATED = (MarkPrice, Sentiment, VolumeHistory)
 """Slow values whose latest is repeated to a new subscriber."""
 
 
@@ -87,7 +87,12 @@ class FeedActor(Actor):
         self._subscriptions = table
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
-        return {Subscribe: self._on_subscribe, Unsubscribe: self._on_unsubscribe, GetFeedAges: self._on_get}
+        return {
+            Subscribe: self._on_subscribe,
+            RequestHistory: self._on_request_history,
+            Unsubscribe: self._on_unsubscribe,
+            GetFeedAges: self._on_get,
+        }
 
     def started(self) -> None:
         self._feed.start(self._subscriptions)
@@ -101,8 +106,15 @@ class FeedActor(Actor):
         self._subscriptions.add(message)
         self._feed.subscribe(message.symbol)
         if CandleHistory in message.values:
-            self._feed.request_history(message.symbol, "1m")
-            self._feed.request_history(message.symbol, "15m")
+            self._request_history(message.symbol)
+
+    def _on_request_history(self, message: RequestHistory) -> None:
+        if message.symbol in self._subscriptions.symbols:  # else it has left meanwhile
+            self._request_history(message.symbol)
+
+    def _request_history(self, symbol: str) -> None:
+        self._feed.request_history(symbol, "1m")
+        self._feed.request_history(symbol, "15m")
 
     def _on_unsubscribe(self, message: Unsubscribe) -> None:
         self._feed.unsubscribe(message.symbol)

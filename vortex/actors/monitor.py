@@ -120,7 +120,10 @@ class MonitorActor(Actor):
 
     def _on_protected(self, message: PositionProtected) -> None:
         if self._trade is not None and self._trade.trade_id == message.trade_id:
-            self._trade = msgspec.structs.replace(self._trade, protected=message.protected)
+            self._trade = msgspec.structs.replace(
+                self._trade, protected=message.protected, liquidation_price=message.liquidation_price
+            )
+            self._watch()
             self._mirror()
 
     def _on_closed(self, message: PositionClosed) -> None:

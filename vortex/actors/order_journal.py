@@ -10,11 +10,13 @@ from loguru import logger
 from msgspec import Struct
 
 from vortex.domain.bracket import Bracket
+from vortex.domain.canary import CanaryIntent
 from vortex.domain.entries import Entries
 from vortex.domain.trade import CloseReason
 from vortex.ports import Journal, UnwritableError
 
-_BRACKET, _ENDED, _ENTRIES, _EPOCH = "bracket", "ended", "entries", "epoch"
+_BRACKET, _ENDED, _ACCOUNTED = "bracket", "ended", "accounted"
+_ENTRIES, _EPOCH, _CANARY = "entries", "epoch", "canary"
 _GONE = b""
 T = TypeVar("T")
 
@@ -45,6 +47,7 @@ class OrderJournal:
         self._account = account
         self._over = over
         self._brackets: dict[str, Bracket] = {}
+        self._accounted: dict[str, int] = {}
         self._entries = Entries()
         self._unwritten: dict[tuple[str, str], bytes] = {}
         self.ended: dict[str, Ended] = {}
@@ -81,6 +84,25 @@ class OrderJournal:
         if entries != self._entries:
             self._append(_ENTRIES, self._account, msgspec.json.encode(entries))
             self._entries = entries
+
+    def load_accounted(self) -> dict[str, int]:
+        """Read up to which execution trades that are over account for, by symbol."""
+        self._accounted = self._read(_ACCOUNTED, int)
+        return dict(self._accounted)
+
+    def keep_accounted(self, symbol: str, fill_id: int) -> None:
+        """Keep up to which execution the symbol's trades that are over account for."""
+        if fill_id != self._accounted.get(symbol, 0):
+            self._append(_ACCOUNTED, symbol, msgspec.json.encode(fill_id))
+            self._accounted[symbol] = fill_id
+
+    def load_canary(self) -> CanaryIntent | None:
+        """Read the canary that was under way."""
+        return self._read(_CANARY, CanaryIntent).get(self._account)
+
+    def keep_canary(self, intent: CanaryIntent | None) -> None:
+        """Keep the canary that is to begin; None forgets it."""
+        self._append(_CANARY, self._account, _GONE if intent is None else msgspec.json.encode(intent))
 
     def next_epoch(self, now_ms: int) -> int:
         """Return this process's epoch: larger than any before, even when the clock went back."""

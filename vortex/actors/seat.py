@@ -19,6 +19,7 @@ from vortex.domain.notices import (
     ProtectionChanged,
     Reconciled,
     Rival,
+    WrittenOff,
 )
 from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
@@ -54,6 +55,7 @@ class Seat:
         self._listeners: RegisterSymbol | None = None
         self._leaving = False
         self._rival: str | None = None
+        self._held: str | None = None
 
     @property
     def hindrance(self) -> str | None:
@@ -95,7 +97,16 @@ class Seat:
         """Tell what is new, then keep the trade as it now is: an ended one is safe before it is forgotten."""
         for notice in self.desk.take_notices():
             self._tell_notice(notice)
+        self._journal.keep_accounted(self.desk.symbol, self.desk.vacancy.last_fill_id)
         self._journal.keep(self.desk.symbol, self.desk.bracket)
+
+    def hold(self, why: str | None) -> None:
+        """Keep the exchange's gate closed for a reason that is no symbol's own; None ends that."""
+        self._held = why
+        if why is not None:
+            self.close_gate(Gate.EXCHANGE, why)
+        elif self.desk.reconciled and not self.desk.vacancy.foreign:
+            self.open_gate(Gate.EXCHANGE)
 
     def take_rival(self) -> str | None:
         """Return, once, the order by which another process of this account showed itself."""
@@ -146,12 +157,22 @@ class Seat:
             case Adopted():
                 text = "{}: a position of {} without a trade of ours becomes trade {}, it is given a stop"
                 logger.warning(text, self.desk.symbol, notice.amount, notice.trade_id)
+            case WrittenOff():
+                text = "{} {}: {} is not there, no execution says why: its row is closed at the mark price"
+                logger.critical(text, self.desk.symbol, notice.trade_id, notice.quantity)
             case Rival():
                 self._rival = notice.client_id
 
     def _tell_protection(self, notice: ProtectionChanged) -> None:
-        logger.info("{} {}: protected {}", self.desk.symbol, notice.trade_id, notice.protected)
-        message = PositionProtected(symbol=self.desk.symbol, trade_id=notice.trade_id, protected=notice.protected)
+        liquidation = notice.liquidation_price
+        text = "{} {}: protected {}, liquidated at {}"
+        logger.info(text, self.desk.symbol, notice.trade_id, notice.protected, liquidation or "?")
+        message = PositionProtected(
+            symbol=self.desk.symbol,
+            trade_id=notice.trade_id,
+            protected=notice.protected,
+            liquidation_price=liquidation,
+        )
         if self._listeners is not None:
             self._listeners.monitor.tell(message)
 
@@ -159,7 +180,7 @@ class Seat:
         logger.warning("{}: a position of {} is not ours", self.desk.symbol, notice.amount)
         if notice.amount:
             self.close_gate(Gate.EXCHANGE, f"a position of {notice.amount} is not ours")
-        else:
+        elif self._held is None:
             self.open_gate(Gate.EXCHANGE)
 
     def _tell_supervisor(self, message: GateClosed | GateOpened | SymbolReleased) -> None:
@@ -174,6 +195,8 @@ class Seat:
         listeners = self._listeners
         for listener in (self._account, listeners.decision, listeners.monitor, listeners.supervisor):
             listener.tell(message)
+        if self._held is not None:  # the supervisor takes the news for an open gate
+            self.close_gate(Gate.EXCHANGE, self._held)
 
 
 def _ending(ended: Ended) -> PositionClosed | EntryFailed:
@@ -192,5 +215,5 @@ def _ending(ended: Ended) -> PositionClosed | EntryFailed:
         entry_fills=bracket.entry_fills,
         exit_fills=bracket.exit_fills,
         reason=ended.reason,
-        funding_usdt=ZERO,
+        funding_usdt=bracket.funding_usdt or ZERO,
     )

@@ -10,10 +10,12 @@ from loguru import logger
 from vortex.actors.order_journal import IncarnationOverError
 from vortex.actors.seat import Seat
 from vortex.domain.order import (
+    CancelOrder,
     ExchangeRequest,
     PlaceOrder,
     PrepareSymbol,
     QueryAccount,
+    QueryFunding,
     QueryOrder,
     QueryPositions,
     QuerySymbol,
@@ -30,7 +32,7 @@ Stops and closes wait for neither: there is one at most of each symbol, and what
 TIMEOUT_MS = {Lane.CLOSE: 2_000, Lane.STOP: 2_000, Lane.RECONCILE: 4_000, Lane.ENTRY: 2_000, Lane.STATISTICS: 5_000}
 
 GUARDING = (Lane.CLOSE, Lane.STOP)
-QUESTIONS = (QuerySymbol, QueryOrder, PrepareSymbol)
+QUESTIONS = (QuerySymbol, QueryOrder, QueryFunding, PrepareSymbol)
 SHORT_SILENCE_MS = 2_000
 """Silence that the exchange asked for and that even a stop waits for; a longer one holds no stop and no close back."""
 FEW, FULL = 0.8, 0.95
@@ -99,6 +101,12 @@ class Sender:
                 self._order_times_ms.append(now_ms)
                 logger.info("{}: send {} {} {}", request.symbol, request.client_id, request.side, request.kind)
             self._leave(request, lane)
+
+    def guard(self, request: PlaceOrder | QueryOrder | CancelOrder) -> None:
+        """Send what tests or removes a stop, beside everything else."""
+        if isinstance(request, PlaceOrder):
+            self._order_times_ms.append(self._now_ms())
+        self._leave(request, Lane.STOP)
 
     def ask(self, request: QueryAccount | QueryPositions) -> None:
         """Ask about the account as a whole, beside everything else, if the budget has room for it."""

@@ -7,7 +7,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from msgspec import structs
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from vortex import __version__
 from vortex.app.guard import Guard
+from vortex.app.insight import Insight
 from vortex.app.operate import Operator, UnknownSymbolError
 from vortex.app.reload import PairsFixedError, Reloader
 from vortex.app.replies import error_reply, value_reply
@@ -27,6 +28,7 @@ from vortex.runtime import Crash
 from vortex.runtime.errors import ActorFault
 
 Limit = Annotated[int, Query(ge=1, le=1_000)]
+Name = Annotated[str, Path(max_length=64)]
 REFUSALS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
     (UnknownSymbolError, HTTPStatus.NOT_FOUND, "unknown_symbol"),
     (ActorFault, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
@@ -86,6 +88,7 @@ class Api:
         self._operator = operator
         self._reloader = reloader
         self._store = store
+        self._insight = Insight(reader, store)
         self._crash = crash
         self._host = host
         self._token = token
@@ -108,6 +111,8 @@ class Api:
             ("/api/actors", self._actors),
             ("/api/trades", self._trades),
             ("/api/rejects", self._rejects),
+            ("/api/decisions/{name}", self._decision),
+            ("/api/stats", self._stats),
         ):
             app.add_api_route(path, read, methods=["GET"], response_class=Response)
         commands: dict[str, Callable[..., Awaitable[Response]]] = {
@@ -141,6 +146,15 @@ class Api:
 
     async def _rejects(self, limit: Limit = 50) -> Response:
         return value_reply(await self._workers.read(partial(self._store.recent_rejections, limit)))
+
+    async def _decision(self, name: Name) -> Response:
+        found = await self._workers.read(partial(self._insight.why, name))
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "no decision, trade or reject of this id is kept")
+        return value_reply(found)
+
+    async def _stats(self) -> Response:
+        return value_reply(await self._workers.read(self._insight.stats))
 
     def _operate(self, action: OperatorAction) -> Callable[[SymbolOrder | None], Awaitable[Response]]:
         async def command(order: SymbolOrder | None = None) -> Response:

@@ -79,19 +79,19 @@ class StatusReader:
 
     def exchange(self) -> ExchangeStatus | None:
         """The exchange actor's own view, None when it does not answer."""
-        return views.pick(self._ask({"exchange": GetExchange()}), "exchange", ExchangeStatus)
+        return views.pick(self.ask({"exchange": GetExchange()}), "exchange", ExchangeStatus)
 
     def unready(self) -> list[str]:
         """Why the system is not ready; empty when it is."""
         symbols = self.symbols()
         return self._reasons(
-            symbols, self._ask({"exchange": GetExchange(), **dict.fromkeys(symbols, GetSymbolStatus())})
+            symbols, self.ask({"exchange": GetExchange(), **dict.fromkeys(symbols, GetSymbolStatus())})
         )
 
     def status(self) -> dict[str, object]:
         """The answer of `/api/status`."""
         symbols, kinds = self.symbols(), ("position", "engine_signals")
-        answers = self._ask(
+        answers = self.ask(
             {
                 "hot_store": GetMirror(keys=tuple(f"{kind}:{symbol}" for kind in kinds for symbol in symbols)),
                 "account": GetAccount(),
@@ -119,7 +119,7 @@ class StatusReader:
             ),
         }
 
-    def _ask(self, questions: Mapping[str, object]) -> dict[str, object]:
+    def ask(self, questions: Mapping[str, object]) -> dict[str, object]:
         """Ask every path its question; the answers that came in time."""
         waiting: dict[str, Callable[[float], object]] = {}
         answers: dict[str, object] = {}

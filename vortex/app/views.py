@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from vortex.actors.feed import STREAMS
 from vortex.actors.monitor import position_view
-from vortex.domain.decision import Decision
+from vortex.domain.decision import ENGINES, Decision
 from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
-from vortex.domain.signal import EngineId, Signal
+from vortex.domain.signal import Signal
 from vortex.domain.trade import OpenTrade
 from vortex.queries import ExchangeStatus, OutboxStatus, SymbolStatus
 
@@ -102,11 +102,11 @@ def _confirmed(mirrored: Mapping[str, object] | None, trade: OpenTrade | None) -
 def opinions(mirrored: Mapping[str, Any] | None, now_ms: int) -> dict[str, object]:
     """The last decision and the newest signal of each engine."""
     decision: Decision | None = mirrored["decision"] if mirrored else None
-    signals: Mapping[EngineId, Signal | None] = mirrored["signals"] if mirrored else {}
+    signals: Mapping[str, Signal | None] = mirrored["signals"] if mirrored else {}
     shown = ("id", "action", "strategy", "confidence", "final_score", "reasons", "ts_ms")
     return {
         "decision": None if decision is None else fields(decision, *shown),
-        "engines": {engine.value: _engine(signals.get(engine), now_ms) for engine in EngineId},
+        "engines": {engine: _engine(signals.get(engine), now_ms) for engine in ENGINES},
     }
 
 

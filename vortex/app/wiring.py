@@ -30,6 +30,7 @@ from vortex.domain.adoption import ForeignParams
 from vortex.domain.decision import SignalBoard
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.pnl import RowLabels
+from vortex.messages import Recipient
 from vortex.ports import Clock, ColdStore, Exchange, HotStore, Ids, Journal, MarketFeed, Outbox
 from vortex.runtime import Address, ChildSpec, RestartLimits
 
@@ -102,7 +103,12 @@ class Wiring:
             ChildSpec(
                 "exchange",
                 lambda: ExchangeActor(
-                    port=ports.exchange(), journal=ports.journal, account=account, account_name=name, foreign=foreign
+                    port=ports.exchange(),
+                    journal=ports.journal,
+                    account=account,
+                    account_name=name,
+                    foreign=foreign,
+                    canary=config.mode != "paper",
                 ),
                 run="thread",
                 budget_s=EXCHANGE_BUDGET_S,
@@ -134,7 +140,7 @@ class Wiring:
             return (
                 ChildSpec(MONITOR, lambda: self._monitor(config, symbol, peers), stop_s=PART_STOP_S, run="first"),
                 ChildSpec(DECISION, lambda: self._decision(config, symbol, peers, supervisor), stop_s=PART_STOP_S),
-                *(_engine(symbol, spec, shelves[spec.id], decision) for spec in reversed(REGISTRY)),
+                *(_engine(symbol, spec, shelves[spec.id], decision, peers.feed) for spec in reversed(REGISTRY)),
             )
 
         def tree() -> SymbolSupervisor:
@@ -142,7 +148,7 @@ class Wiring:
                 symbol=symbol,
                 peers=peers,
                 parts=parts,
-                inputs={spec.id.value: spec.engine.inputs for spec in REGISTRY},
+                inputs={spec.id: spec.engine.inputs for spec in REGISTRY},
                 limits=RestartLimits(runtime.child_restarts, runtime.child_period_s),
                 random=self.random,
             )
@@ -179,9 +185,9 @@ def _shelf(spec: EngineSpec, params: Struct) -> Shelf:
     return Shelf(lambda: spec.build(params))
 
 
-def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address) -> ChildSpec:
+def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address, feed: Recipient) -> ChildSpec:
     return ChildSpec(
-        spec.id.value,
-        lambda: EngineActor(symbol=symbol, inputs=spec.engine.inputs, shelf=shelf, decision=decision),
+        spec.id,
+        lambda: EngineActor(symbol=symbol, inputs=spec.engine.inputs, shelf=shelf, decision=decision, feed=feed),
         stop_s=PART_STOP_S,
     )

@@ -25,7 +25,6 @@ from vortex.config.sections import (
     Section,
     Sim,
 )
-from vortex.domain.decision import DecisionParams
 from vortex.domain.engines.order_flow import OrderFlowParams
 from vortex.domain.engines.regime import RegimeParams
 from vortex.domain.engines.sentiment import SentimentParams
@@ -34,6 +33,7 @@ from vortex.domain.engines.tick import TickParams
 from vortex.domain.position import MonitorParams
 from vortex.domain.ranges import switch
 from vortex.domain.risk.params import RiskParams
+from vortex.domain.scoring import DecisionParams
 
 
 class Engines(Section, frozen=True, kw_only=True):

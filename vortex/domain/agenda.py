@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vortex.domain.bracket import Bracket
 from vortex.domain.leg import LegState
-from vortex.domain.order import ZERO, CancelOrder, PrepareSymbol, QuerySymbol, SymbolSetup
+from vortex.domain.order import ZERO, CancelOrder, PrepareSymbol, QueryFunding, QuerySymbol, SymbolSetup
 from vortex.domain.planning import DeskLimits, Lane, Planned, Planner
 from vortex.domain.questions import Questions
 from vortex.domain.vacancy import Vacancy
@@ -69,10 +69,16 @@ class Agenda:
     def _planned_for(self, bracket: Bracket, leverage: int | None, now_ms: int) -> Planned | None:
         """What a trade needs that is guarded or has nothing open."""
         if bracket.over:
-            return self._planner.clean(bracket, now_ms)
+            return self._planner.clean(bracket, now_ms) or self._funding(bracket, now_ms)
         kept = self._planner.keep_stop(bracket, now_ms) if self._holds(bracket) else None
         entered = kept or self._planner.enter(bracket, leverage, now_ms)
         return entered or self._planner.verify(bracket, now_ms)
+
+    def _funding(self, bracket: Bracket, now_ms: int) -> Planned | None:
+        span = bracket.funding_span
+        if span is None or not self._questions.may_ask(now_ms, guarding=False):
+            return None
+        return Lane.RECONCILE, QueryFunding(symbol=self._symbol, since_ms=span[0], until_ms=span[1])
 
     def _housekeeping(self, bracket: Bracket | None, setup: SymbolSetup | None, now_ms: int) -> Planned | None:
         """Remove what is left over from before, and keep the symbol's rules fresh while nothing is under way."""
@@ -99,7 +105,7 @@ class Agenda:
             return True
         if bracket is not None:
             return bracket.executions_missing
-        return self._vacancy.undecided or self._vacancy.flat.due(now_ms)
+        return self._vacancy.undecided(now_ms) or self._vacancy.flat.due(now_ms)
 
     def _pace_ms(self, bracket: Bracket | None) -> int:
         paces = self._limits.paces

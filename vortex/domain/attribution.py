@@ -2,7 +2,8 @@
 
 One-way mode knows one position per symbol. What our entry opened is ours; what else was added is someone else's. A
 person who reduces the position reduces his own part first; our exits, and whatever the exchange itself does, take ours
-first. So nobody's hands change what we account for as ours, and nothing of a person's is counted as our profit.
+first. What our entry executes while a person holds the opposite is closed by that at once. So nobody's hands change
+what we account for as ours, and nothing of a person's is counted as our profit.
 """
 
 from __future__ import annotations
@@ -48,14 +49,20 @@ def divide(fills: Sequence[Fill], side: Side, entry: Leg, leaving: Sequence[Leg]
     entries: list[Fill] = []
     exits: list[Fill] = []
     ours = others = ZERO
+    another = ""
     for fill in sorted(fills, key=lambda fill: fill.fill_id):
         if fill.side is side.opening and entry.owns(fill):
             entries.append(fill)
-            ours += fill.quantity
+            netted = min(fill.quantity, max(-others, ZERO))
+            if netted > 0:
+                exits.append(_netted(fill, netted, side, another))
+            ours += fill.quantity - netted
+            others += netted
         elif not entries:
             continue
         elif fill.side is side.opening:
             others += fill.quantity
+            another = fill.client_id
         else:
             theirs_first = min(fill.quantity, max(others, ZERO)) if _by_a_person(fill, leaving) else ZERO
             part = min(fill.quantity - theirs_first, ours)
@@ -63,6 +70,7 @@ def divide(fills: Sequence[Fill], side: Side, entry: Leg, leaving: Sequence[Leg]
                 exits.append(share_of(fill, part))
             ours -= part
             others -= fill.quantity - part
+            another = fill.client_id
     return Holdings(entries=tuple(entries), exits=tuple(exits), others=others)
 
 
@@ -75,6 +83,13 @@ def share_of(fill: Fill, quantity: Decimal) -> Fill:
         quantity=quantity,
         commission=fill.commission * quantity / fill.quantity,
         realized_pnl=fill.realized_pnl * quantity / fill.quantity,
+    )
+
+
+def _netted(fill: Fill, quantity: Decimal, side: Side, another: str) -> Fill:
+    """What our entry executed against a person's opposite position was closed by it at once, without another fee."""
+    return msgspec.structs.replace(
+        fill, side=side.closing, client_id=another, quantity=quantity, commission=ZERO, realized_pnl=ZERO
     )
 
 

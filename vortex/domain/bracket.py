@@ -30,6 +30,7 @@ MAX_REPLACEMENTS = 5
 """Of a stop that others take away again and again; then the position is closed instead."""
 CLOCK_SKEW_MS = 1_000
 """Executions are stamped by the exchange's clock, a trade's start by ours."""
+HOUR_MS = 3_600_000
 MISSES_TO_GIVE_UP = 5
 MISSES_SPAN_MS = 10_000
 """An order whose outcome is unknown never arrived after this many consistent misses over this long.
@@ -46,6 +47,8 @@ class Bracket(Struct, frozen=True, kw_only=True):
         close_reason: Why the exit was ordered; None while nobody asked for one.
         started_ms: Executions before this time (1 s of clock skew allowed for) belong to someone else.
         after_fill_id: So do executions up to this id.
+        funding_heard: An event told of funding.
+        funding_usdt: What the trade received, or paid (negative); None while nobody asked.
     """
 
     trade_id: str
@@ -60,6 +63,8 @@ class Bracket(Struct, frozen=True, kw_only=True):
     close_reason: CloseReason | None = None
     liquidation_price: Decimal | None = None
     after_fill_id: int = 0
+    funding_heard: bool = False
+    funding_usdt: Decimal | None = None
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -116,6 +121,28 @@ class Bracket(Struct, frozen=True, kw_only=True):
     def protected(self) -> bool:
         """True while the exchange has confirmed that our stop rests."""
         return self.stop.state is LegState.WORKING
+
+    @property
+    def trade(self) -> OpenTrade | None:
+        """The open trade, once its entry is complete and until it is over."""
+        return self.open_trade() if self.entry_complete and not self.over else None
+
+    @property
+    def unresolved(self) -> bool:
+        """True while the outcome of an order is unknown."""
+        return any(leg.state is LegState.UNKNOWN for leg in self.legs)
+
+    @property
+    def funding_span(self) -> tuple[int, int] | None:
+        """Between which times funding is to be asked for; None when there can be none, or it is known.
+
+        It is settled at full hours; an event may tell of it at any other time.
+        """
+        if not self.flat or self.funding_usdt is not None:
+            return None
+        since_ms, until_ms = self.entry_fills[0].ts_ms, self.exit_fills[-1].ts_ms
+        settled = since_ms // HOUR_MS != until_ms // HOUR_MS
+        return (since_ms, until_ms) if settled or self.funding_heard else None
 
     def replaceable(self, leg: Leg) -> bool:
         """True when this conditional order ended without having closed anything, and another may take its place."""
@@ -341,20 +368,9 @@ def mark_asked(bracket: Bracket, client_id: str, now_ms: int) -> Bracket:
     return bracket if leg is None else put_leg(bracket, msgspec.structs.replace(leg, touched_ms=now_ms))
 
 
-def recovered(bracket: Bracket) -> Bracket:
-    """Take a bracket from the journal: whether what was on its way arrived is not known."""
-    for leg in bracket.legs:
-        if leg.state is LegState.SENT:
-            bracket = put_leg(bracket, msgspec.structs.replace(leg, state=LegState.UNKNOWN, misses=0))
-    return msgspec.structs.replace(bracket, naked_since_ms=None)
-
-
-def inherit_time(bracket: Bracket, before_ms: int | None, now_ms: int, most_ms: int) -> Bracket:
-    """What our predecessor saw without a stop since `before_ms`, and still is, has spent that time, up to `most_ms`."""
-    if bracket.naked_since_ms is None or before_ms is None:
-        return bracket
-    since_ms = min(bracket.naked_since_ms, now_ms - min(now_ms - before_ms, most_ms))
-    return msgspec.structs.replace(bracket, naked_since_ms=since_ms)
+def hear_funding(bracket: Bracket) -> Bracket:
+    """Fold in that funding was settled."""
+    return msgspec.structs.replace(bracket, funding_heard=True)
 
 
 def order_close(bracket: Bracket, reason: CloseReason) -> Bracket:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from vortex.domain import bracket as life
+from vortex.domain import recovery
+from vortex.domain.absence import Absence
 from vortex.domain.adoption import ForeignParams
 from vortex.domain.agenda import Agenda
 from vortex.domain.bracket import Bracket
@@ -23,6 +25,7 @@ from vortex.domain.order import (
     CancelOrder,
     Done,
     ExchangeRequest,
+    FundingState,
     OrderReport,
     OrderRole,
     Outcome,
@@ -36,7 +39,7 @@ from vortex.domain.order import (
 )
 from vortex.domain.planning import DeskLimits, Planned, Planner
 from vortex.domain.questions import Questions
-from vortex.domain.reconcile import with_state
+from vortex.domain.reconcile import with_funding, with_state
 from vortex.domain.rivals import Rivals
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 from vortex.domain.vacancy import Vacancy
@@ -56,9 +59,11 @@ class Desk:
         bracket: The trade found in the journal, if one was under way.
         limits: Times and paces.
         foreign: What is done with a position that is not ours.
+        last_fill_id: Executions up to this one belong to trades that are over, as a process before us knew.
 
     Attributes:
         vacancy: What is there that our trade does not account for.
+        mark_price: As the exchange's last answer had it; 0 before the first.
     """
 
     def __init__(
@@ -69,26 +74,29 @@ class Desk:
         *,
         limits: DeskLimits | None = None,
         foreign: ForeignParams | None = None,
+        last_fill_id: int = 0,
     ) -> None:
         self.symbol = symbol
-        self.bracket = life.recovered(bracket) if bracket is not None else None
+        self.bracket = recovery.recovered(bracket) if bracket is not None else None
         self._naked_before_ms = bracket.naked_since_ms if bracket is not None else None
         self.setup: SymbolSetup | None = None
         self.in_flight: ExchangeRequest | None = None
         self.reconciled = False
         self.ids = ids
-        self.vacancy = Vacancy(ids, foreign or ForeignParams())
+        self.vacancy = Vacancy(ids, foreign or ForeignParams(), last_fill_id)
         self._limits = limits or DeskLimits()
         self._planner = Planner(ids, self._limits)
         self._questions = Questions(self._limits.paces)
         self._agenda = Agenda(symbol, self._planner, self._questions, self.vacancy, self._limits)
-        if bracket is not None and bracket.close_reason in ORDERED_FLAT:
-            self.vacancy.flat.order()
+        self.mark_price = Decimal(0)
+        self._absence = Absence()
         self._leverage: int | None = None
         self._herald = Herald()
         self._rivals = Rivals(ids)
         if bracket is not None:
             self._rivals.know(bracket.entry.client_id)
+            if bracket.close_reason in ORDERED_FLAT:
+                self.vacancy.flat.order()
 
     # ------------------------------------------------------------------------------------------------ what is wanted
 
@@ -122,10 +130,7 @@ class Desk:
             self._announce()
 
     def flatten(self, reason: CloseReason, now_ms: int) -> None:
-        """Give up the entry, or close what it opened or will open; what is not ours is left alone.
-
-        The symbol is `flattening` until two answers of the exchange, a second apart, say that nothing of ours is open.
-        """
+        """Give up the entry, or close what it opened or will open; `flattening` until two answers agree that it is."""
         self.vacancy.flat.order()
         self.give_up_entry(str(reason), now_ms)
         self._update(lambda bracket: life.order_close(bracket, reason))
@@ -149,10 +154,7 @@ class Desk:
     @property
     def trade(self) -> OpenTrade | None:
         """The open trade, once its entry is complete."""
-        bracket = self.bracket
-        if bracket is None or bracket.over or not bracket.entry_complete:
-            return None
-        return bracket.open_trade()
+        return self.bracket.trade if self.bracket is not None else None
 
     @property
     def unsettled(self) -> bool:
@@ -162,7 +164,7 @@ class Desk:
     @property
     def unresolved(self) -> bool:
         """True while the outcome of an order is unknown."""
-        return self.bracket is not None and any(leg.state is LegState.UNKNOWN for leg in self.bracket.legs)
+        return self.bracket is not None and self.bracket.unresolved
 
     @property
     def amount(self) -> Decimal:
@@ -189,6 +191,8 @@ class Desk:
                 self._after_leverage(request, outcome, now_ms)
             case _ if isinstance(value, SymbolState):
                 self._on_state(value, now_ms)
+            case _ if isinstance(value, FundingState):
+                self._update(lambda bracket: with_funding(bracket, value, now_ms))
             case _ if isinstance(value, SymbolSetup):
                 self._on_setup(value, now_ms)
             case _:
@@ -197,7 +201,7 @@ class Desk:
 
     def on_report(self, report: OrderReport | AlgoReport, now_ms: int) -> None:
         """Take an event of the user stream."""
-        self._look_for_rival(report)
+        self._herald.rival(self._rivals.seen_in((report,)))
         self._update(lambda bracket: life.on_report(bracket, report, now_ms))
         bracket = self.bracket
         if bracket is None:
@@ -216,6 +220,10 @@ class Desk:
         if self.bracket is not None:
             self._questions.announced(fill_id, now_ms)
 
+    def on_funding(self) -> None:
+        """Funding was settled: what it was is asked for when the trade is over."""
+        self._update(life.hear_funding)
+
     def on_leverage(self, leverage: int) -> None:
         """Somebody changed the symbol's leverage, and with it the liquidation price."""
         self._leverage = leverage
@@ -225,11 +233,19 @@ class Desk:
         """Enforce the limit on a quantity without a confirmed stop: it is closed. Miss executions that were told."""
         bracket = self.bracket
         self._questions.hear(bracket.fills if bracket is not None else (), now_ms)
-        if bracket is None:
+        if self._absence.proven(now_ms):
+            self._write_off(now_ms)
             return
-        since_ms = bracket.naked_since_ms
-        if since_ms is not None and now_ms - since_ms >= self._limits.stop_confirm_ms:
+        since_ms = bracket.naked_since_ms if bracket is not None else None
+        if bracket is not None and since_ms is not None and now_ms - since_ms >= self._limits.stop_confirm_ms:
             self.bracket = life.order_close(bracket, CloseReason.PROTECTION_FAILED)
+
+    def _write_off(self, now_ms: int) -> None:
+        bracket = self.bracket
+        if bracket is not None and bracket.open_quantity > 0 and not bracket.executions_missing:
+            self._herald.written_off(bracket)
+            self.bracket = recovery.write_off(bracket, self.mark_price or bracket.entry_fills[-1].price, now_ms)
+            self._announce()
 
     def take_notices(self) -> list[Notice]:
         """Return and forget what the rest of the system should hear."""
@@ -244,6 +260,7 @@ class Desk:
         bracket = self.bracket
         if bracket is None or not isinstance(outcome, Refused):
             return
+        self._absence.refused(outcome.code, now_ms)
         if outcome.code in RULES_CHANGED_CODES:
             self._agenda.prepared_ms = 0
         # nothing to reduce or to protect: whatever closed it, its executions are to be had
@@ -259,11 +276,9 @@ class Desk:
             self._questions.in_doubt |= not bracket.stop.resting or bracket.stop.misses > 0
 
     def _after_cancel(self, request: CancelOrder, outcome: Outcome, now_ms: int) -> None:
-        gone = isinstance(outcome, Done) or (isinstance(outcome, Refused) and outcome.code in life.NOT_FOUND_CODES)
-        if not gone:
-            return
-        self.vacancy.strays.pop(request.client_id, None)
-        self._update(lambda bracket: life.on_cancelled(bracket, request.client_id, outcome, now_ms))
+        if isinstance(outcome, Done) or (isinstance(outcome, Refused) and outcome.code in life.NOT_FOUND_CODES):
+            self.vacancy.strays.pop(request.client_id, None)
+            self._update(lambda bracket: life.on_cancelled(bracket, request.client_id, outcome, now_ms))
 
     def _after_leverage(self, request: SetLeverage, outcome: Outcome, now_ms: int) -> None:
         if isinstance(outcome, Done):
@@ -275,27 +290,33 @@ class Desk:
 
     def _on_setup(self, setup: SymbolSetup, now_ms: int) -> None:
         self._questions.encouraged()
-        changed = self.reconciled and setup != self.setup
-        self.setup, self._agenda.prepared_ms = setup, now_ms
-        if changed:
+        if self.reconciled and setup != self.setup:
             self._herald.reconciled(self.vacancy.foreign)
+        self.setup, self._agenda.prepared_ms = setup, now_ms
         self._reconcile()
 
     def _on_state(self, state: SymbolState, now_ms: int) -> None:
         first = not self._questions.answered_ms
         self._questions.answered(now_ms)
-        self._leverage = state.position.leverage
+        if first:
+            self._leverage = state.position.leverage
+        elif state.position.leverage != self._leverage:
+            self._leverage = None  # only who set it knows: an answer may be older than that
         self._agenda.amount = state.position.amount
-        if self.bracket is not None:
-            self.bracket = with_state(self.bracket, state, now_ms, self.ids)
-        else:
+        self._absence.see(state.position.amount)
+        self.mark_price = state.position.mark_price
+        if self.bracket is None:
             self._on_free_state(state, now_ms)
+        elif self.bracket.entry.state is LegState.IDLE and state.position.amount:
+            self.vacancy.see(state, now_ms)
+            self.give_up_entry(f"a position of {state.position.amount} is there", now_ms)
+        else:
+            self.bracket = with_state(self.bracket, state, now_ms, self.ids)
         self.vacancy.sort(state, self.bracket)
-        self._look_for_rival(*state.orders, *state.algos)
+        self._herald.rival(self._rivals.seen_in((*state.orders, *state.algos)))
         if first and self.bracket is not None:
-            limits = self._limits
-            most_ms = limits.stop_confirm_ms - limits.stop_recover_ms
-            self.bracket = life.inherit_time(self.bracket, self._naked_before_ms, now_ms, most_ms)
+            before_ms, most_ms = self._naked_before_ms, self._limits.inherited_most_ms
+            self.bracket = recovery.inherit_time(self.bracket, before_ms, now_ms, most_ms)
         self._reconcile()
 
     def _reconcile(self) -> None:
@@ -312,29 +333,27 @@ class Desk:
             self._rivals.know(self.bracket.entry.client_id)
             self._herald.adopted(self.bracket, state.position.amount)
 
-    def _look_for_rival(self, *reports: OrderReport | AlgoReport) -> None:
-        if (name := self._rivals.seen_in(reports)) is not None:
-            self._herald.rival(name)
-
     def _announce(self) -> None:
         """Tell what is newly true; forget a trade that is over once nothing of it rests any more."""
         bracket = self.bracket
         if not self.reconciled:
             return
-        if bracket is not None and bracket.over and not bracket.executions_missing:
+        if bracket is not None and bracket.filled:
+            self.vacancy.beside(bracket.plan.side.sign * bracket.holdings.others)
+        if bracket is not None and bracket.over and not bracket.executions_missing and not bracket.funding_span:
             self._herald.end(bracket)
             if not any(leg.resting for leg in bracket.legs):
                 self._forget(bracket)
         elif bracket is not None and self.trade is not None:
-            self.vacancy.beside(bracket.plan.side.sign * bracket.holdings.others)
             # when it is new: its liquidation price, and the exchange's word that stop and position agree
             self._questions.in_doubt |= self._herald.open(bracket, self.trade)
         self._herald.foreign(self.vacancy.foreign)
 
     def _forget(self, bracket: Bracket) -> None:
-        """The trade is over; what a person left of the position is to be looked at."""
+        """The trade is over; before the next one leaves it is seen that nothing of it, or of a person's, is there."""
         self.vacancy.after(bracket)
-        self._questions.in_doubt |= self.vacancy.foreign != 0
+        self._questions.in_doubt = True
+        self._absence.forget()
         self.bracket = None
         self._herald.forget()
 
@@ -349,7 +368,7 @@ class Desk:
         return self._agenda.next(self.bracket, self.setup, self._leverage, now_ms)
 
     def sent(self, request: ExchangeRequest, now_ms: int) -> None:
-        """Note that this request leaves now; `bracket` is to be journaled after this and before it does."""
+        """Note that this request leaves now; `bracket` is to be journaled between."""
         self.in_flight = request
         match request:
             case PlaceOrder():
@@ -377,6 +396,5 @@ class Desk:
     def _alarm(self) -> None:
         """Another exit leaves: say so when too many went before it."""
         bracket = self.bracket
-        failed = bracket.exit if bracket is not None else None
-        if bracket is not None and failed is not None and self._planner.alarming(failed):
-            self._herald.exit_failing(bracket, failed)
+        if bracket is not None and bracket.exit is not None and self._planner.alarming(bracket.exit):
+            self._herald.exit_failing(bracket, bracket.exit)

@@ -81,5 +81,4 @@ def _operated(own: SymbolEntries, action: OperatorAction, hold: Hold) -> SymbolE
             return replace(own, halted=own.halted or hold)
         case OperatorAction.UNHALT:
             return replace(own, halted=None)
-        case OperatorAction.FLATTEN:
-            return own
+    return own  # FLATTEN closes, and holds nothing

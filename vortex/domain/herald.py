@@ -17,6 +17,7 @@ from vortex.domain.notices import (
     ProtectionChanged,
     Reconciled,
     Rival,
+    WrittenOff,
 )
 from vortex.domain.order import ZERO
 from vortex.domain.trade import CloseReason, OpenTrade
@@ -27,7 +28,8 @@ class Herald:
 
     def __init__(self) -> None:
         self._notices: list[Notice] = []
-        self._opened = self._ended = self._protected = self._rival = False
+        self._opened = self._ended = self._rival = False
+        self._guarded: tuple[bool, Decimal | None] = (False, None)
         self._foreign = ZERO
 
     def take(self) -> list[Notice]:
@@ -46,8 +48,8 @@ class Herald:
             self._foreign = amount
             self._notices.append(Foreign(amount=amount))
 
-    def rival(self, client_id: str) -> None:
-        if not self._rival:
+    def rival(self, client_id: str | None) -> None:
+        if client_id is not None and not self._rival:
             self._rival = True
             self._notices.append(Rival(client_id=client_id))
 
@@ -59,14 +61,16 @@ class Herald:
         self._opened = False
 
     def open(self, bracket: Bracket, trade: OpenTrade) -> bool:
-        """Tell an open trade, and later what becomes of its protection; True when it is new."""
-        new = not self._opened
+        """Tell an open trade, and later what becomes of its protection and liquidation price; True when it is new."""
+        new, guarded = not self._opened, (bracket.protected, bracket.liquidation_price)
         if new:
             self._opened = True
             self._notices.append(Opened(trade=trade))
-        elif bracket.protected != self._protected:
-            self._notices.append(ProtectionChanged(trade_id=bracket.trade_id, protected=bracket.protected))
-        self._protected = bracket.protected
+        elif guarded != self._guarded:
+            protected, price = guarded
+            notice = ProtectionChanged(trade_id=bracket.trade_id, protected=protected, liquidation_price=price)
+            self._notices.append(notice)
+        self._guarded = guarded
         return new
 
     def end(self, bracket: Bracket) -> None:
@@ -81,6 +85,9 @@ class Herald:
 
     def exit_failing(self, bracket: Bracket, failed: Leg) -> None:
         self._notices.append(ExitFailing(trade_id=bracket.trade_id, tries=failed.tries + 1, detail=failed.detail))
+
+    def written_off(self, bracket: Bracket) -> None:
+        self._notices.append(WrittenOff(trade_id=bracket.trade_id, quantity=bracket.open_quantity))
 
     def forget(self) -> None:
         """The trade is over: what was told of it says nothing of the next."""

@@ -195,7 +195,44 @@ class Sentiment(Struct, frozen=True, kw_only=True):
         return self
 
 
-MarketValue: TypeAlias = Book | Trades | Candle | CandleHistory | MarkPrice | Sentiment
+class Liquidation(Struct, frozen=True, kw_only=True, gc=False):
+    """A position that the exchange liquidated. It tells only the latest of each second: a lower bound.
+
+    Attributes:
+        long: True when a long position was liquidated (an order to sell).
+        price: Average price of that order.
+    """
+
+    symbol: str
+    ts_ms: int
+    recv_ms: int
+    long: bool
+    price: float
+    quantity: float
+
+
+class MinuteVolume(Struct, frozen=True, array_like=True, gc=False):
+    """What traded in the minute that opens at `open_ms`, base units; `bought` of it by takers."""
+
+    open_ms: int
+    volume: float
+    bought: float
+
+
+class VolumeHistory(Struct, frozen=True, kw_only=True):
+    """Closed minutes since a UTC midnight about a week ago, oldest first; none that was generated."""
+
+    symbol: str
+    minutes: tuple[MinuteVolume, ...]
+
+    def conflation_key(self) -> Hashable:
+        return "volume_history"
+
+    def absorb(self, older: VolumeHistory) -> VolumeHistory:  # noqa: ARG002  # a newer history holds the older one
+        return self
+
+
+MarketValue: TypeAlias = Book | Trades | Candle | CandleHistory | MarkPrice | Sentiment | Liquidation | VolumeHistory
 
 
 class SymbolRules(Struct, frozen=True, kw_only=True):

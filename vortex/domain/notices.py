@@ -18,10 +18,11 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 class ProtectionChanged(Struct, frozen=True, kw_only=True):
-    """The stop was confirmed, or is no longer known to rest."""
+    """The stop was confirmed or is no longer known to rest, or the exchange names another liquidation price."""
 
     trade_id: str
     protected: bool
+    liquidation_price: Decimal | None = None
 
 
 class Failed(Struct, frozen=True, kw_only=True):
@@ -64,10 +65,19 @@ class Adopted(Struct, frozen=True, kw_only=True):
     amount: Decimal
 
 
+class WrittenOff(Struct, frozen=True, kw_only=True):
+    """This much of a trade is given up: the exchange does not hold it, refuses every exit, and does not say why."""
+
+    trade_id: str
+    quantity: Decimal
+
+
 class Rival(Struct, frozen=True, kw_only=True):
     """Another process trades this account: the order by which it showed itself."""
 
     client_id: str
 
 
-Notice: TypeAlias = Opened | ProtectionChanged | Failed | Closed | ExitFailing | Reconciled | Foreign | Adopted | Rival
+Notice: TypeAlias = (
+    Opened | ProtectionChanged | Failed | Closed | ExitFailing | Reconciled | Foreign | Adopted | Rival | WrittenOff
+)

@@ -145,6 +145,14 @@ class QueryPositions(Struct, frozen=True, kw_only=True, tag=True):
     """Ask for every open position of the account. Answers PositionsState."""
 
 
+class QueryFunding(Struct, frozen=True, kw_only=True, tag=True):
+    """Ask for the funding of a symbol that was paid or received within these times. Answers FundingState."""
+
+    symbol: str
+    since_ms: int
+    until_ms: int
+
+
 class PrepareSymbol(Struct, frozen=True, kw_only=True, tag=True):
     """Read the symbol's rules and set isolated margin while it is flat. Answers SymbolSetup."""
 
@@ -159,7 +167,15 @@ class SetLeverage(Struct, frozen=True, kw_only=True, tag=True):
 
 
 ExchangeRequest: TypeAlias = (
-    PlaceOrder | CancelOrder | QueryOrder | QuerySymbol | QueryAccount | QueryPositions | PrepareSymbol | SetLeverage
+    PlaceOrder
+    | CancelOrder
+    | QueryOrder
+    | QuerySymbol
+    | QueryAccount
+    | QueryPositions
+    | QueryFunding
+    | PrepareSymbol
+    | SetLeverage
 )
 
 
@@ -243,6 +259,14 @@ class PositionsState(Struct, frozen=True, kw_only=True, tag=True):
     positions: tuple[PositionReport, ...]
 
 
+class FundingState(Struct, frozen=True, kw_only=True, tag=True):
+    """Funding within the times asked for, all of it: received is positive, paid negative, USDT."""
+
+    symbol: str
+    payments: int
+    amount_usdt: Decimal
+
+
 class AccountState(Struct, frozen=True, kw_only=True, tag=True):
     """The account's money: equity = wallet + unrealised profit."""
 
@@ -317,10 +341,16 @@ class ClockMeasured(Struct, frozen=True, kw_only=True, tag=True):
     round_trip_ms: float
 
 
+Value: TypeAlias = (
+    OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | FundingState | SymbolSetup | int | None
+)
+"""What the exchange says in answer to a request: an int is a leverage."""
+
+
 class Done(Struct, frozen=True, kw_only=True, tag=True):
     """The exchange did it and said so."""
 
-    value: OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | SymbolSetup | int | None = None
+    value: Value = None
 
 
 class Refused(Struct, frozen=True, kw_only=True, tag=True):

@@ -58,6 +58,11 @@ class DeskLimits(Struct, frozen=True, kw_only=True):
     rules_ms: int = 600_000
     paces: Paces = Paces()
 
+    @property
+    def inherited_most_ms(self) -> int:
+        """What a restart may have spent of `stop_confirm_ms` at most."""
+        return self.stop_confirm_ms - self.stop_recover_ms
+
 
 Planned: TypeAlias = tuple[Lane, ExchangeRequest]
 

@@ -8,8 +8,11 @@ from vortex.domain import bracket as life
 from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
 from vortex.domain.leg import GONE, Leg, LegState, advance, successor
-from vortex.domain.order import AlgoReport, OrderKind, OrderReport, OrderRole, SymbolState
+from vortex.domain.order import AlgoReport, FundingState, OrderKind, OrderReport, OrderRole, SymbolState
 from vortex.domain.trade import CloseReason
+
+FUNDING_MOST_MS = 30_000
+"""Funding that an event told of and the list does not show by then is not waited for: it was another's."""
 
 
 def with_state(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds | None = None) -> Bracket:
@@ -35,6 +38,14 @@ def with_state(bracket: Bracket, state: SymbolState, now_ms: int, ids: OrderIds 
     if lost and state.position.amount != 0 and not bracket.executions_missing:
         bracket = life.order_close(bracket, CloseReason.PROTECTION_FAILED)
     return bracket
+
+
+def with_funding(bracket: Bracket, funding: FundingState, now_ms: int) -> Bracket:
+    """Fold in what the trade received or paid; what an event told of must be in the list, for a while."""
+    span = bracket.funding_span
+    if span is None or (bracket.funding_heard and not funding.payments and now_ms - span[1] <= FUNDING_MOST_MS):
+        return bracket
+    return msgspec.structs.replace(bracket, funding_usdt=funding.amount_usdt)
 
 
 def _known_again(bracket: Bracket, state: SymbolState, ids: OrderIds) -> Bracket:

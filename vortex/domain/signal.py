@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class EngineId(StrEnum):
-    """The five engines of a symbol."""
+    """The engines that the decision knows by name; any other only has a weight."""
 
     ORDER_FLOW = "E1"
     TICK = "E2"
@@ -36,11 +36,20 @@ class VolatilityPhase(StrEnum):
     EXTREME = "EXTREME"
 
 
+class Toxicity(StrEnum):
+    """Where VPIN stands in its own history: how likely the other side of a trade knows more."""
+
+    WARMING = "WARMING"
+    CALM = "CALM"
+    ELEVATED = "ELEVATED"
+    TOXIC = "TOXIC"
+
+
 class Signal(Struct, frozen=True, kw_only=True, gc=False):
     """One engine's opinion at one event time.
 
     Attributes:
-        engine: Who says it.
+        engine: Who says it, an EngineId or the id of another engine.
         ts_ms: Event time of the newest input (E2: when its trade stream was last alive).
         score: Direction in [-1, 1]; None is "no opinion", which is not 0.
         quality: Share of the engine's inputs that is present and warm, in [0, 1].
@@ -49,7 +58,7 @@ class Signal(Struct, frozen=True, kw_only=True, gc=False):
         regime, phase: Only E5 sets them.
     """
 
-    engine: EngineId
+    engine: str
     ts_ms: int
     score: float | None
     quality: float

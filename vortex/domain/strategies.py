@@ -1,8 +1,9 @@
-"""Entry strategies A and B: inequalities over one reading of the engines, all of which must hold.
+"""Entry strategies A, B and C: inequalities over one reading of the engines, all of which must hold.
 
 Every inequality is written for LONG; SHORT mirrors each sign, each up/down and each oversold/overbought. Read of E3's
-components: `tr mr last`, and per timeframe 1m and 15m `rsi_* lower_* upper_* squeeze_fired_*`, the last
-being the direction (+1, -1) of a squeeze that fired within its last three closed bars, else 0.
+components: `tr mr last atr14_15m`, and per timeframe 1m and 15m `rsi_* lower_* upper_* squeeze_fired_*`, the last
+being the direction (+1, -1) of a squeeze that fired within its last three closed bars, else 0. Of E4's:
+`crowd_extreme funding_extreme` (contrarian directions), `cluster_above* cluster_below*`, `*_liquidated_ms`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from vortex.domain.order import Side
 from vortex.domain.ranges import above, switch, within
-from vortex.domain.signal import Regime, VolatilityPhase
+from vortex.domain.signal import Regime, Toxicity, VolatilityPhase
 from vortex.domain.trade import Strategy
 
 TIMEFRAMES = ("1m", "15m")
@@ -28,6 +29,9 @@ EDGES = {
 }
 """Per side: each timeframe with the names of the band to be beyond and of its RSI."""
 NORMAL_PHASES = (VolatilityPhase.LOW, VolatilityPhase.NORMAL)
+CLUSTERS = {Side.LONG: "cluster_above", Side.SHORT: "cluster_below"}
+"""Where the other side's liquidations would drive the price."""
+FLUSHES = {Side.LONG: "long_liquidated_ms", Side.SHORT: "short_liquidated_ms"}
 
 
 class StrategyAParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,17 +59,39 @@ class StrategyBParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ranging_required: Annotated[bool, switch("needs regime RANGING")] = True
 
 
+class StrategyCParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Towards the liquidations of a crowd: the `[decision.c]` section. Scores are meant in the trade's direction."""
+
+    theta: Annotated[float, above(0, 1, "least final score")] = 0.20
+    confidence_min: Annotated[float, within(0, 1, "least confidence (a score, no probability)")] = 0.55
+    s4_min: Annotated[float, within(-1, 1, "least sentiment score E4")] = 0.35
+    s1_floor: Annotated[float, within(-1, 1, "least order-flow score E1: not against the flow")] = -0.10
+    cluster_near_atr: Annotated[float, within(0, 100, "nearest cluster, ATR14(15m)s from the price")] = 0.5
+    cluster_far_atr: Annotated[float, within(0, 100, "farthest cluster, ATR14(15m)s from the price")] = 3.0
+    cluster_share_min: Annotated[float, within(0, 1, "least share of the liquidations within 3 % that it holds")] = 0.25
+    flush_wait_s: Annotated[int, within(0, 3_600, "no entry after a liquidation of the own side, s")] = 10
+
+    def __post_init__(self) -> None:
+        if self.cluster_near_atr > self.cluster_far_atr:
+            limits = f"cluster_near_atr {self.cluster_near_atr}, cluster_far_atr {self.cluster_far_atr}"
+            raise ValueError(f"the near limit lies beyond the far one: {limits}")
+
+
 class Reading(Struct, frozen=True, kw_only=True, gc=False):
     """What the strategies look at: one evaluation's numbers."""
 
+    now_ms: int
     final_score: float
     confidence: float
     s1: float
     s2: float
+    s4: float | None
     alignment: int
     regime: Regime
     phase: VolatilityPhase | None
+    toxicity: Toxicity
     technical: Mapping[str, float | None]
+    sentiment: Mapping[str, float | None]
 
 
 class Check(Struct, frozen=True, gc=False):
@@ -132,11 +158,44 @@ def strategy_b(reading: Reading, side: Side, params: StrategyBParams) -> Trigger
         Check("rsi", lowest, params.rsi_low, lowest is not None and lowest <= params.rsi_low),
         _at_least("s1", sign * reading.s1, params.s1_floor),
         Check("phase", reading.phase, "LOW|NORMAL", reading.phase in NORMAL_PHASES),
+        Check("flow", reading.toxicity.value, "not TOXIC", reading.toxicity is not Toxicity.TOXIC),
     ]
     if params.ranging_required:
         ranging = reading.regime is Regime.RANGING
         checks.append(Check("regime", reading.regime.value, Regime.RANGING.value, ranging))
     return Trigger(strategy=Strategy.B, side=side, checks=tuple(checks))
+
+
+def strategy_c(reading: Reading, side: Side, params: StrategyCParams) -> Trigger:
+    """Trade against a crowd, towards the prices at which it would be liquidated."""
+    sign, sentiment = side.sign, reading.sentiment
+    extremes = [name for name in ("crowd_extreme", "funding_extreme") if sentiment.get(name) == sign]
+    distance = _cluster_atrs(reading, side)
+    share = sentiment.get(f"{CLUSTERS[side]}_share")
+    near, far = params.cluster_near_atr, params.cluster_far_atr
+    flushed_ms = sentiment.get(FLUSHES[side])
+    quiet_s = None if flushed_ms is None else (reading.now_ms - flushed_ms) / 1000
+    checks = (
+        _at_least("score", sign * reading.final_score, params.theta),
+        _at_least("confidence", reading.confidence, params.confidence_min),
+        _at_least("s4", _towards(side, reading.s4), params.s4_min),
+        Check("extreme", "|".join(extremes), "crowd_extreme|funding_extreme", bool(extremes)),
+        _at_least("cluster_atr_min", distance, near),
+        Check("cluster_atr_max", distance, far, distance is not None and distance <= far),
+        _at_least("cluster_share", share, params.cluster_share_min),
+        _at_least("s1", sign * reading.s1, params.s1_floor),
+        Check("flush_s", quiet_s, params.flush_wait_s, quiet_s is None or quiet_s >= params.flush_wait_s),
+    )
+    return Trigger(strategy=Strategy.C, side=side, checks=checks)
+
+
+def _cluster_atrs(reading: Reading, side: Side) -> float | None:
+    """How far ahead the near edge of the cluster lies, in ATR14(15m)."""
+    price, last = reading.sentiment.get(CLUSTERS[side]), reading.technical.get("last")
+    atr15 = reading.technical.get("atr14_15m")
+    if price is None or last is None or atr15 is None or not atr15 > 0.0:
+        return None
+    return side.sign * (price - last) / atr15
 
 
 def _phase_a(phase: VolatilityPhase | None, *, fired: bool, params: StrategyAParams) -> Check:

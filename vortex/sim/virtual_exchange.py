@@ -12,6 +12,7 @@ from vortex.domain.order import (
     CancelOrder,
     Done,
     ExchangeRequest,
+    FundingState,
     OrderReport,
     Outcome,
     PlaceOrder,
@@ -19,6 +20,7 @@ from vortex.domain.order import (
     PositionsState,
     PrepareSymbol,
     QueryAccount,
+    QueryFunding,
     QueryOrder,
     QueryPositions,
     QuerySymbol,
@@ -26,6 +28,7 @@ from vortex.domain.order import (
     SetLeverage,
     SymbolState,
     Unknown,
+    Value,
 )
 from vortex.messages import ExchangeReplied, Recipient, UserStreamChanged
 from vortex.ports import Usage
@@ -45,6 +48,7 @@ from vortex.sim.core.types import (
     GetSymbolConfig,
     ListAlgos,
     ListFills,
+    ListIncome,
     ListOrders,
     ListPositions,
     NewAlgo,
@@ -53,6 +57,7 @@ from vortex.sim.core.types import (
     SimAccount,
     SimAlgo,
     SimFill,
+    SimIncome,
     SimOrder,
     SimPosition,
     SimSymbolConfig,
@@ -70,6 +75,7 @@ from vortex.sim.virtual_reports import (
 FILLS_LIMIT = 1_000
 """Fills in one SymbolState, the oldest ones when there are more."""
 
+FUNDING = "FUNDING_FEE"
 DUPLICATE_ID = -4116
 """Not a refusal: an order of this id exists, so what became of it has to be looked up."""
 
@@ -184,6 +190,8 @@ def core_requests(request: ExchangeRequest) -> tuple[CoreRequest, ...]:  # noqa:
             )
         case QueryPositions():
             return (ListPositions(),)
+        case QueryFunding(since_ms=since_ms, until_ms=until_ms):
+            return (ListIncome(symbol=symbol, kind=FUNDING, start_ms=since_ms, end_ms=until_ms, limit=FILLS_LIMIT),)
         case QueryAccount():
             return (GetAccountInfo(),)
         case PrepareSymbol():
@@ -236,16 +244,26 @@ def outcome(request: ExchangeRequest, answers: Answers, core: ExchangeCore, sent
     if refusals:
         code, text = refusals[0].code, refusals[0].message
         return Unknown(text=f"{code} {text}") if code == DUPLICATE_ID else Refused(code=code, text=text)
-    if isinstance(request, PrepareSymbol):
-        return Done(value=symbol_setup(core, request.symbol))
-    if isinstance(request, QuerySymbol):
-        return Done(value=_symbol_state(request.symbol, answers, sent_ms))
-    if isinstance(request, QueryPositions):
-        positions = cast("list[SimPosition]", answers[0])
-        return Done(value=PositionsState(ts_ms=sent_ms, positions=tuple(map(position_report, positions))))
-    if isinstance(request, CancelOrder) and request.conditional:
-        return Done()  # the exchange confirms without saying what it was
-    return Done(value=_value(answers[0], sent_ms))
+    return Done(value=_worth(request, answers, core, sent_ms))
+
+
+def _worth(request: ExchangeRequest, answers: Answers, core: ExchangeCore, sent_ms: int) -> Value:
+    """What the answers say to whoever asked."""
+    match request:
+        case PrepareSymbol():
+            return symbol_setup(core, request.symbol)
+        case QuerySymbol():
+            return _symbol_state(request.symbol, answers, sent_ms)
+        case QueryFunding():
+            paid = [row.amount_usdt for row in cast("list[SimIncome]", answers[0])]
+            return FundingState(symbol=request.symbol, payments=len(paid), amount_usdt=sum(paid, ZERO))
+        case QueryPositions():
+            positions = cast("list[SimPosition]", answers[0])
+            return PositionsState(ts_ms=sent_ms, positions=tuple(map(position_report, positions)))
+        case CancelOrder(conditional=True):
+            return None  # the exchange confirms without saying what it was
+        case _:
+            return _value(answers[0], sent_ms)
 
 
 def _value(answer: Answer | RequestRefused, sent_ms: int) -> OrderReport | AlgoReport | AccountState | int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -30,15 +31,19 @@ from vortex.domain.order import (
     CancelOrder,
     Done,
     ExchangeRequest,
+    FundingState,
     OrderKind,
     OrderReport,
     OrderSide,
     OrderStatus,
     Outcome,
     PlaceOrder,
+    PositionsState,
     PrepareSymbol,
     QueryAccount,
+    QueryFunding,
     QueryOrder,
+    QueryPositions,
     QuerySymbol,
     Refused,
     SetLeverage,
@@ -205,6 +210,23 @@ def test_setup_and_money(account: Account) -> None:
     assert account.done(QueryAccount(), AccountState).wallet_usdt > 9_000
     assert account.state().position.leverage == 7
     assert account.port.usage().weight_1m > 0
+
+
+def test_funding_and_open_positions_are_told(account: Account, venue: Simulator) -> None:
+    assert account.done(QueryPositions(), PositionsState).positions == ()
+    entry = account.market(OrderSide.BUY, "0.010")
+    (position,) = account.done(QueryPositions(), PositionsState).positions
+    assert (position.symbol, position.amount) == ("BTCUSDT", Decimal("0.010"))
+    settle = Request(f"{venue.url}/sim/v1/market", b'{"symbol": "BTCUSDT", "do": "funding", "rate": "0.0001"}')  # noqa: S310  # our own
+    with urlopen(settle) as reply:  # noqa: S310
+        assert reply.status == 200
+    update = account.probe.expect(AccountUpdate, lambda update: update.reason == "FUNDING_FEE")
+    assert [each.symbol for each in update.positions] == ["BTCUSDT"]
+    span = {"since_ms": entry.ts_ms, "until_ms": account.clock.now_ms()}
+    paid = account.done(QueryFunding(symbol="BTCUSDT", **span), FundingState)
+    assert paid.payments == 1
+    assert paid.amount_usdt == pytest.approx(-position.amount * position.mark_price / 10_000, rel=Decimal("0.01"))
+    assert account.done(QueryFunding(symbol="ETHUSDT", **span), FundingState).payments == 0
 
 
 def test_an_order_s_fill_is_the_same_by_reply_by_stream_and_by_query(account: Account) -> None:

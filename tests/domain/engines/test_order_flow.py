@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.domain.builders import T0, book, ladder, mark, mirror, stream
+from tests.domain.builders import SYMBOL, T0, book, ladder, mark, mirror, stream, trade, trades
 from vortex.domain.engines.order_flow import OrderFlowEngine, OrderFlowParams
 from vortex.domain.indicators.flow import BookFlow
-from vortex.domain.market import Book, Levels
+from vortex.domain.market import Book, Levels, MinuteVolume, VolumeHistory
 from vortex.domain.signal import EngineId, Signal
 
 CENTRE = 75_000.0
@@ -37,7 +37,7 @@ def test_every_book_gets_exactly_one_bounded_answer(sequence: list[tuple[Levels,
     assert [answer.ts_ms for answer in answers] == [each.ts_ms for each in books]
     for answer in answers:
         assert answer.engine == EngineId.ORDER_FLOW
-        assert (answer.score is None) == bool(answer.reasons)
+        assert (answer.score is None) == bool({*answer.reasons} - {"VPIN_WARMING"})
         assert answer.score is None or -1.0 <= answer.score <= 1.0
         assert 0.0 <= answer.quality <= 1.0
 
@@ -94,7 +94,7 @@ def test_it_is_silent_until_ten_changes_were_seen_and_again_after_a_gap() -> Non
     after = stream(rising(12), start_ms=T0 + 1_200, flow=flow)
     answers = signals(before + after)
     assert [answer.score is None for answer in answers] == ([True] * 10 + [False] * 2) * 2
-    assert answers[9].reasons == answers[12].reasons == ("WARMING",)
+    assert answers[9].reasons == answers[12].reasons == ("WARMING", "VPIN_WARMING")
     assert answers[9].quality == pytest.approx(0.5)
     assert answers[12].components["imbalance"] == stream(rising(1))[0].steps[0].imbalance
 
@@ -104,7 +104,7 @@ def test_what_left_the_window_does_not_count() -> None:
     early = stream(rising(12), flow=flow)
     late = stream([rising(12)[-1]] * 12, start_ms=T0 + 20_000, flow=flow)
     answer = signals(early + late)[-1]
-    assert (answer.score, answer.reasons) == (None, ("NO_FLOW",))
+    assert (answer.score, answer.reasons) == (None, ("NO_FLOW", "VPIN_WARMING"))
 
 
 def test_the_imbalance_is_averaged_with_a_half_life_of_a_second() -> None:
@@ -143,6 +143,44 @@ def test_an_old_book_has_no_score_but_its_flow_counts() -> None:
 
 def test_it_answers_nothing_but_books() -> None:
     assert OrderFlowEngine(OrderFlowParams()).update(mark(T0)) is None
+
+
+def test_velocity_is_read_against_its_own_past() -> None:
+    """Two minutes of steady buying, then none: the window's flow is its usual one, then a third of three times that."""
+    books = stream([ladder(1_000, [5.0 + number], [5.0]) for number in range(1_500)])
+    answers = signals(books)
+    assert [answer.components["speed"] is None for answer in answers] == [True] * 1_290 + [False] * 210
+    last = answers[-1].components
+    assert last["velocity"] == 600.0  # one unit per book, 100 of them, six times a minute
+    assert last["speed"] == pytest.approx(1 / 3)
+    assert answers[-1].quality == pytest.approx(1.0)
+    assert answers[-1].score == pytest.approx(
+        0.4 * (last["imbalance"] or 0.0) + 0.3 + 0.2 / 3 + 0.1 * (last["micro"] or 0.0)
+    )
+
+
+def minutes(count: int, start_ms: int = T0 - T0 % 86_400_000 - 7 * 86_400_000) -> VolumeHistory:
+    """A balanced minute follows a one-sided one; 2 units each."""
+    made = [MinuteVolume(start_ms + number * 60_000, 2.0, 1.0 + number % 2) for number in range(count)]
+    return VolumeHistory(symbol=SYMBOL, minutes=tuple(made))
+
+
+def test_a_history_warms_vpin_and_trades_move_it() -> None:
+    engine, flow = OrderFlowEngine(OrderFlowParams()), BookFlow()
+    answers = [engine.update(each) for each in stream(rising(), flow=flow)]
+    assert answers[-1] is not None
+    assert answers[-1].reasons == ("VPIN_WARMING",)
+    past = minutes(7 * 1_440 + 60)
+    assert engine.update(past) is None
+    begin_ms = past.minutes[-1].open_ms + 60_000
+    bucket = 2.0 * 1_440 / 50
+    assert engine.update(trades(trade(1, begin_ms, buy=True, quantity=bucket * 40))) is None
+    after = engine.update(stream(rising(1), start_ms=T0 + 3_000, flow=flow)[0])
+    assert after is not None
+    assert after.reasons == ()
+    assert after.components["vpin"] == pytest.approx((40 + 10 * 0.5) / 50, abs=0.02)
+    assert after.components["vpin_rank"] == 1.0
+    assert after.score is not None
 
 
 def test_a_year_of_extremes_leaves_no_trace_in_the_window() -> None:

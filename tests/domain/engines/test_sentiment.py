@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.domain.builders import SYMBOL, T0, book, mark
+from tests.domain.builders import SYMBOL, T0, book, candles, history, mark
 from vortex.domain.engines.sentiment import SentimentEngine, SentimentParams
-from vortex.domain.market import Sentiment
+from vortex.domain.market import Liquidation, Sentiment
 from vortex.domain.signal import Signal
 
 HOURLY = (0.5,) * 720
@@ -17,6 +17,14 @@ POLL = Sentiment(
     symbol=SYMBOL, recv_ms=T0, global_long=0.5, top_position_long=0.6, ratios_ms=T0 - 60_000, global_hourly=HOURLY,
     top_position_hourly=(0.6,) * 720, funding_rate=0.0001, funding_ms=T0 - 1_000,
 )  # fmt: skip
+
+
+LATER = {"STALE_INTEREST", "INTEREST_WARMING", "CLUSTERS_WARMING"}
+"""What needs more than one poll."""
+
+
+def reasons(answer: Signal) -> tuple[str, ...]:
+    return tuple(reason for reason in answer.reasons if reason not in LATER)
 
 
 def answer_to(poll: Sentiment) -> Signal:
@@ -27,10 +35,12 @@ def answer_to(poll: Sentiment) -> Signal:
 
 def test_a_neutral_poll_scores_zero_without_open_interest() -> None:
     answer = answer_to(POLL)
-    assert (answer.score, answer.reasons, answer.ts_ms) == (0.0, (), T0 - 1_000)
+    assert (answer.score, reasons(answer), answer.ts_ms) == (0.0, (), T0 - 1_000)
     assert answer.quality == pytest.approx(0.85)
     assert set(answer.components) == {
-        "long_share", "crowd", "funding", "smart", "funding_8h", "crowd_extreme", "funding_extreme",
+        "long_share", "crowd", "funding", "smart", "funding_8h", "crowd_extreme", "funding_extreme", "interest",
+        "cluster_above", "cluster_above_share", "cluster_below", "cluster_below_share",
+        "long_liquidated_ms", "short_liquidated_ms", "long_flush_usdt", "short_flush_usdt",
     }  # fmt: skip
 
 
@@ -90,7 +100,7 @@ def test_it_is_bounded_and_turning_everything_negates_it(crowd: float, top: floa
 )
 def test_what_is_missing_is_named(changes: dict[str, object], scored: bool, reason: str) -> None:  # noqa: FBT001  # a case
     answer = answer_to(replace(POLL, **changes))
-    assert answer.reasons == (reason,)
+    assert reasons(answer) == (reason,)
     assert (answer.score is not None) == scored
 
 
@@ -106,12 +116,75 @@ def test_a_poll_that_stays_out_goes_stale_by_the_mark_price_s_time() -> None:
     assert engine.update(mark(T0 + 299_000)) is None
     no_funding = engine.update(mark(T0 + 299_001))
     assert no_funding is not None
-    assert no_funding.reasons == ("STALE_FUNDING",)
+    assert reasons(no_funding) == ("STALE_FUNDING",)
     assert engine.update(mark(T0 + 300_000)) is None
     nothing = engine.update(mark(T0 + 840_001))
     assert nothing is not None
-    assert (nothing.score, nothing.reasons) == (None, ("STALE_RATIOS", "STALE_FUNDING"))
+    assert (nothing.score, reasons(nothing)) == (None, ("STALE_RATIOS", "STALE_FUNDING"))
 
 
 def test_it_answers_no_books() -> None:
     assert SentimentEngine(SentimentParams()).update(book(((1.0, 1.0),), ((2.0, 1.0),))) is None
+
+
+def warm() -> SentimentEngine:
+    """Fifteen minutes in which the price rose by one ATR and open interest by a full percent."""
+    engine = SentimentEngine(SentimentParams())
+    engine.update(history("15m", candles("15m", [100.0] * 60, wick=0.005)))
+    for number in range(31):
+        ts_ms = T0 + number * 30_000
+        engine.update(mark(ts_ms, 100.0 + number / 30))
+        engine.update(replace(POLL, recv_ms=ts_ms, ratios_ms=ts_ms, funding_ms=ts_ms, open_interest_ms=ts_ms,
+                              open_interest=1_000.0 + number / 3))  # fmt: skip
+    return engine
+
+
+def test_open_interest_that_confirms_the_price_is_followed_until_it_is_stale() -> None:
+    engine = warm()
+    late_ms = T0 + 900_000 + 120_000
+    answer = engine.update(replace(POLL, recv_ms=late_ms, ratios_ms=late_ms, funding_ms=late_ms,
+                                   open_interest=1_010.0, open_interest_ms=T0 + 900_000))  # fmt: skip
+    assert answer is not None
+    assert answer.components["interest"] == pytest.approx(1.0, abs=0.02)
+    assert answer.quality == pytest.approx(1.0)
+    assert answer.score == pytest.approx(0.15 * (answer.components["interest"] or 0.0))
+    stale = engine.update(mark(late_ms + 1, 101.0))
+    assert stale is not None
+    assert (stale.components["interest"], stale.reasons) == (None, ("STALE_INTEREST", "CLUSTERS_WARMING"))
+
+
+def liquidated(ts_ms: int, *, long: bool, price: float = 100.0) -> Liquidation:
+    return Liquidation(symbol=SYMBOL, ts_ms=ts_ms, recv_ms=ts_ms, long=long, price=price, quantity=2.0)
+
+
+def test_a_liquidation_is_told_at_once_and_fades() -> None:
+    engine = warm()
+    answer = engine.update(liquidated(T0 + 900_500, long=True))
+    assert answer is not None
+    parts = answer.components
+    assert (parts["long_liquidated_ms"], parts["short_liquidated_ms"]) == (T0 + 900_500, None)
+    assert (parts["long_flush_usdt"], parts["short_flush_usdt"]) == (200.0, 0.0)
+    half = engine.update(liquidated(T0 + 900_500 + 1_800_000, long=False))
+    assert half is not None
+    assert (half.components["long_flush_usdt"], half.components["short_flush_usdt"]) == (100.0, 200.0)
+
+
+@pytest.mark.parametrize("price", [nan, inf, 0.0, -1.0])
+def test_what_is_no_liquidation_says_nothing(price: float) -> None:
+    assert warm().update(liquidated(T0, long=True, price=price)) is None
+    assert SentimentEngine(SentimentParams()).update(liquidated(T0, long=True)) is None
+
+
+def test_candles_alone_say_nothing() -> None:
+    engine = warm()
+    forming = replace(candles("15m", [100.0])[0], closed=False)
+    for each in (*candles("1m", [100.0, 101.0]), *candles("15m", [100.0]), forming):
+        assert engine.update(each) is None
+
+
+def test_without_candles_open_interest_has_no_measure() -> None:
+    engine = SentimentEngine(SentimentParams())
+    engine.update(mark(T0))
+    answer = engine.update(replace(POLL, open_interest=1_000.0, open_interest_ms=T0))
+    assert answer is not None
+    assert (answer.components["interest"], answer.reasons) == (None, ("INTEREST_WARMING", "CLUSTERS_WARMING"))

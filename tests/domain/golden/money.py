@@ -9,7 +9,6 @@ import msgspec
 from tests.domain.golden.compare import Case, Checker, expect
 from tests.domain.money_builders import fill
 from vortex.domain import stats
-from vortex.domain.decision import DecisionParams, alignment_of, combine, confidence_of, weights_by_regime
 from vortex.domain.market import Levels, LeverageTier
 from vortex.domain.money import BPS, exact, floor_to, stored
 from vortex.domain.order import ZERO, Side
@@ -21,6 +20,7 @@ from vortex.domain.risk.liquidation import liquidation_price, tier_at
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.sizing import fit, risk_quantity
 from vortex.domain.risk.targets import Targets
+from vortex.domain.scoring import DecisionParams, alignment_of, combine, confidence_of, weights_by_regime
 from vortex.domain.signal import EngineId, Regime, VolatilityPhase
 
 DECISION = DecisionParams()
@@ -86,7 +86,7 @@ def final_score(case: Case, _group: Case) -> None:
     weights = weights_by_regime(DECISION, REGIMES[case["regime"]])
     for engine, weight in case["weights"].items():
         expect(case, weights[EngineId(engine)], weight)
-    scores = {EngineId(engine): float(score) for engine, score in case["scores"].items()}
+    scores: dict[str, float] = {EngineId(engine): float(score) for engine, score in case["scores"].items()}
     score, coverage = combine(scores, weights)
     expect(case, score, case["final_score"])
     expect(case, coverage, 1.0)
@@ -139,7 +139,7 @@ def leverage(case: Case, _group: Case) -> None:
 
 def confidence(case: Case, _group: Case) -> None:
     weights = weights_by_regime(DECISION, Regime.UNKNOWN)
-    scores = {EngineId(engine): float(score) for engine, score in case["scores"].items()}
+    scores: dict[str, float] = {EngineId(engine): float(score) for engine, score in case["scores"].items()}
     aligned = alignment_of(scores[EngineId.ORDER_FLOW], scores[EngineId.TICK], DECISION.alignment_min)
     assert aligned == case["alignment"]
     final, _ = combine(scores, weights)

@@ -3,7 +3,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,12 +21,14 @@ from tests.domain.money_builders import (
 )
 from vortex.domain.decision import Action
 from vortex.domain.market import LeverageTier
+from vortex.domain.money import floor_to
 from vortex.domain.order import Side
 from vortex.domain.risk.codes import RejectCode
-from vortex.domain.risk.gates import RiskRequest, RiskVerdict, evaluate, rejection_details
+from vortex.domain.risk.gates import RiskRequest, RiskVerdict, _plan, evaluate
 from vortex.domain.risk.params import RiskParams, TargetAParams
+from vortex.domain.risk.proposal import propose
 from vortex.domain.risk.view import AccountView, Cooldown, Exposure
-from vortex.domain.signal import Regime, VolatilityPhase
+from vortex.domain.signal import Regime, Toxicity, VolatilityPhase
 from vortex.domain.trade import Strategy
 
 PARAMS = RiskParams()
@@ -188,15 +189,6 @@ def test_a_hold_is_no_request() -> None:
         judge(decision=decision(action=Action.HOLD, strategy=None))
 
 
-def test_details_are_json_with_every_gate() -> None:
-    details = msgspec.json.decode(rejection_details(judge(pending_entry=True)))
-    assert [gate["code"] for gate in details["gates"]] == [code.value for code in RejectCode]
-    spread = next(gate for gate in details["gates"] if gate["code"] == "SPREAD_WIDE")
-    assert spread == {
-        "code": "SPREAD_WIDE", "passed": True, "value": "0.01666668", "threshold": "3", "margin": "2.98333332",
-    }  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("params", "changes", "cap"),
     [
@@ -269,7 +261,9 @@ def requests(draw: st.DrawFn) -> RiskRequest:
     equity = draw(MONEY)
     wanted = decision(
         draw(SIDES),
-        strategy=draw(st.sampled_from([Strategy.A, Strategy.B])),
+        strategy=draw(st.sampled_from([Strategy.A, Strategy.B, Strategy.C])),
+        cluster_price=draw(st.none() | st.floats()),
+        toxicity=draw(st.sampled_from(Toxicity)),
         atr15=draw(st.none() | st.floats(0, mid / 20)),
         phase=draw(st.sampled_from(VolatilityPhase)),
         confidence=draw(st.floats(0, 1)),
@@ -309,3 +303,51 @@ def test_there_is_either_a_plan_within_all_limits_or_a_code(asked: RiskRequest) 
 def test_nothing_enters_in_extreme(asked: RiskRequest) -> None:
     extreme = replace(asked, decision=replace(asked.decision, phase=VolatilityPhase.EXTREME))
     assert evaluate(extreme, PARAMS).plan is None
+
+
+@pytest.mark.parametrize(
+    ("toxicity", "phase", "factor"),
+    [
+        (Toxicity.WARMING, VolatilityPhase.NORMAL, "1"), (Toxicity.CALM, VolatilityPhase.NORMAL, "1"),
+        (Toxicity.ELEVATED, VolatilityPhase.NORMAL, "0.5"), (Toxicity.TOXIC, VolatilityPhase.NORMAL, "0.5"),
+        (Toxicity.TOXIC, VolatilityPhase.HIGH, "0.25"),
+    ],
+)  # fmt: skip
+def test_informed_flow_and_violence_each_halve_the_risk(
+    toxicity: Toxicity, phase: VolatilityPhase, factor: str
+) -> None:
+    plan = evaluate(request(decision=decision(toxicity=toxicity, phase=phase)), PARAMS).plan
+    assert plan is not None
+    assert plan.quantity == floor_to(Decimal(50) * Decimal(factor) / Decimal("150.54924"), RULES.step_size)
+
+
+def test_c_takes_the_cluster_for_its_target() -> None:
+    wanted = decision(strategy=Strategy.C, cluster_price=60_250.03)
+    plan = evaluate(request(decision=wanted), PARAMS).plan
+    assert plan is not None
+    assert (plan.tp_price, plan.sl_price) == (Decimal("60250.0"), Decimal("59887.2"))
+    assert plan.max_hold_s == 3_600
+
+
+def test_a_verdict_carries_the_brackets_figures() -> None:
+    verdict = evaluate(request(), PARAMS)
+    figures, plan = verdict.figures, verdict.plan
+    assert figures is not None
+    assert plan is not None
+    assert (figures.entry, figures.sl_price, figures.tp_price) == (plan.expected_price, plan.sl_price, plan.tp_price)
+    assert (figures.quantity, figures.leverage, figures.side) == (plan.quantity, plan.leverage, plan.side)
+    assert figures.rr_net == pytest.approx(Decimal("1.286"), abs=Decimal("0.001"))
+    assert figures.break_even_win_rate == pytest.approx(Decimal("0.437"), abs=Decimal("0.001"))
+    assert evaluate(request(account=account(None)), PARAMS).figures is None
+
+
+def test_what_passed_but_cannot_be_planned_is_our_mistake() -> None:
+    proposal = propose(request(), PARAMS)
+    assert proposal is not None
+    with pytest.raises(ValueError, match="cannot be planned"):
+        _plan(request(), replace(proposal, leverage=None))
+
+
+def test_an_adopted_position_has_no_targets() -> None:
+    with pytest.raises(ValueError, match="does not enter"):
+        PARAMS.targets(Strategy.ADOPTED)

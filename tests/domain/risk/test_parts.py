@@ -19,6 +19,7 @@ from vortex.domain.risk.depth import visible, walk
 from vortex.domain.risk.leverage import leverage_candidate
 from vortex.domain.risk.liquidation import leverage_allowed, liquidation_price, tier_at
 from vortex.domain.risk.params import RiskParams, TargetAParams
+from vortex.domain.risk.proposal import usable_price
 from vortex.domain.risk.sizing import fit, least_quantity, risk_quantity
 from vortex.domain.risk.targets import Targets, targets_around
 from vortex.domain.signal import VolatilityPhase
@@ -220,3 +221,28 @@ def test_a_part_of_a_section_keeps_the_other_defaults() -> None:
     assert (params.a.sl_atr, params.a.tp_atr, params.b, params.max_notional_usdt) == (1.0, 1.8, RiskParams().b, 500.0)
     with pytest.raises(ValueError, match="does not enter"):
         params.targets(Strategy.ADOPTED)
+
+
+@pytest.mark.parametrize(
+    ("side", "cluster", "target"),
+    [
+        (Side.LONG, "103", "103"), (Side.LONG, "102.4", "102.4"), (Side.LONG, "104.8", "104.8"),
+        (Side.LONG, "102.3", "103.2"), (Side.LONG, "104.9", "103.2"), (Side.LONG, "97", "103.2"),
+        (Side.SHORT, "97", "97"), (Side.SHORT, "103", "96.8"), (Side.LONG, None, "103.2"),
+    ],
+)  # fmt: skip
+def test_c_aims_at_a_cluster_that_lies_well(side: Side, cluster: str | None, target: str) -> None:
+    near = None if cluster is None else Decimal(cluster)
+    made = targets_around(side, Decimal(100), Decimal(2), Decimal("0.1"), PARAMS.targets(Strategy.C), near)
+    assert made.tp_price == Decimal(target)
+    assert made.sl_price == 100 - side.sign * Decimal("1.6")
+    other = targets_around(side, Decimal(100), Decimal(2), Decimal("0.1"), PARAMS.targets(Strategy.A), near)
+    assert other.tp_price == 100 + side.sign * Decimal("3.6")
+
+
+@pytest.mark.parametrize(
+    ("price", "usable"),
+    [(100.5, Decimal("100.5")), (None, None), (float("nan"), None), (float("inf"), None), (0.0, None), (-1.0, None)],
+)
+def test_only_a_finite_positive_price_is_usable(price: float | None, usable: Decimal | None) -> None:
+    assert usable_price(price) == usable

@@ -70,3 +70,13 @@ def test_only_the_signal_under_way_repeats() -> None:
     other = next(strategy for strategy in Strategy if strategy is not situation.pending.strategy)
     assert situation.repeats(same)
     assert not situation.repeats(replace(same, strategy=other))
+
+
+def test_a_book_is_good_old_or_unfit() -> None:
+    assert Situation().book_fault(NOW) == "no book yet"
+    situation = known()
+    assert situation.book_fault(NOW + 1_000) is None
+    assert situation.book_fault(NOW + 1_001) == "the last book is older than 1000 ms"
+    for bad in (book(bids=()), book(asks=()), book(bids=((60_000.0, 1.0),)), book(bids=((float("nan"), 1.0),))):
+        situation.see_book(bad)
+        assert situation.book_fault(NOW) == "the book is crossed or empty"

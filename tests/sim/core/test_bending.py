@@ -55,6 +55,20 @@ def middle(event: BookEvent) -> Decimal:
     return Decimal(event.bids[0][0] + event.asks[0][0]) / 20
 
 
+def test_what_was_bent_can_be_straightened() -> None:
+    run = Run()
+    before = middle(run.of(BookEvent)[-1])
+    run.do(MovePrice, to=Decimal("50000.0"))
+    run.do(Freeze, for_ms=60_000)
+    run.do(SetFunding, rate=Decimal("0.01"))
+    run.seen.clear()
+    run.world.straighten(START_MS + run.offset_ms)
+    run.to(3_000)
+    assert {middle(event) for event in run.of(BookEvent)} == {before}
+    assert Decimal("0.01") not in {event.funding_rate for event in run.of(MarkEvent)}
+    assert run.of(TradeEvent)
+
+
 def test_the_price_jumps_at_once_and_stays_there() -> None:
     run = Run()
     run.do(MovePrice, to=Decimal("50000.0"))

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.sim.server.kit import Client, Running, options_of, running, short_capture
+from vortex.sim.server.app import SimServer
+from vortex.sim.server.usage import Usage
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +24,12 @@ def exchange(capture: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def client(exchange: Running) -> Iterator[Client]:
-    """A client whose account is flat before and after the test."""
+    """A client whose account is flat before and after the test, and of whom no request has been counted yet."""
+    exchange.do(forget_requests)
     yield exchange.client
     exchange.client.flatten()
+
+
+def forget_requests(server: SimServer) -> None:
+    """All these tests are one client, and more of one than an exchange would bear."""
+    server.venue.usage = Usage()

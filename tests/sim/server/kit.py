@@ -132,13 +132,19 @@ class Client:
         return self.signed("POST", "/fapi/v1/algoOrder", **(order | params))
 
     def flatten(self) -> None:
-        """Close whatever is open and cancel what rests."""
-        for position in self.signed("GET", "/fapi/v3/positionRisk").body:
+        """Close whatever is open and cancel what rests; a mark price far from the book delays the first."""
+        until(self._flat, "a flat account", every_s=0.1)
+        for symbol in SYMBOLS:
+            self.signed("DELETE", "/fapi/v1/allOpenOrders", symbol=symbol)
+            self.signed("DELETE", "/fapi/v1/algoOpenOrders", symbol=symbol)
+
+    def _flat(self) -> bool:
+        positions = self.signed("GET", "/fapi/v3/positionRisk").body
+        for position in positions:
             side = "SELL" if float(position["positionAmt"]) > 0 else "BUY"
             quantity = position["positionAmt"].lstrip("-")
             self.market_order(side, quantity, symbol=position["symbol"], reduceOnly="true")
-        for symbol in SYMBOLS:
-            self.signed("DELETE", "/fapi/v1/algoOpenOrders", symbol=symbol)
+        return not positions
 
 
 class Running:
@@ -178,10 +184,10 @@ def running(options: SimOptions) -> Iterator[Running]:
         server.stop()
 
 
-def until(condition: Callable[[], T | None], what: str) -> T:
+def until(condition: Callable[[], T | None], what: str, *, every_s: float = 0.01) -> T:
     """The first true value of a condition that another process or thread will make true."""
     deadline = time.monotonic() + TIMEOUT_S
     while not (value := condition()):
         assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)
+        time.sleep(every_s)
     return value

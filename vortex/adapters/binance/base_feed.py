@@ -132,6 +132,7 @@ class BaseFeed(ABC):
             self._markets.add(symbol)
             self._join(symbol)
             self._polling.watch(symbol, sink)
+            self._polling.volumes(symbol, self._markets.generated_before_ms(symbol), sink)
 
     def _remove(self, symbol: str) -> None:
         if symbol in self._markets:

@@ -17,11 +17,13 @@ from vortex.domain.order import (
     CancelOrder,
     ExchangeRequest,
     Fill,
+    FundingState,
     OrderReport,
     PlaceOrder,
     PositionsState,
     PrepareSymbol,
     QueryAccount,
+    QueryFunding,
     QueryOrder,
     QueryPositions,
     QuerySymbol,
@@ -46,7 +48,9 @@ OLDEST_MS = 26 * WEEK_MS - 3_600_000
 
 KEPT_IDS = 10_000
 
-Answer = OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | SymbolSetup | int | None
+Answer = (
+    OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | FundingState | SymbolSetup | int | None
+)
 
 
 class Calls:
@@ -81,6 +85,8 @@ class Calls:
                 ts_ms = self._clock.now_ms()
                 positions = rows.open_positions(await self._client.fapiPrivateV3GetPositionRisk())
                 return PositionsState(ts_ms=ts_ms, positions=positions)
+            case QueryFunding():
+                return await self._funding(request)
             case PrepareSymbol():
                 return await self._prepare(request.symbol)
             case SetLeverage():
@@ -204,6 +210,16 @@ class Calls:
         except ApiError as error:
             if error.code != UNKNOWN_ORDER:  # too old to be listed: its fills keep an empty client id
                 raise
+
+    async def _funding(self, request: QueryFunding) -> FundingState:
+        params = {
+            "symbol": request.symbol,
+            "incomeType": "FUNDING_FEE",
+            "startTime": request.since_ms,
+            "endTime": request.until_ms,
+            "limit": FILLS_PAGE,
+        }
+        return rows.funding(await self._client.fapiPrivateGetIncome(params), request.symbol)
 
     async def _prepare(self, symbol: str) -> SymbolSetup:
         known = await self.rules()

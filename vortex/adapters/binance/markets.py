@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from vortex.adapters.binance.liquidations import to_liquidation
 from vortex.adapters.binance.notices import Notices
 from vortex.adapters.binance.wire import (
     DEPTH,
     AggTrade,
     Depth,
     Kline,
+    Liquidation,
     MarketFrame,
     MarkUpdate,
     to_candle,
@@ -128,8 +130,8 @@ class Markets:
                 return to_candle(frame, self.generated_before_ms(frame.symbol))
             case MarkUpdate():
                 return to_mark_price(frame, recv_ms)
-            case _:
-                return None  # a liquidation: so far only a sign of life
+            case Liquidation():
+                return to_liquidation(frame.body, frame.ts_ms, recv_ms)
 
     def _book(self, frame: Depth, market: _Market, recv_ms: int) -> Book | None:
         fault = book_fault(frame.bids, frame.asks)

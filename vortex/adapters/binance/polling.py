@@ -14,6 +14,8 @@ from vortex.adapters.binance.errors import ApiError, MalformedReply, describe
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.notices import Notices
 from vortex.adapters.binance.public import HOURS, PublicData
+from vortex.adapters.binance.volumes import EVERY_MS as VOLUMES_EVERY_MS
+from vortex.adapters.binance.volumes import volume_history
 from vortex.domain.market import CandleHistory, Interval, Sentiment
 from vortex.ports import Clock, MarketSink
 
@@ -21,7 +23,7 @@ RATIOS_EVERY_MS = 60_000
 HOURLY_EVERY_MS = 3_600_000
 RATES_EVERY_MS = 30_000
 RETRY_MS = 5_000
-TIMEOUT_MS = 5_000
+TIMEOUT_MS, VOLUMES_TIMEOUT_MS = 5_000, 60_000
 SPREAD_MS = 200
 """Each further symbol starts so much later, so that the requests of many symbols do not come in bursts."""
 
@@ -70,6 +72,11 @@ class Polling:
         fetch = self._history(symbol, interval, generated_before_ms, sink)
         self._keep(symbol, fetch, f"history of {symbol}")
 
+    def volumes(self, symbol: str, generated_before_ms: int, sink: MarketSink) -> None:
+        """Deliver a VolumeHistory soon, and a newer one every hour."""
+        fetch = self._volumes(symbol, generated_before_ms, sink)
+        self._keep(symbol, fetch, f"volumes of {symbol}")
+
     def stop(self) -> None:
         for symbol in tuple(self._tasks):
             self.forget(symbol)
@@ -98,10 +105,19 @@ class Polling:
                 return
             await self._sleep(RETRY_MS)
 
-    async def _attempt(self, request: Awaitable[Any], kind: str) -> Any:
+    async def _volumes(self, symbol: str, generated_before_ms: int, sink: MarketSink) -> None:
+        await self._sleep(SPREAD_MS * len(self._tasks))
+        while True:
+            fetch = volume_history(self._public, symbol, generated_before_ms, self._clock.now_ms())
+            history = await self._attempt(fetch, f"{symbol} volumes", VOLUMES_TIMEOUT_MS)
+            if history is not None and history.minutes:
+                sink.deliver(history)
+            await self._sleep(VOLUMES_EVERY_MS if history is not None else RATES_EVERY_MS)
+
+    async def _attempt(self, request: Awaitable[Any], kind: str, timeout_ms: int = TIMEOUT_MS) -> Any:
         """The answer, or None when there was none in time."""
         try:
-            async with asyncio.timeout(self._clock.real_s(TIMEOUT_MS)):
+            async with asyncio.timeout(self._clock.real_s(timeout_ms)):
                 return await request
         except _FAILURES as error:
             self._notices.warn(kind, describe(error))

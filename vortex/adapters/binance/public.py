@@ -84,6 +84,11 @@ class PublicData:
         rows = await self._client.fapiPublicGetKlines(params)
         return tuple(candles_of(rows, symbol, interval, self._clock.now_ms(), generated_before_ms))
 
+    async def minutes(self, symbol: str, from_ms: int, limit: int) -> object:
+        """Rows of 1m klines that open at or after `from_ms`, oldest first, as the exchange sends them."""
+        params = {"symbol": symbol, "interval": "1m", "startTime": from_ms, "limit": limit}
+        return await self._client.fapiPublicGetKlines(params)
+
     async def ratios(self, crowd: Crowd, symbol: str, period: Literal["5m", "1h"], limit: int) -> tuple[Ratio, ...]:
         """Long shares, oldest first."""
         params = {"symbol": symbol, "period": period, "limit": limit}

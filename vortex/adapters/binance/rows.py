@@ -19,6 +19,7 @@ from vortex.domain.order import (
     AlgoReport,
     AlgoStatus,
     Fill,
+    FundingState,
     OrderKind,
     OrderReport,
     OrderSide,
@@ -101,6 +102,12 @@ class _PositionRow(Exact, frozen=True, rename="camel"):
             isolated_wallet_usdt=self.isolated_wallet,
             liquidation_price=self.liquidation_price or None,
         )
+
+
+class _IncomeRow(Struct, rename="camel"):
+    symbol: str
+    asset: str
+    income: Decimal
 
 
 class _AssetRow(Exact, frozen=True, rename="camel"):
@@ -217,6 +224,13 @@ def open_positions(rows: object) -> tuple[PositionReport, ...]:
     """Every one-way position of v3 positionRisk, which lists only open ones."""
     parsed = msgspec.convert(rows, list[_PositionRow], strict=False)
     return tuple(row.report() for row in parsed if row.position_side == "BOTH")
+
+
+def funding(rows: object, symbol: str) -> FundingState:
+    """Rows of income, summed; an adjustment of an earlier payment has a row of its own."""
+    parsed = [row for row in msgspec.convert(rows, list[_IncomeRow], strict=False) if row.symbol == symbol]
+    amount = sum((row.income for row in parsed if row.asset == "USDT"), ZERO)
+    return FundingState(symbol=symbol, payments=len(parsed), amount_usdt=amount)
 
 
 def account_state(reply: object, ts_ms: int) -> AccountState:

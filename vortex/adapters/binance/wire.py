@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct, field
 
+from vortex.adapters.binance.liquidations import LiquidationBody
 from vortex.domain.market import INTERVAL_MS, Candle, Interval, Levels, MarkPrice, Trade, Trades
 
 DEPTH = "depth20"
@@ -87,14 +88,8 @@ class MarkUpdate(Struct, frozen=True, tag_field="e", tag="markPriceUpdate", gc=F
         return "markPrice"
 
 
-class LiquidationBody(Struct, frozen=True, gc=False):
-    """The liquidated order inside a forceOrder frame; only its symbol is used, as a sign of life."""
-
-    symbol: str = field(name="s")
-
-
 class Liquidation(Struct, frozen=True, tag_field="e", tag="forceOrder", gc=False):
-    """A liquidation: of interest here only as a sign of life."""
+    """A liquidation order."""
 
     ts_ms: int = field(name="E")
     body: LiquidationBody = field(name="o")

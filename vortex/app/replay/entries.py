@@ -17,10 +17,11 @@ from vortex.config.schema import Config
 from vortex.config.secret import Secret
 from vortex.domain.order import ExchangeRequest
 from vortex.domain.pnl import RowLabels
+from vortex.ports import Usage
 from vortex.runtime import Address
 from vortex.runtime.errors import ActorHung, InboxOverflow
 
-VERSION = 1
+VERSION = 2
 OURS = "vortex."
 ERRORS: Mapping[str, type[BaseException]] = {kind.__name__: kind for kind in (ActorHung, InboxOverflow, MemoryError)}
 """Errors that come from outside a handler, or that a supervisor tells from others; of the rest the name is enough."""
@@ -63,6 +64,13 @@ class Sent(Struct, frozen=True, array_like=True, tag="sent"):
     timeout_ms: int
 
 
+class Used(Struct, frozen=True, array_like=True, tag="used"):
+    """From its question of this number on the exchange actor was told this of the request budget."""
+
+    question: int
+    usage: Usage
+
+
 class Loaded(Struct, frozen=True, array_like=True, tag="loaded"):
     """What the journal held under a kind when it was first read."""
 
@@ -76,7 +84,7 @@ class Reconfigured(Struct, frozen=True, array_like=True, tag="reconfigured"):
     config: Config
 
 
-Entry: TypeAlias = Handled | Sent | Loaded | Reconfigured
+Entry: TypeAlias = Handled | Sent | Used | Loaded | Reconfigured
 
 
 class Record(Struct, frozen=True):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vortex.app.replay.entries import Handled, kind_of, unpack
-from vortex.domain.market import Book, Candle, CandleHistory, MarkPrice, Sentiment, Trades
+from vortex.domain.market import (
+    Book,
+    Candle,
+    CandleHistory,
+    Liquidation,
+    MarkPrice,
+    Sentiment,
+    Trades,
+    VolumeHistory,
+)
 from vortex.domain.order import (
     AccountUpdate,
     AlgoReport,
@@ -26,7 +35,16 @@ from vortex.messages import (
     TradeRecorded,
     UserStreamChanged,
 )
-from vortex.queries import GetAccount, GetExchange, GetFeedAges, GetMirror, GetOutbox, GetSymbolStatus
+from vortex.queries import (
+    GetAccount,
+    GetExchange,
+    GetExplanation,
+    GetFeedAges,
+    GetHypotheticals,
+    GetMirror,
+    GetOutbox,
+    GetSymbolStatus,
+)
 from vortex.runtime import Crash
 from vortex.runtime.control import ChildReady, Stop
 
@@ -41,11 +59,11 @@ def _kinds(*types: type) -> frozenset[str]:
 
 
 ANYONE = _kinds(
-    Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment,
+    Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment, Liquidation, VolumeHistory,
     ExchangeReplied, OrderReport, AlgoReport, AccountUpdate, UserStreamChanged,
     FillAnnounced, TriggerRejected, ConfigUpdate, MarginCall, ClockMeasured, DiskMeasured,
     TradeRecorded, Crash,
-    GetSymbolStatus, GetMirror, GetFeedAges, GetAccount, GetExchange, GetOutbox,
+    GetSymbolStatus, GetMirror, GetFeedAges, GetAccount, GetExchange, GetOutbox, GetExplanation, GetHypotheticals,
 )  # fmt: skip
 """From the market, the exchange, the storage actor and people."""
 

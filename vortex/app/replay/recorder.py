@@ -9,14 +9,14 @@ from random import Random
 from typing import TypeAlias
 from uuid import UUID
 
-from vortex.app.replay.entries import Loaded, Note, Reconfigured, Sent
+from vortex.app.replay.entries import Loaded, Note, Reconfigured, Sent, Used
 from vortex.app.wiring import Ports
 from vortex.domain.order import ExchangeRequest
 from vortex.messages import Recipient
 from vortex.ports import Clock, Exchange, Journal, Usage
 from vortex.runtime.control import Beat
 
-Noted: TypeAlias = Note | Sent | Loaded | Reconfigured
+Noted: TypeAlias = Note | Sent | Used | Loaded | Reconfigured
 Incarnation: TypeAlias = tuple[str, int]
 
 
@@ -64,10 +64,11 @@ class Recorder:
 
     def ports(self, ports: Ports, seed: str) -> Ports:
         """These ports with an ear at what a replay must know, and with ids that it can repeat."""
+        told = _Told(self)
         return replace(
             ports,
             ids=IdStreams(seed, self.incarnation),
-            exchange=lambda: _NotedExchange(ports.exchange(), self),
+            exchange=lambda: _NotedExchange(ports.exchange(), self, told),
             journal=_NotedJournal(ports.journal, self),
         )
 
@@ -94,11 +95,27 @@ class IdStreams:
         return str(UUID(int=stream.getrandbits(128), version=4))
 
 
+class _Told:
+    """Notes what the exchange actor was told of the request budget, whenever that is something new."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._questions = 0
+        self._last = Usage()
+
+    def note(self, usage: Usage) -> Usage:
+        if usage != self._last:
+            self._last = usage
+            self._recorder.keep(Used(self._questions, usage))
+        self._questions += 1
+        return usage
+
+
 class _NotedExchange:
     """An exchange port; each request is noted before it leaves."""
 
-    def __init__(self, port: Exchange, recorder: Recorder) -> None:
-        self._port, self._recorder = port, recorder
+    def __init__(self, port: Exchange, recorder: Recorder, told: _Told) -> None:
+        self._port, self._recorder, self._told = port, recorder, told
 
     def start(self, recipient: Recipient) -> None:
         self._port.start(recipient)
@@ -108,7 +125,7 @@ class _NotedExchange:
         self._port.send(request, timeout_ms)
 
     def usage(self) -> Usage:
-        return self._port.usage()
+        return self._told.note(self._port.usage())
 
     def stop(self) -> None:
         self._port.stop()

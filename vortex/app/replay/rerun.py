@@ -11,7 +11,7 @@ from random import Random
 from msgspec import Struct
 
 from vortex.actors.feed import SubscriptionTable
-from vortex.app.replay.entries import Entry, Handled, Reconfigured, Record, Sent, encode, kind_of, plain, unpack
+from vortex.app.replay.entries import Entry, Handled, Reconfigured, Record, Sent, Used, encode, kind_of, plain, unpack
 from vortex.app.replay.inputs import WITNESSES, is_input
 from vortex.app.replay.mail import DifferenceError, shown
 from vortex.app.replay.stage import Stage, StageCell
@@ -85,7 +85,7 @@ class _Play:
         header = record.header
         self.doubt = ""
         self.decisions: list[Decision] = []
-        self.port = ComparingExchange()
+        self.port = ComparingExchange(entry for entry in record.entries if isinstance(entry, Used))
         stage = self.stage = Stage(self._hear)
         self._wiring = Wiring(
             config=header.config,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from vortex.adapters.memory import MemoryHotStore
-from vortex.app.replay.entries import Loaded, Record, Sent, encode
+from vortex.app.replay.entries import Loaded, Record, Sent, Used, encode
 from vortex.app.replay.mail import DifferenceError, shown
 from vortex.app.replay.recorder import IdStreams, Incarnation
 from vortex.app.wiring import Ports
@@ -20,9 +20,16 @@ NOTHING: Any = None
 
 
 class ComparingExchange:
-    """Implements ports.Exchange: keeps what is sent, and holds it against what the record says was sent."""
+    """Implements ports.Exchange: keeps what is sent, and holds it against what the record says was sent.
 
-    def __init__(self) -> None:
+    Args:
+        told: What the recorded run was told of the request budget, in order.
+    """
+
+    def __init__(self, told: Iterable[Used] = ()) -> None:
+        self._told = deque(told)
+        self._usage = Usage()
+        self._questions = 0
         self.requests: list[ExchangeRequest] = []
         self._waiting: deque[Sent] = deque()
 
@@ -33,8 +40,11 @@ class ComparingExchange:
         self._waiting.append(Sent(request, timeout_ms))
 
     def usage(self) -> Usage:
-        """Always nothing: only people ask, and nobody hears the answer."""
-        return Usage()
+        """What the recorded run was told when it asked the same question."""
+        while self._told and self._told[0].question <= self._questions:
+            self._usage = self._told.popleft().usage
+        self._questions += 1
+        return self._usage
 
     def stop(self) -> None: ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from vortex.domain.market import MarketValue
-from vortex.domain.signal import EngineId, Signal
+from vortex.domain.signal import Signal
 
 WARMING = "WARMING"
 GENERATED_HISTORY = "GENERATED_HISTORY"
@@ -15,11 +15,11 @@ class Engine(Protocol):
     """Keeps what it needs of one symbol's market and says what it thinks of it.
 
     Attributes:
-        id: Which of the five it is.
+        id: Its name in signals and actor paths, an EngineId or another.
         inputs: The market values it wants; any other is ignored.
     """
 
-    id: ClassVar[EngineId]
+    id: ClassVar[str]
     inputs: ClassVar[tuple[type, ...]]
 
     def update(self, value: MarketValue) -> Signal | None:

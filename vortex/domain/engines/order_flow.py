@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import mul
 from typing import Annotated, ClassVar
 
@@ -11,12 +12,16 @@ from vortex.domain.engines.base import WARMING
 from vortex.domain.indicators.basics import blend
 from vortex.domain.indicators.ewma import TimeEwma
 from vortex.domain.indicators.flow import book_fault, micro_deviation, micro_price
+from vortex.domain.indicators.toxicity import FlowToxicity
+from vortex.domain.indicators.velocity import FlowVelocity
 from vortex.domain.indicators.windows import SlidingSums
-from vortex.domain.market import Book, FlowStep, MarketValue
+from vortex.domain.market import Book, FlowStep, MarketValue, Trades, VolumeHistory
 from vortex.domain.signal import EngineId, Signal
 
 BOOK_OLD = "BOOK_OLD"
 NO_FLOW = "NO_FLOW"
+VPIN_WARMING = "VPIN_WARMING"
+"""No opinion lacks it; the decision does without VPIN until then."""
 
 W_IMBALANCE, W_RATIO, W_VELOCITY, W_MICRO = 0.40, 0.30, 0.20, 0.10
 REQUIRED = 0.60
@@ -32,17 +37,20 @@ class OrderFlowParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     window_ms: Annotated[int, Meta(ge=1_000, le=20_000, description="order-flow window, ms")] = 10_000
     min_events: Annotated[int, Meta(ge=2, le=200, description="book changes needed in the window")] = 10
     half_life_ms: Annotated[int, Meta(ge=50, le=60_000, description="half-life of the imbalance average, ms")] = 1_000
+    velocity_half_life_s: Annotated[int, Meta(ge=10, le=86_400, description="half-life of the usual velocity, s")] = 600
+    velocity_warm_s: Annotated[int, Meta(ge=10, le=3_600, description="samples, one a second, before it counts")] = 120
     max_age_ms: Annotated[int, Meta(ge=100, le=10_000, description="oldest usable book on arrival, ms")] = 1_000
 
 
 class OrderFlowEngine:
-    """Scores 0.40 imbalance + 0.30 OFI ratio + 0.10 micro deviation, renormalised; silent below 0.60 of the weight.
+    """Scores 0.40 imbalance + 0.30 OFI ratio + 0.20 velocity + 0.10 micro deviation; silent below 0.60 of the weight.
 
-    Every step of a book is taken in order, so the state does not depend on which books were conflated away.
+    Every step of a book is taken in order, so the state does not depend on which books were conflated away. Trades move
+    no score: they fill the buckets of VPIN, which the decision reads beside it.
     """
 
-    id: ClassVar[EngineId] = EngineId.ORDER_FLOW
-    inputs: ClassVar[tuple[type, ...]] = (Book,)
+    id: ClassVar[str] = EngineId.ORDER_FLOW
+    inputs: ClassVar[tuple[type, ...]] = (Book, Trades, VolumeHistory)
 
     def __init__(self, params: OrderFlowParams) -> None:
         self._params = params
@@ -50,9 +58,18 @@ class OrderFlowEngine:
         self._imbalance = TimeEwma(params.half_life_ms)
         self._weighted = SlidingSums(params.window_ms)  # sum of w e, sum of w |e|
         self._touch = SlidingSums(params.window_ms)  # sum of e at the best level
+        self._velocity = FlowVelocity(params.window_ms, params.velocity_half_life_s, params.velocity_warm_s)
+        self._toxicity = FlowToxicity()
 
     def update(self, value: MarketValue) -> Signal | None:
-        """Answer every Book with exactly one Signal."""
+        """Answer every Book with exactly one Signal, and nothing else with any."""
+        if isinstance(value, Trades):
+            for trade in value.trades:
+                self._toxicity.take(trade)
+            return None
+        if isinstance(value, VolumeHistory):
+            self._toxicity.load(value)
+            return None
         if not isinstance(value, Book):
             return None
         for step in value.steps:
@@ -70,6 +87,8 @@ class OrderFlowEngine:
             size = sum(map(mul, self._weights, step.ofi_abs))
             self._weighted.add(step.ts_ms, signed, size)
             self._touch.add(step.ts_ms, step.ofi[0], step.ofi_abs[0])
+            if not self._touch.truncated(step.ts_ms):
+                self._velocity.sample(step.ts_ms, self._touch.first)
         if step.imbalance is not None:
             self._imbalance.add(step.ts_ms, step.imbalance)
 
@@ -83,34 +102,33 @@ class OrderFlowEngine:
         return fault
 
     def _missing(self, book: Book, reason: str) -> Signal:
-        return Signal(
-            engine=self.id, ts_ms=book.ts_ms, score=None, quality=0.0, components=_components(), reasons=(reason,)
-        )
+        return Signal(engine=self.id, ts_ms=book.ts_ms, score=None, quality=0.0, components=NOTHING, reasons=(reason,))
 
     def _opinion(self, book: Book) -> Signal:
-        ratio, reasons = self._ratio()
+        warm = self._weighted.count >= self._params.min_events
+        ratio, reasons = self._ratio() if warm else (None, (WARMING,))
         micro = micro_deviation(book.bids, book.asks)
-        smooth = self._imbalance.value
+        smooth, ofi = self._imbalance.value, self._touch.first
+        speed = self._velocity.score(ofi) if warm else None
         score, present = blend(
-            ((W_IMBALANCE, smooth), (W_RATIO, ratio), (W_VELOCITY, None), (W_MICRO, micro)), REQUIRED
+            ((W_IMBALANCE, smooth), (W_RATIO, ratio), (W_VELOCITY, speed), (W_MICRO, micro)), REQUIRED
         )
+        toxicity = self._toxicity
         return Signal(
-            engine=self.id, ts_ms=book.ts_ms, score=score, quality=present, reasons=reasons,
-            components=_components(smooth, ratio, micro, micro_price(book.bids, book.asks), self._touch.first),
+            engine=self.id, ts_ms=book.ts_ms, score=score, quality=present,
+            reasons=reasons if toxicity.rank is not None else (*reasons, VPIN_WARMING),
+            components={
+                "imbalance": smooth, "ratio": ratio, "micro": micro, "micro_price": micro_price(book.bids, book.asks),
+                "ofi": ofi, "velocity": self._velocity.per_minute(ofi), "speed": speed,
+                "vpin": toxicity.vpin, "vpin_rank": toxicity.rank,
+            },
         )  # fmt: skip
 
     def _ratio(self) -> tuple[float | None, tuple[str, ...]]:
-        if self._weighted.count < self._params.min_events:
-            return None, (WARMING,)
         size = self._weighted.second
         return (self._weighted.first / size, ()) if size > 0.0 else (None, (NO_FLOW,))
 
 
-def _components(
-    imbalance: float | None = None,
-    ratio: float | None = None,
-    micro: float | None = None,
-    price: float | None = None,
-    ofi: float | None = None,
-) -> dict[str, float | None]:
-    return {"imbalance": imbalance, "ratio": ratio, "micro": micro, "micro_price": price, "ofi": ofi}
+NOTHING: Mapping[str, float | None] = dict.fromkeys(
+    ("imbalance", "ratio", "micro", "micro_price", "ofi", "velocity", "speed", "vpin", "vpin_rank")
+)

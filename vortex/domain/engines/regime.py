@@ -23,6 +23,7 @@ RANGE_SHOCK = "RANGE_SHOCK"
 SPREAD_SHOCK = "SPREAD_SHOCK"
 MARK_SHOCK = "MARK_SHOCK"
 
+UNKNOWN: dict[str, float | None] = dict.fromkeys(("adx", "er", "plus_di", "minus_di", "rho"))
 MINUTE_BARS = 16
 QUIET_MS = 1_000
 
@@ -46,7 +47,7 @@ class RegimeEngine:
     Signals carry the time of the newest 1m candle, so that live books cannot hide a dead candle stream.
     """
 
-    id: ClassVar[EngineId] = EngineId.REGIME
+    id: ClassVar[str] = EngineId.REGIME
     inputs: ClassVar[tuple[type, ...]] = (Candle, CandleHistory, Book, MarkPrice)
 
     def __init__(self, params: RegimeParams) -> None:
@@ -64,6 +65,7 @@ class RegimeEngine:
         self._spread_bps: float | None = None
         self._mark: float | None = None
         self._generated = False
+        self._quality = 0.5
         self._fault: str | None = WARMING
         self._shocks = dict.fromkeys((RANGE_SHOCK, SPREAD_SHOCK, MARK_SHOCK), False)
 
@@ -102,6 +104,7 @@ class RegimeEngine:
         self._rho = volatility_ratio(closes, [candle.close for candle in self._candles.quarter.closed])
         self._atr14 = next(reversed(atr_series(highs, lows, closes, 14)), None)
         self._generated = self._candles.generated
+        self._quality = 1.0 if len(self._candles.quarter.closed) >= self._params.full_bars else 0.5
 
     def _on_book(self, book: Book) -> None:
         self._now_ms = max(self._now_ms, book.ts_ms)
@@ -141,23 +144,22 @@ class RegimeEngine:
         return NO_VOLATILITY if self._rho is None else None
 
     def _signal(self, fault: str | None, phase: VolatilityPhase | None, shocks: tuple[str, ...]) -> Signal:
-        full = len(self._candles.quarter.closed) >= self._params.full_bars
-        read = self._trend.read if fault is None else None
         generated = (GENERATED_HISTORY,) if self._generated else ()
+        if fault is not None:
+            return Signal(
+                engine=self.id, ts_ms=self._candles.ts_ms, score=None, quality=0.0,
+                components=UNKNOWN | {"spread_bps": self._spread_bps}, reasons=(fault, *shocks, *generated),
+                regime=Regime.UNKNOWN, phase=phase,
+            )  # fmt: skip
+        trend = self._trend
+        read = trend.read
         return Signal(
-            engine=self.id,
-            ts_ms=self._candles.ts_ms,
-            score=self._trend.score if fault is None else None,
-            quality=0.0 if fault else 1.0 if full else 0.5,
+            engine=self.id, ts_ms=self._candles.ts_ms, score=trend.score, quality=self._quality,
             components={
-                "adx": read.adx if read else None,
-                "er": self._trend.efficiency if read else None,
-                "plus_di": read.plus_di if read else None,
-                "minus_di": read.minus_di if read else None,
-                "rho": None if fault else self._rho,
-                "spread_bps": self._spread_bps,
+                "adx": read.adx if read else None, "er": trend.efficiency,
+                "plus_di": read.plus_di if read else None, "minus_di": read.minus_di if read else None,
+                "rho": self._rho, "spread_bps": self._spread_bps,
             },
-            reasons=((fault,) if fault else ()) + shocks + generated,
-            regime=self._trend.regime if fault is None else Regime.UNKNOWN,
-            phase=phase,
-        )
+            reasons=shocks + generated if self._generated else shocks,
+            regime=trend.regime, phase=phase,
+        )  # fmt: skip

@@ -75,7 +75,8 @@ def _named(reading: Reading | None, interval: str) -> dict[str, float | None]:
     }
 
 
-UNKNOWN = _named(None, "1m") | _named(None, "15m")
+UNKNOWN = {"mr": None, "tr": None} | _named(None, "1m") | _named(None, "15m")
+GENERATED = (GENERATED_HISTORY,)
 
 
 class TechnicalEngine:
@@ -84,7 +85,7 @@ class TechnicalEngine:
     Everything is measured when a candle closes; a forming candle changes only `last`.
     """
 
-    id: ClassVar[EngineId] = EngineId.TECHNICAL
+    id: ClassVar[str] = EngineId.TECHNICAL
     inputs: ClassVar[tuple[type, ...]] = (Candle, CandleHistory)
 
     def __init__(self, params: TechnicalParams) -> None:
@@ -92,7 +93,9 @@ class TechnicalEngine:
         self._candles = CandlePair()
         self._minute: Reading | None = None
         self._quarter: Reading | None = None
-        self._named = UNKNOWN
+        self._parts: dict[str, float | None] | None = None
+        self._score: float | None = None
+        self._quality = 0.0
         self._generated = False
 
     def update(self, value: MarketValue) -> Signal | None:
@@ -109,31 +112,35 @@ class TechnicalEngine:
             self._minute = read(window)
         else:
             self._quarter = read(window)
-        self._named = _named(self._minute, "1m") | _named(self._quarter, "15m")
         self._generated = self._candles.generated
+        self._settle()
+
+    def _settle(self) -> None:
+        """Put together what holds until the next candle closes."""
+        minute, quarter, bars = self._minute, self._quarter, self._candles.bars
+        if minute is None or quarter is None or bars < self._params.min_bars:
+            self._parts = None
+            return
+        mr = MR_MINUTE * minute.mr + (1.0 - MR_MINUTE) * quarter.mr
+        tr = TR_MINUTE * minute.tr + (1.0 - TR_MINUTE) * quarter.tr
+        self._parts = {"mr": mr, "tr": tr, "last": None} | _named(minute, "1m") | _named(quarter, "15m")
+        self._score = 0.5 * (mr + tr)
+        self._quality = 1.0 if bars >= self._params.full_bars else 0.5
 
     def _opinion(self) -> Signal:
-        mr = tr = score = None
-        quality = 0.0
-        reason = self._candles.fault or (WARMING if self._candles.bars < self._params.min_bars else None)
-        minute, quarter = self._minute, self._quarter
-        if reason is None and minute is not None and quarter is not None:
-            mr = MR_MINUTE * minute.mr + (1.0 - MR_MINUTE) * quarter.mr
-            tr = TR_MINUTE * minute.tr + (1.0 - TR_MINUTE) * quarter.tr
-            score = 0.5 * (mr + tr)
-            quality = 1.0 if self._candles.bars >= self._params.full_bars else 0.5
+        candles = self._candles
+        reason, parts = candles.fault, self._parts
+        if reason is not None or parts is None:
+            return Signal(
+                engine=self.id, ts_ms=candles.ts_ms, score=None, quality=0.0,
+                components=UNKNOWN | {"last": candles.minute.last}, reasons=self._reasons(reason or WARMING),
+            )  # fmt: skip
+        components = parts.copy()
+        components["last"] = candles.minute.last
         return Signal(
-            engine=self.id,
-            ts_ms=self._candles.ts_ms,
-            score=score,
-            quality=quality,
-            components={
-                "mr": mr, "tr": tr, "last": self._candles.minute.last,
-                **(UNKNOWN if score is None else self._named),
-            },
-            reasons=self._reasons(reason),
+            engine=self.id, ts_ms=candles.ts_ms, score=self._score, quality=self._quality, components=components,
+            reasons=GENERATED if self._generated else (),
         )  # fmt: skip
 
-    def _reasons(self, reason: str | None) -> tuple[str, ...]:
-        generated = (GENERATED_HISTORY,) if self._generated else ()
-        return generated if reason is None else (reason, *generated)
+    def _reasons(self, reason: str) -> tuple[str, ...]:
+        return (reason, *GENERATED) if self._generated else (reason,)

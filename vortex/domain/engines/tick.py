@@ -40,7 +40,7 @@ class TickEngine:
     A mark price moves no score; it proves that the stream lives and lets event time pass while nobody trades.
     """
 
-    id: ClassVar[EngineId] = EngineId.TICK
+    id: ClassVar[str] = EngineId.TICK
     inputs: ClassVar[tuple[type, ...]] = (Trades, MarkPrice)
 
     def __init__(self, params: TickParams) -> None:

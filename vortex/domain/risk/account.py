@@ -16,7 +16,7 @@ from vortex.domain.money import exact, plain
 from vortex.domain.order import ZERO
 from vortex.domain.risk.codes import RejectCode
 from vortex.domain.risk.params import RiskParams
-from vortex.domain.risk.view import AccountView, Cooldown, Exposure, room_of
+from vortex.domain.risk.view import AccountView, Cooldown, Exposure, Room, room_of
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 
 __all__ = ["AccountLedger", "AccountView", "Denial"]
@@ -187,17 +187,11 @@ class AccountLedger:
         room = room_of(view, self._params)
         if room is None:
             yield _denial(RejectCode.STALE_DATA, missing="equity")
-            return
-        yield from self._symbol_objections(plan, view)
-        yield from self._count_objections(plan, view)
-        for code, name, wanted, left in (
-            (RejectCode.EXPOSURE_CAP, "notional_usdt", plan.notional_usdt, room.notional_usdt),
-            (RejectCode.EXPOSURE_CAP, "risk_usdt", plan.risk_usdt, room.risk_usdt),
-            (RejectCode.INSUFFICIENT_MARGIN, "margin_usdt", plan.margin_usdt, room.margin_usdt),
-        ):
-            if wanted > left:
-                yield _denial(code, **{name: plain(wanted), "room_usdt": plain(left)})
-        yield from self._governor_objections(now_ms)
+        else:
+            yield from self._symbol_objections(plan, view)
+            yield from self._count_objections(plan, view)
+            yield from _room_objections(plan, room)
+            yield from self._governor_objections(now_ms)
 
     def _symbol_objections(self, plan: EntryPlan, view: AccountView) -> Iterator[Denial]:
         known, cooldown = view.exposures.get(plan.symbol), view.cooldowns.get(plan.symbol)
@@ -276,6 +270,16 @@ class AccountLedger:
             for symbol, each in state.exposures.items()
             if each.trade_id is not None or now_ms < each.since_ms + life_ms
         }
+
+
+def _room_objections(plan: EntryPlan, room: Room) -> Iterator[Denial]:
+    for code, name, wanted, left in (
+        (RejectCode.EXPOSURE_CAP, "notional_usdt", plan.notional_usdt, room.notional_usdt),
+        (RejectCode.EXPOSURE_CAP, "risk_usdt", plan.risk_usdt, room.risk_usdt),
+        (RejectCode.INSUFFICIENT_MARGIN, "margin_usdt", plan.margin_usdt, room.margin_usdt),
+    ):
+        if wanted > left:
+            yield _denial(code, **{name: plain(wanted), "room_usdt": plain(left)})
 
 
 def _since(times_ms: list[int], from_ms: int) -> list[int]:

@@ -11,11 +11,11 @@ from vortex.domain.order import ZERO, Side
 from vortex.domain.risk.codes import RejectCode
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.proposal import Proposal, propose, usable_atr, usable_book, usable_mark
-from vortex.domain.risk.request import GateResult, RiskRequest, RiskVerdict, rejection_details
+from vortex.domain.risk.request import GateResult, RiskRequest, RiskVerdict
 from vortex.domain.signal import Regime, VolatilityPhase
 from vortex.domain.trade import EntryPlan
 
-__all__ = ["GateResult", "RiskRequest", "RiskVerdict", "evaluate", "rejection_details"]
+__all__ = ["GateResult", "RiskRequest", "RiskVerdict", "evaluate"]
 
 HALTING_GATES = ("kill_switch", "halted")
 PAUSING_GATE = "paused"
@@ -27,7 +27,8 @@ def evaluate(request: RiskRequest, params: RiskParams) -> RiskVerdict:
     gates = (*_state_gates(request, params), *_market_gates(request, params), *_trade_gates(proposal, params))
     code = next((gate.code for gate in gates if gate.passed is False), None)
     plan = _plan(request, proposal) if code is None and proposal is not None else None
-    return RiskVerdict(plan=plan, code=code, gates=gates, capped_by=proposal.size.capped_by if proposal else None)
+    capped_by, figures = (proposal.size.capped_by, proposal.figures) if proposal else (None, None)
+    return RiskVerdict(plan=plan, code=code, gates=gates, capped_by=capped_by, figures=figures)
 
 
 # ------------------------------------------------------------------------------ the state of the system and the account
@@ -88,7 +89,9 @@ def _cooldown(request: RiskRequest) -> GateResult:
     cooldown = request.account.cooldowns.get(request.decision.symbol)
     left_ms = cooldown.until_ms - request.now_ms if cooldown else 0
     value = f"{left_ms} ms after {cooldown.cause}" if cooldown else None
-    return _flag(RejectCode.COOLDOWN, passed=left_ms <= 0, value=value, threshold="0 ms")
+    return GateResult(
+        code=RejectCode.COOLDOWN, passed=left_ms <= 0, value=value, threshold="0 ms", margin=str(min(0, -left_ms))
+    )
 
 
 def _drawdown(request: RiskRequest, params: RiskParams) -> GateResult:

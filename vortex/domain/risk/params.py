@@ -34,16 +34,28 @@ class TargetBParams(TargetParams, frozen=True, kw_only=True, forbid_unknown_fiel
     max_hold_s: Annotated[int, within(1, 604_800, "time exit, seconds after the first fill")] = 5_400
 
 
+class TargetCParams(TargetParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Strategy C: the take-profit is the near edge of the liquidation cluster, where that lies well. `[risk.c]`."""
+
+    sl_atr: Annotated[float, above(0, 100, "distance of the stop from entry, multiples of ATR14(15m)")] = 0.8
+    tp_atr: Annotated[float, above(0, 100, "distance of the take-profit from entry, multiples of ATR14(15m)")] = 1.6
+    max_hold_s: Annotated[int, within(1, 604_800, "time exit, seconds after the first fill")] = 3_600
+    cluster_atr_min: Annotated[float, within(0, 100, "a cluster nearer than this is no target, ATR14(15m)s")] = 1.2
+    cluster_atr_max: Annotated[float, within(0, 100, "a cluster farther than this is no target, ATR14(15m)s")] = 2.4
+
+
 class RiskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits, costs and guards of entries. A share is a fraction of 1."""
 
     a: TargetAParams = TargetAParams()
     b: TargetBParams = TargetBParams()
+    c: TargetCParams = TargetCParams()
     sl_ticks_min: Annotated[int, within(1, 10_000, "least distance of the stop from entry, ticks")] = 5
 
     # what one trade may lose, cost and use
     risk_per_trade: Annotated[float, above(0, 1, "equity lost at the stop, costs included, share")] = 0.005
     high_phase_size: Annotated[float, above(0, 1, "factor on that in volatility phase HIGH")] = 0.5
+    toxic_flow_size: Annotated[float, above(0, 1, "factor on it while VPIN is elevated or toxic")] = 0.5
     taker_fee_fallback: Annotated[float, within(0, 0.01, "fee a side until the account's is known, share")] = 0.0005
     fee_share_max: Annotated[float, above(0, 1, "most of the take-profit's distance that costs may eat")] = 0.35
     rr_min: Annotated[float, within(0, 100, "least reward to risk after costs")] = 0.8
@@ -105,4 +117,6 @@ class RiskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             return self.a
         if strategy is Strategy.B:
             return self.b
+        if strategy is Strategy.C:
+            return self.c
         raise ValueError(f"strategy {strategy} does not enter")

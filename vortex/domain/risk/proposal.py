@@ -12,6 +12,7 @@ from math import isfinite
 
 from msgspec import Struct
 
+from vortex.domain.decision import Decision
 from vortex.domain.market import Book, Levels, MarkPrice
 from vortex.domain.money import ceil_to, exact
 from vortex.domain.order import ZERO, Side
@@ -20,13 +21,14 @@ from vortex.domain.risk.depth import visible, walk
 from vortex.domain.risk.leverage import leverage_candidate
 from vortex.domain.risk.liquidation import leverage_allowed, liquidation_price
 from vortex.domain.risk.params import RiskParams, TargetParams
-from vortex.domain.risk.request import RiskRequest
+from vortex.domain.risk.request import BracketFigures, RiskRequest
 from vortex.domain.risk.sizing import Size, fit, least_quantity, risk_quantity
 from vortex.domain.risk.targets import Targets, targets_around
 from vortex.domain.risk.view import Room, room_of
-from vortex.domain.signal import VolatilityPhase
+from vortex.domain.signal import Toxicity, VolatilityPhase
 
-PERCENT = Decimal(100)
+PERCENT, ONE = Decimal(100), Decimal(1)
+INFORMED = (Toxicity.ELEVATED, Toxicity.TOXIC)
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -64,6 +66,18 @@ class Proposal(Struct, frozen=True, kw_only=True):
     def margin_usdt(self) -> Decimal | None:
         """Initial margin, None without a leverage."""
         return None if self.leverage is None else self.notional_usdt / self.leverage
+
+    @property
+    def figures(self) -> BracketFigures:
+        """The numbers of the bracket, for people and for what-ifs."""
+        costs = self.costs
+        return BracketFigures(
+            side=self.side, entry=self.entry, sl_price=self.targets.sl_price, tp_price=self.targets.tp_price,
+            quantity=self.size.quantity, notional_usdt=self.notional_usdt, margin_usdt=self.margin_usdt,
+            leverage=self.leverage, max_hold_s=self.max_hold_s, cost_tp=costs.cost_tp, cost_sl=costs.cost_sl,
+            rr_gross=costs.rr_gross, rr_net=costs.rr_net, fee_share=costs.fee_share,
+            break_even_win_rate=costs.break_even_win_rate,
+        )  # fmt: skip
 
 
 class _Inputs(Struct, frozen=True, kw_only=True):
@@ -107,6 +121,11 @@ def usable_atr(atr: float | None) -> bool:
     return atr is not None and isfinite(atr) and atr > 0
 
 
+def usable_price(price: float | None) -> Decimal | None:
+    """Return a finite price above 0 as the decimal that it prints as, else None."""
+    return exact(price) if price is not None and isfinite(price) and price > 0 else None
+
+
 def propose(request: RiskRequest, params: RiskParams) -> Proposal | None:
     """Return the trade, or None when book, ATR or equity is missing. Raises ValueError for a decision to HOLD."""
     inputs = _inputs(request, params)
@@ -142,15 +161,14 @@ def _inputs(request: RiskRequest, params: RiskParams) -> _Inputs | None:
 def _draft(inputs: _Inputs, entry: Decimal, slippage: Decimal) -> _Draft:
     """Size the trade as if it entered at `entry`."""
     params, rules, decision = inputs.params, inputs.request.rules, inputs.request.decision
-    targets = targets_around(inputs.side, entry, inputs.atr15, rules.tick_size, inputs.targets)
+    cluster = usable_price(decision.cluster_price)
+    targets = targets_around(inputs.side, entry, inputs.atr15, rules.tick_size, inputs.targets, cluster)
     costs = costs_of(
         inputs.side, entry, targets, fee=inputs.fee, entry_slippage=slippage, funding=inputs.funding, params=params
     )
     leverage = leverage_candidate(decision.confidence, PERCENT * inputs.atr15 / entry, decision.phase, params)
     loss = costs.unit_loss
-    risk_usdt = inputs.equity * exact(params.risk_per_trade)
-    if decision.phase is VolatilityPhase.HIGH:
-        risk_usdt *= exact(params.high_phase_size)
+    risk_usdt = inputs.equity * exact(params.risk_per_trade) * _caution(decision, params)
     wanted = risk_quantity(risk_usdt, loss) if loss > 0 else ZERO
     own = fit(wanted, _own_caps(inputs, entry, leverage), rules.step_size)
     shared = {"notional_total": inputs.room.notional_usdt / entry}
@@ -158,6 +176,13 @@ def _draft(inputs: _Inputs, entry: Decimal, slippage: Decimal) -> _Draft:
         shared["open_risk"] = inputs.room.risk_usdt / loss
     size = fit(own.quantity, shared, rules.step_size)
     return _Draft(entry=entry, targets=targets, costs=costs, own=own, size=size, leverage=leverage)
+
+
+def _caution(decision: Decision, params: RiskParams) -> Decimal:
+    """The factor on size in a violent market and where flow looks informed; one of each multiplies the other."""
+    violent = exact(params.high_phase_size) if decision.phase is VolatilityPhase.HIGH else ONE
+    informed = exact(params.toxic_flow_size) if decision.toxicity in INFORMED else ONE
+    return violent * informed
 
 
 def _own_caps(inputs: _Inputs, entry: Decimal, leverage: int) -> dict[str, Decimal]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 
-import msgspec
 from msgspec import Struct
 
 from vortex.domain.decision import Decision
 from vortex.domain.market import Book, LeverageTier, MarkPrice, SymbolRules
+from vortex.domain.order import Side
 from vortex.domain.risk.codes import RejectCode
 from vortex.domain.risk.view import AccountView
 from vortex.domain.trade import EntryPlan
@@ -54,18 +53,34 @@ class GateResult(Struct, frozen=True, kw_only=True):
     margin: str | None = None
 
 
+class BracketFigures(Struct, frozen=True, kw_only=True):
+    """What the trade would be: prices, size, and its economics per unit after costs (quote units, shares of 1)."""
+
+    side: Side
+    entry: Decimal
+    sl_price: Decimal
+    tp_price: Decimal
+    quantity: Decimal
+    notional_usdt: Decimal
+    margin_usdt: Decimal | None
+    leverage: int | None
+    max_hold_s: int
+    cost_tp: Decimal
+    cost_sl: Decimal
+    rr_gross: Decimal
+    rr_net: Decimal
+    fee_share: Decimal | None
+    break_even_win_rate: Decimal | None
+
+
 class RiskVerdict(Struct, frozen=True, kw_only=True):
-    """A plan, or the code of the first gate that failed; always every gate, in order."""
+    """A plan, or the code of the first gate that failed; always every gate, in order.
+
+    `figures` is None where market data or equity did not allow a proposal.
+    """
 
     plan: EntryPlan | None
     code: RejectCode | None
     gates: tuple[GateResult, ...]
     capped_by: str | None = None
-
-
-def rejection_details(verdict: RiskVerdict, account: Mapping[str, str] | None = None) -> str:
-    """Return the `details` of a rejected signal as JSON: every gate, and what the account's ledger objected to."""
-    details: dict[str, object] = {"gates": verdict.gates, "capped_by": verdict.capped_by}
-    if account is not None:
-        details["account"] = account
-    return msgspec.json.encode(details).decode()
+    figures: BracketFigures | None = None

@@ -1,0 +1,260 @@
+"""The process itself suffers: signals, no memory, no disk, no files, a damaged journal (F9 to F14)."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.ordeal import holding
+from tests.kit.processes import eventually, simulator
+from tests.kit.stand import ALGO, ORDER, SOON_S, SPEED, TRADE_S, Stand, Trial, at_rest
+
+pytestmark = pytest.mark.e2e
+
+STOP_S, BACK_S = 10.5, 30.0
+"""The time to stop and a moment to see it; the time in which a new process has everything protected."""
+TESTS = 20
+NAMES = [f"{part}{number:02d}USDT" for number in range(TESTS) for part in ("A", "B", "C")]
+TIMEOUT_MS = 2_000
+
+
+@pytest.fixture(scope="module")
+def places() -> Iterator[Iterator[tuple[str, list[str]]]]:
+    with simulator("--speed", str(SPEED), "--market", f"{','.join(NAMES)}=btcusdt_20240808.gz") as url:
+        yield zip(itertools.repeat(url), map(list, zip(*[iter(NAMES)] * 3, strict=True)), strict=False)
+
+
+@pytest.fixture
+def stand(places: Iterator[tuple[str, list[str]]], tmp_path: Path) -> Stand:
+    """Three symbols of its own; positions are held for long."""
+    url, symbols = next(places)
+    return Stand(url, symbols, tmp_path / "data", **holding(3_600))
+
+
+def begin(stand: Stand) -> list[Trial]:
+    """Everything flat and paused."""
+    stand.command("pause")
+    stand.command("flatten")
+    stand.until(lambda status: all(at_rest(each) for each in status["symbols"].values()), TRADE_S, "at rest")
+    return [Trial(stand, symbol) for symbol in stand.symbols]
+
+
+def open_all(trials: list[Trial]) -> dict[Trial, str]:
+    """A protected position each; its trade id."""
+    for trial in trials:
+        trial.resume()
+    opened = {trial: str(trial.opened()["trade_id"]) for trial in trials}
+    for trial in trials:
+        trial.paused()
+    return opened
+
+
+def end(trials: list[Trial]) -> None:
+    """Everybody trades on, all is closed, and nothing was unsafe."""
+    for trial in trials:
+        trial.flat()
+    for trial in trials:
+        trial.recovers()
+    for trial in trials:
+        trial.judge()
+
+
+def is_protected(trials: list[Trial]) -> None:
+    """By the ledger: whatever is open has its stop."""
+    for trial in trials:
+        timeline = trial.ledger()["timeline"]
+        last: dict[str, Any] = timeline[-1] if timeline else {"position_amt": "0"}
+        assert float(last["position_amt"]) == 0 or last["stop_working"], last
+
+
+def test_f9_sigterm_while_one_enters_one_holds_and_one_closes(stand: Stand) -> None:
+    with stand.trading() as running:
+        trials = begin(stand)
+        entering, holds, closing = trials
+        opened = open_all([holds, closing])
+        for trial in trials:
+            trial.cost_ms = TIMEOUT_MS
+        rules = [entering.rule("POST", ORDER, "timeout_after_apply"), closing.rule("POST", ORDER, "reset_after_apply")]
+        entering.resume()
+        stand.command("flatten", symbol=closing.symbol)
+        for trial, rule in zip((entering, closing), rules, strict=True):
+            trial.fired(rule)
+        began_s = time.monotonic()
+        assert running.stop(STOP_S) == 0
+        assert time.monotonic() - began_s <= STOP_S
+        is_protected(trials)
+    with stand.trading():
+        assert holds.shown["position"]["trade_id"] == opened[holds]
+        end(trials)
+
+
+def test_f9_sigterm_twice(stand: Stand) -> None:
+    with stand.trading() as running:
+        trials = begin(stand)
+        entering, *held = trials
+        opened = open_all(held)
+        entering.cost_ms = TIMEOUT_MS
+        rule = entering.rule("POST", ALGO, "timeout_before_apply")
+        entering.resume()
+        entering.fired(rule)
+        running.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "stopping: SIGTERM" in running.log.read_text(), SOON_S, "the stop begins")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(3.0) in (0, 1)
+    with stand.trading():
+        for trial in held:
+            assert trial.shown["position"]["trade_id"] == opened[trial]
+        end(trials)
+
+
+@pytest.mark.parametrize("pause_ms", [5_000, 60_000])
+def test_f10_the_process_stands_still(stand: Stand, pause_ms: int) -> None:
+    """What it decided before is not sent afterwards; the trades go on as they were."""
+    with stand.trading() as running:
+        trials = begin(stand)
+        *held, other = trials
+        opened = open_all(held)
+        other.resume()
+        other.seen("orders", lambda _order: True, "an entry")
+        began_ms = stand.now_ms()
+        running.process.send_signal(signal.SIGSTOP)
+        stand.pass_ms(pause_ms)
+        running.process.send_signal(signal.SIGCONT)
+        ended_ms = stand.now_ms()
+        stand.down.append((began_ms, ended_ms))
+        for trial in held:
+            assert trial.shown["position"]["trade_id"] == opened[trial]
+        other.opened()
+        other.flat()
+        entries = [order for order in other.ledger()["orders"] if order["client_id"].endswith("E")]
+        assert all(not began_ms + 300 < order["received_ms"] < ended_ms for order in entries)
+        end(trials)
+
+
+@contextmanager
+def limited(pid: int, what: int, soft: int) -> Iterator[None]:
+    """A running process may have no more than this, for the length of the block."""
+    before = resource.prlimit(pid, what)
+    resource.prlimit(pid, what, (soft, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, what, before)
+
+
+def test_f11_no_memory(stand: Stand) -> None:
+    """It lives on or it ends: the next process finds everything, and no position was without its stop."""
+    with stand.trading() as running:
+        trials = begin(stand)
+        opened = open_all(trials)
+        used = int(Path(f"/proc/{running.process.pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        rule = stand.rule("GET", "/fapi/v3/account", "json:" + '["' + "x" * 30_000_000 + '"]', times=3)
+        with limited(running.process.pid, resource.RLIMIT_AS, used + 2**20):
+            eventually(lambda: stand.hits(rule) >= 3, TRADE_S, "three huge answers")
+            is_protected(trials)
+        stand.lift([rule])
+        code = running.process.poll()
+        assert code in (None, 70)
+        running.process.kill()
+        running.process.wait()
+    with stand.trading():
+        for trial in trials:
+            assert trial.shown["position"]["trade_id"] == opened[trial]
+        end(trials)
+
+
+def test_f12_the_disk_is_full(stand: Stand) -> None:
+    """Exits work and entries wait; every row is there when the disk takes them again."""
+    with stand.trading() as running:
+        trials = begin(stand)
+        *held, other = trials
+        opened = open_all(held)
+        other.resume()
+        other.opened()
+        stand.command("flatten", symbol=other.symbol)
+        with limited(running.process.pid, resource.RLIMIT_FSIZE, 1_024):
+            stand.gate_closed("journal")
+            began_ms = stand.now_ms()
+            exits = [trial.ledger() for trial in held]
+            assert all(not ledger["orders"][1:] for ledger in exits)
+            for trial in held:
+                trial.do("algo", "expire")
+            stand.pass_ms(5_000)
+            is_protected(trials)
+            entries = [order for order in other.ledger()["orders"] if order["client_id"].endswith("E")]
+            assert [order for order in entries if order["received_ms"] > began_ms] == []
+            assert running.process.poll() is None
+        stand.gates_open()
+        for trial in held:
+            trial.flat()
+            trial.ended(opened[trial])
+        end(trials)
+
+
+def test_f14_no_file_can_be_opened(stand: Stand) -> None:
+    with stand.trading() as running:
+        trials = begin(stand)
+        opened = open_all(trials)
+        files = sum(1 for _ in Path(f"/proc/{running.process.pid}/fd").iterdir())
+        with limited(running.process.pid, resource.RLIMIT_NOFILE, files - 5):
+            for route in ("public", "market", "private"):
+                stand.sim("stream", do="drop", route=route)
+            stand.rule("*", "*", "reset_before_apply", times=20)
+            stand.pass_ms(10_000)
+            is_protected(trials)
+            assert running.process.poll() is None
+        stand.gates_open()
+        for trial in trials:
+            assert trial.shown["position"]["trade_id"] == opened[trial]
+        end(trials)
+
+
+def deleted(data_dir: Path) -> None:
+    for path in data_dir.glob("journal.db*"):
+        path.unlink()
+
+
+def torn(data_dir: Path) -> None:
+    wal = data_dir / "journal.db-wal"
+    size = wal.stat().st_size
+    assert size > 3_000
+    os.truncate(wal, size - 1_000)
+
+
+def flipped(data_dir: Path) -> None:
+    """Some bits in the middle of what was written last."""
+    wal = data_dir / "journal.db-wal"
+    data = bytearray(wal.read_bytes())
+    for at in range(len(data) // 2, len(data), 997):
+        data[at] ^= 0x55
+    wal.write_bytes(data)
+
+
+def overwritten(data_dir: Path) -> None:
+    deleted(data_dir)
+    (data_dir / "journal.db").write_bytes(b"This is no database. " * 500)
+
+
+@pytest.mark.parametrize("damage", [deleted, torn, flipped, overwritten])
+def test_f13_the_journal_is_damaged_while_positions_are_open(stand: Stand, damage: Callable[[Path], None]) -> None:
+    """The exchange and the ids of its executions tell what is ours: it is found, protected, and has one row."""
+    with stand.trading() as running:
+        trials = begin(stand)
+        open_all(trials)
+        running.process.kill()
+        running.process.wait()
+    damage(stand.data_dir)
+    with stand.trading():
+        for trial in trials:
+            trial.until(lambda shown: bool(shown["protected"]), "found and protected", BACK_S)
+        is_protected(trials)
+        end(trials)

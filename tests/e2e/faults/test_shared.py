@@ -1,0 +1,192 @@
+"""What all symbols share goes wrong while positions are open and entries wait (F15, F21 to F29, F37, F39)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.crowd import ROUTES, Crowd
+from tests.kit.ordeal import holding
+from tests.kit.stand import LOAD_MS, ORDER, SOON_S, Stand, stand
+
+pytestmark = pytest.mark.e2e
+
+SYMBOLS = 4
+TIMEOUT_MS = 2_000
+BACK_MS = 30_000
+"""The longest pause before a stream is connected again."""
+FRAMES = ("malformed", "gap", "duplicate", "reorder", "silence", "half_open")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    with stand(tmp_path_factory.mktemp("shared") / "data", SYMBOLS, **holding(3_600)) as found:
+        yield found
+
+
+@pytest.fixture
+def crowd(built: Stand) -> Iterator[Crowd]:
+    found = Crowd(built)
+    try:
+        yield found
+    finally:
+        found.abandon()
+
+
+@pytest.mark.parametrize("direction", ["before", "after"], ids=("both directions", "answers only"))
+@pytest.mark.parametrize("cut_ms", [1_000, 30_000])
+def test_f15_the_network_is_cut(crowd: Crowd, cut_ms: int, direction: str) -> None:
+    one, *rest = crowd.held
+    crowd.costs(cut_ms + 2 * TIMEOUT_MS)
+    crowd.stream("half_open", for_ms=cut_ms)
+    crowd.rule(f"timeout_{direction}_apply")
+    began_ms = crowd.stand.now_ms()
+    crowd.closes(one)
+    crowd.other.resume()
+    crowd.stand.pass_ms(cut_ms)
+    crowd.lift()
+    if cut_ms > 10_000:
+        assert crowd.entered(began_ms + 2_000, began_ms + cut_ms) == [], "books were too old for that"
+    crowd.is_closed(one)
+    crowd.is_untouched(*rest)
+    crowd.ends()
+
+
+@pytest.mark.parametrize("do", ["http:429:1", "http:429:30", "http:418:30"])
+def test_f21_too_many_requests(crowd: Crowd, do: str) -> None:
+    """Silence is kept by all but what guards; the streams go on."""
+    one, *rest = crowd.held
+    silence_ms = int(do.rpartition(":")[2]) * 1_000
+    crowd.costs(min(silence_ms, 2_000))
+    rule = crowd.rule(do, "POST", ORDER, times=1)
+    crowd.other.resume()
+    crowd.other.fired(rule)
+    began_ms = crowd.stand.now_ms()
+    crowd.closes(one)
+    crowd.is_closed(one)
+    assert crowd.stand.now_ms() - began_ms <= min(silence_ms, 2_000) + 3_000
+    if silence_ms > 2_000:
+        crowd.stand.pass_ms(began_ms + silence_ms - 1_000 - crowd.stand.now_ms())
+        assert crowd.entered(began_ms, began_ms + silence_ms - 1_000) == []
+    crowd.other.opened()
+    crowd.is_untouched(*rest)
+    crowd.ends()
+
+
+@pytest.mark.parametrize("offset_ms", [2_000, -2_000, 60_000, -60_000])
+def test_f22_the_exchanges_clock_is_wrong(crowd: Crowd, offset_ms: int) -> None:
+    one, *rest = crowd.held
+    crowd.stand.sim("clock", offset_ms=offset_ms)
+    crowd.stand.gate_closed("clock")
+    began_ms = crowd.stand.now_ms()
+    crowd.other.resume()
+    crowd.closes(one)
+    crowd.is_closed(one)
+    crowd.is_untouched(*rest)
+    crowd.stand.pass_ms(2_000)
+    assert crowd.entered(began_ms) == []
+    crowd.stand.sim("clock", offset_ms=0)
+    crowd.ends()
+
+
+def test_f22_a_request_outside_of_its_window(crowd: Crowd) -> None:
+    one, *rest = crowd.held
+    rule = crowd.rule("code:-1021", "POST", ORDER, times=2)
+    crowd.costs(TIMEOUT_MS)
+    crowd.closes(one)
+    crowd.is_closed(one)
+    crowd.other.fired(rule, times=2)
+    crowd.is_untouched(*rest)
+    crowd.ends()
+
+
+@pytest.mark.parametrize("do", FRAMES)
+@pytest.mark.parametrize("route", ROUTES)
+def test_f24_to_f28_a_stream_is_disturbed(crowd: Crowd, route: str, do: str) -> None:
+    """Orders go on or are gated, exits work, and what was missed is read again."""
+    one, *rest = crowd.held
+    crowd.costs(TIMEOUT_MS)
+    crowd.stream(do, [route], for_ms=6_000)
+    crowd.other.resume()
+    crowd.closes(one)
+    crowd.is_closed(one)
+    crowd.stand.pass_ms(6_000)
+    crowd.is_untouched(*rest)
+    crowd.other.opened()
+    crowd.ends()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_f29_a_stream_is_dropped_again_and_again(crowd: Crowd, route: str) -> None:
+    one, *rest = crowd.held
+    crowd.costs(TIMEOUT_MS)
+    crowd.other.resume()
+    for _ in range(4):
+        crowd.stream("drop", [route], for_ms=500)
+        crowd.stand.pass_ms(1_500)
+    crowd.closes(one)
+    crowd.is_closed(one)
+    crowd.is_untouched(*rest)
+    crowd.other.opened()
+    crowd.ends()
+
+
+def test_f29_the_listen_key_expires(crowd: Crowd) -> None:
+    one, *rest = crowd.held
+    crowd.stand.sim("stream", do="expire_listen_key")
+    crowd.other.resume()
+    crowd.closes(one)
+    crowd.is_closed(one)
+    crowd.is_untouched(*rest)
+    crowd.other.opened()
+    crowd.ends()
+
+
+@pytest.mark.parametrize("path", ["/fapi/v3/positionRisk", "/fapi/v2/positionRisk"])
+def test_f37_all_positions_are_denied(crowd: Crowd, path: str) -> None:
+    rule = crowd.rule("json:[]", "GET", path)
+    crowd.stand.pass_ms(15_000)
+    crowd.other.fired(rule, times=3)
+    crowd.is_untouched(*crowd.held)
+    crowd.ends()
+
+
+ZEROS = (
+    'json:{"totalWalletBalance": "0", "totalUnrealizedProfit": "0", "totalMarginBalance": "0", "availableBalance": "0",'
+    ' "totalInitialMargin": "0", "totalMaintMargin": "0", "totalPositionInitialMargin": "0",'
+    ' "totalOpenOrderInitialMargin": "0", "totalCrossWalletBalance": "0", "totalCrossUnPnl": "0",'
+    ' "maxWithdrawAmount": "0", "assets": [], "positions": []}'
+)
+
+
+@pytest.mark.parametrize("do", [ZEROS, "json:{}", "json:[]"], ids=("zeros", "nothing", "a list"))
+def test_f37_the_balance_is_zero(crowd: Crowd, do: str) -> None:
+    """No position is closed for it."""
+    rule = crowd.rule(do, "GET", "/fapi/v3/account")
+    crowd.stand.pass_ms(12_000)
+    crowd.other.fired(rule, times=2)
+    crowd.is_untouched(*crowd.held)
+    crowd.ends()
+
+
+def test_f39_the_key_is_revoked(crowd: Crowd) -> None:
+    """Nobody crashes and no storm begins; the stops rest, and what was ordered is done when the key is back."""
+    one, *rest = crowd.held
+    rule = crowd.rule("code:-2015")
+    crowd.closes(one)
+    crowd.other.resume()
+    began_ms = crowd.stand.now_ms()
+    crowd.stand.pass_ms(20_000)
+    asked = crowd.stand.hits(rule)
+    seconds = (crowd.stand.now_ms() - began_ms) / 1_000
+    assert asked / seconds <= 20, f"{asked} requests in {seconds} s"
+    crowd.is_untouched(*rest)
+    assert crowd.stand.running.api("/livez")
+    crowd.lift()
+    crowd.is_closed(one)
+    crowd.ends()
+
+
+assert LOAD_MS
+assert SOON_S
