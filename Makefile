@@ -64,8 +64,8 @@ chaos-mutants: setup ## plant known defects, then change the code of orders, N c
 	$(BIN)/python -m tests.chaos.planted
 	$(BIN)/python -m tests.chaos.mutation_run --minutes 40 $(if $(N),--changes $(N))
 
-chaos-mix: setup ## troubles of every kind at once, 20 minutes for each of the N= seeds (1 2 and a random one)
-	$(BIN)/python -m tests.chaos.mix --minutes 20 $(if $(N),$(foreach seed,$(N),--seed $(seed)),--seed 1 --seed 2 --random)
+chaos-mix: setup ## troubles of every kind at once, MINUTES= (20) for each of the N= seeds (1 2 and a random one)
+	$(BIN)/python -m tests.chaos.mix --minutes $(or $(MINUTES),20) $(if $(N),$(foreach seed,$(N),--seed $(seed)),--seed 1 --seed 2 --random)
 
 lock: setup ## resolve both locks anew
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml

@@ -28,7 +28,7 @@ T = TypeVar("T")
 OUTPUT = Path("build/bench.json")
 SIDE_TIMEOUT_S = 180
 MANY, FEW, PACED = 500, 100, 30
-LOAD_S, CRASH_S, HANG_S, SLOW_S = 1.0, 10.0, 22.0, 15.0
+LOAD_S, CRASH_S, HANG_S, SLOW_S = 1.0, 10.0, 22.0, 12.0
 
 
 class Figure(Struct, frozen=True, kw_only=True):

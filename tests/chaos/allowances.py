@@ -25,6 +25,8 @@ SEEN_MS = 5_000
 """What no event tells must be seen within this time."""
 PROBE_MS = 10_000
 """A symbol that cannot be traded is tried again this often at most."""
+WHOLE = ("duplicate", "reorder")
+"""Stream faults that lose nothing."""
 PERSON, EXCHANGE = "web_", ("autoclose-", "adl_autoclose")
 """Client ids of what a person did, and of what the exchange did by itself, begin like this."""
 
@@ -53,9 +55,14 @@ class Evidence(Struct, frozen=True, kw_only=True):
         )
         fired = sum(line["event"] == "FAULT" and "path" in line for line in self.ledger["timeline"])
         stalled_s = sum(end - start for start, end in joined(self.stalls)) / 1_000
+        began_ms = min((line["ts_ms"] for line in self.ledger["timeline"]), default=0)
+        shares = [
+            f"{sum(end - start for start, end in excused(self, symbol)) / (self.ledger['now_ms'] - began_ms):.0%}"
+            for symbol in sorted({fill["symbol"] for fill in self.ledger["fills"]})
+        ]
         return (
             f"{len(self.deeds)} troubles, {fired} requests spoiled, {len(self.outages)} starts, {trades} trades,"
-            f" the machine stood still for {stalled_s:.0f} s of the exchange's time"
+            f" {' and '.join(shares)} of the time excused, of it {stalled_s:.0f} s because the machine stood still"
         )
 
 
@@ -68,7 +75,7 @@ class Allowance(NamedTuple):
 
 ALLOWANCES: Mapping[str, Allowance] = {
     "stream": Allowance(
-        lambda body: body["for_ms"] + SEEN_MS if body["route"] == "private" else 0,
+        lambda body: body["for_ms"] + SEEN_MS if body["route"] == "private" and body["do"] not in WHOLE else 0,
         "without events what others do to a stop is seen by asking; market streams protect nothing",
     ),
     "listen_key": Allowance(lambda _: SEEN_MS, "the same"),

@@ -110,12 +110,15 @@ class Mix:
     def _pass_until(self, due_ms: int) -> None:
         """Let the exchange's time pass; undo what has lasted, and start the process again when it has ended."""
         while (now_ms := self.now_ms()) < due_ms:
-            for entry in [entry for entry in self._undo if entry[0] <= now_ms]:
-                self._undo.remove(entry)
-                entry[1]()
+            self._undo_due(now_ms)
             if self._engine.process.poll() is not None:
                 self._ended()
             time.sleep(min(LOOK_S, (due_ms - now_ms) / SPEED / 1_000))
+
+    def _undo_due(self, now_ms: int) -> None:
+        for entry in [entry for entry in self._undo if entry[0] <= now_ms]:
+            self._undo.remove(entry)
+            entry[1]()
 
     def _do(self, trouble: Trouble) -> bool:
         """False when it cannot be done now: no such position, no process."""
@@ -213,7 +216,7 @@ class Mix:
         self._back()
 
     def _back(self) -> None:
-        """Wait for readiness; whatever troubles it meanwhile was posted before."""
+        """Wait for readiness; what troubles it meanwhile was done before, and ends when it is due."""
         began_s = time.monotonic()
         while True:
             if self._engine.process.poll() is not None:
@@ -225,6 +228,7 @@ class Mix:
             if time.monotonic() - began_s > READY_S:
                 self.wrongs.append(f"not reconciled {READY_S} s after the start at {self._began_ms}")
                 break
+            self._undo_due(self.now_ms())
             time.sleep(LOOK_S)
         self.outages.append((self._began_ms, self.now_ms()))
 
@@ -281,7 +285,12 @@ class Mix:
 
     def _clock(self, body: Mapping[str, Any]) -> None:
         self._sim("clock", {"offset_ms": body["offset_ms"]})
-        self._later(body["for_ms"], lambda: self._sim("clock", {"offset_ms": 0}))
+        self._later(body["for_ms"], self._clock_back)
+
+    def _clock_back(self) -> None:
+        """Once more the clock jumps."""
+        self._sim("clock", {"offset_ms": 0})
+        self.deeds.append(Deed(ts_ms=self.now_ms(), kind="clock", body={"offset_ms": 0}))
 
     def _crash(self, body: Mapping[str, Any]) -> None:
         self._command("chaos/crash", body)

@@ -71,7 +71,8 @@ def naked_from_1_s_to(end_ms: int, *more: Mapping[str, Any], deeds: tuple[Deed, 
     timeline = [line(1_000, "1", working=False), *more, line(end_ms, "0", working=False)]
     orders = [order(entry), order(exit_, reduce_only=True)]
     ledger = {
-        "now_ms": 60_000, "fills": [entry, exit_], "orders": orders, "algo_orders": [], "timeline": timeline,
+        "now_ms": 60_000, "fills": [entry, exit_], "orders": orders, "algo_orders": [], "funding": [],
+        "timeline": timeline,
     }  # fmt: skip
     return Evidence(ledger=ledger, rows=(), deeds=deeds)
 
@@ -106,13 +107,13 @@ def test_what_a_person_opened_is_his_and_what_he_added_to_ours_is_judged() -> No
     ours = [fill(1_000, "v7-main-BTCUSDT-1-1E", "2"), fill(2_000, "web_1", "1"),
             fill(3_000, "v7-main-BTCUSDT-1-2X", "2", "SELL"), fill(9_000, "web_2", "1", "SELL")]  # fmt: skip
     for fills, foreign in ((his, (1_000, 50_000)), (ours, (3_000, 9_000))):
-        ledger = {"now_ms": 60_000, "fills": fills, "orders": [], "algo_orders": [], "timeline": []}
+        ledger = {"now_ms": 60_000, "fills": fills, "orders": [], "algo_orders": [], "funding": [], "timeline": []}
         assert excused(Evidence(ledger=ledger, rows=(), deeds=()), BTC) == [foreign]
 
 
 def test_a_trade_that_a_person_had_a_hand_in_needs_its_row_too() -> None:
     fills = [fill(1_000, "v7-main-BTCUSDT-1-1E", "2"), fill(2_000, "web_1", "2", "SELL")]
-    ledger = {"now_ms": 60_000, "fills": fills, "orders": [], "algo_orders": [], "timeline": []}
+    ledger = {"now_ms": 60_000, "fills": fills, "orders": [], "algo_orders": [], "funding": [], "timeline": []}
     found = judge(Evidence(ledger=ledger, rows=(), deeds=()), SYMBOLS)
     assert any("beside which a person traded" in each for each in found)
 

@@ -75,6 +75,13 @@ def test_a_refusal_keeps_the_exchanges_own_words() -> None:
     assert refused.failed
 
 
+def test_that_a_stop_rests_already_is_believed_only_if_one_of_ours_may() -> None:
+    sent = life.mark_sent(entered(), S, NOW)
+    answered = life.on_outcome(sent, S, Refused(code=life.ALREADY_RESTS, text="existing"), NOW)
+    assert (answered.stop.state, answered.stop.refused, answered.protected) == (LegState.FINAL, True, False)
+    assert answered.naked_since_ms == sent.naked_since_ms
+
+
 def test_an_unknown_answer_does_not_unlearn_what_the_stream_said() -> None:
     told = entered()
     assert life.on_outcome(told, E, Unknown(text="timeout"), NOW) == told

@@ -65,7 +65,7 @@ def of_rows(rows: Sequence[TradeRow], ledger: Ledger, symbols: Sequence[str], ac
     for symbol in symbols:
         for trade in filter(_is_ours, trades_of(ledger, symbol)):
             row_id = trade_id(account, symbol, trade.entry_id)
-            found += _disagreements(by_id.pop(row_id, None), trade)
+            found += _disagreements(by_id.pop(row_id, None), trade, _funding(ledger, trade))
     return found + [
         f"row {row.id} of {row.symbol} is {row.status}, and no trade of it executed"
         for row in by_id.values()
@@ -198,7 +198,18 @@ def _role(client_id: str) -> OrderRole | None:
     return OrderRole(client_id[-1]) if ours(client_id) else None
 
 
-def _disagreements(row: TradeRow | None, trade: LedgerTrade) -> list[str]:
+def _funding(ledger: Ledger, trade: LedgerTrade) -> Decimal:
+    """What was settled while the trade was open."""
+    until_ms = ledger["now_ms"] if trade.closed_ms is None else trade.closed_ms
+    settled = [
+        Decimal(each["amount_usdt"])
+        for each in ledger["funding"]
+        if each["symbol"] == trade.symbol and trade.opened_ms <= each["ts_ms"] <= until_ms
+    ]
+    return sum(settled, Decimal(0))
+
+
+def _disagreements(row: TradeRow | None, trade: LedgerTrade, funding_usdt: Decimal) -> list[str]:
     if row is None:
         return [f"{trade.entry_id} has no row"]
     if trade.closed_ms is None:
@@ -209,7 +220,8 @@ def _disagreements(row: TradeRow | None, trade: LedgerTrade) -> list[str]:
         "quantity": (row.quantity, trade.quantity),
         "open_fee_usdt": (row.open_fee_usdt, trade.open_fee_usdt),
         "close_fee_usdt": (row.close_fee_usdt, trade.close_fee_usdt),
-        "pnl_net_usdt": (row.pnl_net_usdt, trade.pnl_net_usdt),
+        "funding_usdt": (row.funding_usdt, funding_usdt),
+        "pnl_net_usdt": (row.pnl_net_usdt, trade.pnl_net_usdt + funding_usdt),
     }
     return [
         f"{trade.entry_id}: {name} is {ours} in the row and {theirs} on the exchange"

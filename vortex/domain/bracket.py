@@ -21,7 +21,7 @@ from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 NOT_FOUND_CODES = frozenset({-2011, -2013})
 DUPLICATE_ID = -4116
 ALREADY_RESTS = -4130
-"""One of this kind that closes the whole position rests: ours, whatever a list that lags behind says of it."""
+"""One of this kind that closes the whole position rests: ours, if one of ours may, whatever a list that lags says."""
 NOTHING_TO_PROTECT = -4509
 NOT_NOW_CODES = frozenset({-1003, -1008, -1015, -1021, 418, 429})
 """Refused for the moment only: too many requests, throttled, outside of the time window."""
@@ -264,7 +264,7 @@ def on_outcome(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) 
         return bracket
     if isinstance(outcome, Done):
         return on_report(bracket, outcome.value, now_ms)
-    if isinstance(outcome, Refused) and outcome.code == ALREADY_RESTS:
+    if isinstance(outcome, Refused) and outcome.code == ALREADY_RESTS and leg.former:
         leg = advance(_reinstated(leg), LegState.WORKING, now_ms=now_ms, detail=outcome.text)
     elif isinstance(outcome, Refused) and outcome.code != DUPLICATE_ID:
         text = f"{outcome.code} {outcome.text}"
@@ -276,9 +276,7 @@ def on_outcome(bracket: Bracket, client_id: str, outcome: Outcome, now_ms: int) 
 
 
 def _reinstated(leg: Leg) -> Leg:
-    """Take back the order that was taken for gone, if there was one."""
-    if not leg.former:
-        return leg
+    """Take back the order that was taken for gone."""
     again = leg.former[-1]
     leg = found(leg, again)
     return msgspec.structs.replace(
