@@ -49,6 +49,7 @@ chaos: setup ## a sample of each of the following, at most an hour in all; what 
 	$(MAKE) chaos-kills N=100
 	$(MAKE) chaos-faults N=2000
 	$(MAKE) chaos-mutants N=20
+	$(MAKE) chaos-mix N=1 MINUTES=4
 
 chaos-matrix: setup ## crash every actor at every message over N seeds (10,000), resumable
 	$(BIN)/python -m tests.chaos --seeds $(or $(N),10000) --minutes 57
