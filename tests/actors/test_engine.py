@@ -56,9 +56,7 @@ def test_a_new_incarnation_answers_as_the_old_one_would_have() -> None:
     )
     for book in books:
         if book.epoch % 7 == 1:
-            actor = EngineActor(
-                symbol=SYMBOL, inputs=twin.inputs, shelf=shelf, decision=decision, feed=Probe("feed")
-            )
+            actor = EngineActor(symbol=SYMBOL, inputs=twin.inputs, shelf=shelf, decision=decision, feed=Probe("feed"))
             ManualContext(actor, path=f"{SYMBOL}/E1", now_ms=book.ts_ms)
             actor.started()
         actor.receive(book)

@@ -359,6 +359,12 @@ def played(request: pytest.FixtureRequest, data_dir: Path, plays: Mapping[str, P
         yield trials(built, {name: play for name, play in plays.items() if name in wanted}, built.symbols)
 
 
+def sampled(names: Iterable[str], every: int) -> list[Any]:
+    """As parameters: every so many-th as it is, the others for `make chaos-faults`."""
+    marks = pytest.mark.chaos
+    return [name if at % every == 0 else pytest.param(name, marks=marks) for at, name in enumerate(names)]
+
+
 def _items(request: pytest.FixtureRequest) -> Iterator[Any]:
     for item in request.session.items:
         if item.path == request.path and hasattr(item, "callspec"):

@@ -89,6 +89,7 @@ def test_f9_sigterm_while_one_enters_one_holds_and_one_closes(stand: Stand) -> N
         end(trials)
 
 
+@pytest.mark.chaos
 def test_f9_sigterm_twice(stand: Stand) -> None:
     with stand.trading() as running:
         trials = begin(stand)
@@ -108,7 +109,7 @@ def test_f9_sigterm_twice(stand: Stand) -> None:
         end(trials)
 
 
-@pytest.mark.parametrize("pause_ms", [5_000, 60_000])
+@pytest.mark.parametrize("pause_ms", [5_000, pytest.param(60_000, marks=pytest.mark.chaos)])
 def test_f10_the_process_stands_still(stand: Stand, pause_ms: int) -> None:
     """What it decided before is not sent afterwards; the trades go on as they were."""
     with stand.trading() as running:
@@ -116,7 +117,7 @@ def test_f10_the_process_stands_still(stand: Stand, pause_ms: int) -> None:
         *held, other = trials
         opened = open_all(held)
         other.resume()
-        other.seen("orders", lambda order: True, "an entry")
+        other.seen("orders", lambda _order: True, "an entry")
         began_ms = stand.now_ms()
         running.process.send_signal(signal.SIGSTOP)
         stand.pass_ms(pause_ms)
@@ -143,6 +144,7 @@ def limited(pid: int, what: int, soft: int) -> Iterator[None]:
         resource.prlimit(pid, what, before)
 
 
+@pytest.mark.chaos
 def test_f11_no_memory(stand: Stand) -> None:
     """It lives on or it ends: the next process finds everything, and no position was without its stop."""
     with stand.trading() as running:
@@ -192,11 +194,12 @@ def test_f12_the_disk_is_full(stand: Stand) -> None:
         end(trials)
 
 
+@pytest.mark.chaos
 def test_f14_no_file_can_be_opened(stand: Stand) -> None:
     with stand.trading() as running:
         trials = begin(stand)
         opened = open_all(trials)
-        files = len(os.listdir(f"/proc/{running.process.pid}/fd"))
+        files = len(list(Path(f"/proc/{running.process.pid}/fd").iterdir()))
         with limited(running.process.pid, resource.RLIMIT_NOFILE, files - 5):
             for route in ("public", "market", "private"):
                 stand.sim("stream", do="drop", route=route)
@@ -231,6 +234,7 @@ def flipped(data_dir: Path) -> None:
     wal.write_bytes(data)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("damage", [deleted, torn, flipped])
 def test_f13_the_journal_is_damaged_while_positions_are_open(stand: Stand, damage: Callable[[Path], None]) -> None:
     """The exchange and the ids of its executions tell what is ours: it is found, protected, and has one row."""
@@ -247,6 +251,7 @@ def test_f13_the_journal_is_damaged_while_positions_are_open(stand: Stand, damag
         end(trials)
 
 
+@pytest.mark.chaos
 def test_f13_what_is_no_journal_any_more_is_refused_by_name_and_may_be_moved_aside(stand: Stand) -> None:
     with stand.trading() as running:
         trials = begin(stand)
