@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports bench chaos chaos-matrix chaos-kills chaos-faults chaos-mutants lock clean
+.PHONY: help setup start test check format lint types imports bench chaos chaos-matrix chaos-kills chaos-faults chaos-mutants chaos-mix lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,7 +25,7 @@ start: setup ## the main job: the paper system, in the foreground
 	@exec $(BIN)/vortex start
 
 test: setup ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: format lint types imports test ## format, lint, types, import contracts, tests
 
@@ -64,6 +64,9 @@ chaos-mutants: setup ## plant known defects, then change the code of orders, N c
 	$(BIN)/python -m tests.chaos --mutants
 	$(BIN)/python -m tests.chaos.planted
 	$(BIN)/python -m tests.chaos.mutation_run --minutes 40 $(if $(N),--changes $(N))
+
+chaos-mix: setup ## troubles of every kind at once, 20 minutes for each of the N= seeds (1 2 and a random one)
+	$(BIN)/python -m tests.chaos.mix --minutes 20 $(if $(N),$(foreach seed,$(N),--seed $(seed)),--seed 1 --seed 2 --random)
 
 lock: setup ## resolve both locks anew
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml

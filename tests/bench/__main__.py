@@ -22,12 +22,13 @@ from tests.bench.evaluation import Evaluations
 from tests.bench.isolation import Isolation
 from tests.bench.load import Load
 from tests.bench.measure import quantile
+from tests.bench.slow_replies import SlowReplies
 
 T = TypeVar("T")
 OUTPUT = Path("build/bench.json")
 SIDE_TIMEOUT_S = 180
 MANY, FEW, PACED = 500, 100, 30
-LOAD_S, CRASH_S, HANG_S = 1.0, 10.0, 22.0
+LOAD_S, CRASH_S, HANG_S, SLOW_S = 1.0, 10.0, 22.0, 15.0
 
 
 class Figure(Struct, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--runs", type=int, default=3, help="repeats of each side")
     runs = parser.parse_args(arguments).runs
     figures: dict[str, Figure] = {}
-    for measure in (_evaluation, _footprint, _few, _crashes, _isolation):
+    for measure in (_evaluation, _footprint, _few, _crashes, _isolation, _slow_replies):
         measured = measure(runs)
         figures |= measured
         for name, figure in measured.items():
@@ -112,6 +113,24 @@ def _isolated(name: str, hanging: Sequence[Isolation], quiet: Sequence[Isolation
         name: Figure(value=p99_ms, unit="ms p99 to close on a stop", system=p99_ms, reference=quiet_ms, runs=shown),
         f"{name}_worst": Figure(value=worst_ms, unit="ms worst", system=worst_ms, reference=quiet_worst_ms, runs=shown),
     }
+
+
+def _slow_replies(runs: int) -> dict[str, Figure]:
+    orders = [f"slow_replies {late} {SLOW_S}" for late in ("one", "crowd", "nobody")]
+    one, crowd, nobody = _sides(SlowReplies, runs, *orders)
+    return {
+        "M3_slow": _stops("one symbol is answered late", one, nobody),
+        "M3_crowd": _stops("20 more are", crowd, nobody),
+    }
+
+
+def _stops(when: str, late: Sequence[SlowReplies], quiet: Sequence[SlowReplies]) -> Figure:
+    """Of few stops a run the p99 is the worst one: all runs of a side count as one."""
+    ours, theirs = ([taken_ms for each in side for taken_ms in each.taken_ms] for side in (late, quiet))
+    unit = f"p99 from fill to stop while {when}, times the quiet one; {len(ours)} and {len(theirs)} stops"
+    system, reference = quantile(ours, 0.99), quantile(theirs, 0.99)
+    shown = [msgspec.to_builtins(each) for each in late]
+    return Figure(value=system / reference, unit=unit, system=system, reference=reference, runs=shown)
 
 
 def _threads(pool: Sequence[Load], stock: Sequence[Load]) -> Figure:

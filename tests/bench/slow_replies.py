@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
+from tests.chaos.profile import scratch
 from tests.kit.ordeal import MOVING, holding
 from tests.kit.processes import Engine, engine, eventually, get, post, simulator
 
@@ -51,9 +51,9 @@ def run(late: Late, seconds: float) -> SlowReplies:
     markets = (f"{','.join((*HEALTHY, *CROWD))}=btcusdt_20240808.gz", "ethusdt_20240808.gz")
     words = [word for market in markets for word in ("--market", market)]
     with (
-        TemporaryDirectory() as folder,
+        scratch() as folder,
         simulator("--speed", str(SPEED), "--latency-sigma", "0", *words) as sim_url,
-        _trading(Path(folder) / "data", sim_url, CROWD if late == "crowd" else ()) as running,
+        _trading(folder / "data", sim_url, CROWD if late == "crowd" else ()) as running,
     ):
         if late != "nobody":
             _delay(sim_url, SLOW)
@@ -83,8 +83,9 @@ def fill_to_stop_ms(ledger: Mapping[str, Any], symbol: str, since_ms: int) -> li
 @contextmanager
 def _trading(data_dir: Path, sim_url: str, crowd: tuple[str, ...]) -> Iterator[Engine]:
     """The engine, from the first trade on; the crowd, which has no market, never gets an answer in time."""
-    for symbol in crowd:
+    for symbol in CROWD:
         post(f"{sim_url}/sim/v1/market", {"symbol": symbol, "do": "freeze", "for_ms": DAY_MS})
+    for symbol in crowd:
         _delay(sim_url, symbol)
     pairs = ",".join((*HEALTHY, SLOW, *crowd))
     with engine(data_dir, **SETTINGS, TRADING_PAIRS=pairs, VORTEX__EXCHANGE__SIMULATOR_URL=sim_url) as running:

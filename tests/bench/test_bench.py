@@ -10,6 +10,7 @@ import pytest
 from tests.bench import crashes, evaluation, isolation, load
 from tests.bench.__main__ import Figure, _ratio
 from tests.bench.market import market
+from tests.bench.slow_replies import fill_to_stop_ms
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +57,15 @@ def test_a_ratio_is_one_of_medians() -> None:
     figure = _ratio("times", [1.0, 9.0, 2.0], [4.0, 4.0, 1.0], lambda value: value)
     assert isinstance(figure, Figure)
     assert (figure.value, figure.system, figure.reference) == (0.5, 2.0, 4.0)
+
+
+def test_a_stop_is_measured_from_the_first_fill_of_its_entry() -> None:
+    def fill(client_id: str, ts_ms: int, symbol: str = "BTCUSDT") -> dict[str, object]:
+        return {"client_id": client_id, "ts_ms": ts_ms, "symbol": symbol}
+
+    def algo(client_id: str, ts_ms: int, status: str = "NEW") -> dict[str, object]:
+        return {"client_id": client_id, "states": [{"ts_ms": ts_ms, "status": status}]}
+
+    fills = [fill("aE", 5), fill("bE", 10), fill("bE", 12), fill("cE", 20), fill("dE", 30, "ETHUSDT"), fill("aX", 40)]
+    algos = [algo("aS", 15), algo("bS", 70), algo("bT", 90), algo("cS", 21, "REJECTED"), algo("dS", 31)]
+    assert fill_to_stop_ms({"fills": fills, "algo_orders": algos}, "BTCUSDT", since_ms=10) == [60]

@@ -151,7 +151,8 @@ def judge(evidence: Evidence, symbols: Sequence[str]) -> list[str]:
         down = excused(evidence, symbol)
         found += invariants.of_symbol(ours, symbol, down)
         found += [f"{symbol}: {each}" for each in invariants._orphans(evidence.ledger, symbol, down, 0)]
-    return found + invariants.of_rows([row for row in rows if row.id not in ids], ours, symbols)
+    found += invariants.of_rows([row for row in rows if row.id not in ids], ours, symbols)
+    return list(dict.fromkeys(found))
 
 
 class _Mixed(NamedTuple):

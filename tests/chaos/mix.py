@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from secrets import randbelow
 from tempfile import mkdtemp
@@ -28,6 +29,7 @@ READY_S = 30.0
 """Within this, of real time, a process that was started is reconciled."""
 RESUME_EVERY_MS = 30_000
 """Of the exchange's time: a person looks, and undoes the pauses and halts that the engine ordered itself."""
+SETTLE_MS = 10_000
 CALM_MS = 60_000
 """After the last trouble, of the exchange's time: then all must be well."""
 STALL_S, LOOK_S = 0.2, 0.05
@@ -87,8 +89,8 @@ class Mix:
 
     # ------------------------------------------------------------------------------------------------------- running
 
-    def play(self, minutes: float) -> None:
-        """Trouble it for so long of real time."""
+    def play(self, minutes: float, calm_ms: int) -> None:
+        """Trouble it for so long of real time, then let it be for so long of the exchange's."""
         end_s, drawn = time.monotonic() + 60 * minutes, troubles(self.seed)
         due_ms, with_log = self.now_ms(), (self.folder / "troubles.jsonl").open("w")
         with with_log as log, self._watch_machine():
@@ -102,8 +104,8 @@ class Mix:
                 log.write(json.dumps(line | dict(trouble.body)) + "\n")
                 log.flush()
             self._restore()
-            self._pass_until(self.now_ms() + CALM_MS)
-            self._require_well()
+            self._pass_until(self.now_ms() + calm_ms)
+            self._require_well(f"{calm_ms} ms after the last trouble")
 
     def _pass_until(self, due_ms: int) -> None:
         """Let the exchange's time pass; undo what has lasted, and start the process again when it has ended."""
@@ -134,11 +136,11 @@ class Mix:
         self._undo.clear()
         with urlopen(Request(f"{self._sim_url}/sim/v1/faults", method="DELETE"), timeout=5):  # noqa: S310  # this machine
             pass
-        self._pass_until(self.now_ms() + 1)
+        self._pass_until(self.now_ms() + SETTLE_MS)  # a process that is about to end has ended
         for command in ("unhalt", "resume"):
-            eventually(lambda name=command: self._command(name, {}), READY_S, command)  # type: ignore[misc]
+            eventually(partial(self._command, command, {}), READY_S, command)
 
-    def _require_well(self) -> None:
+    def _require_well(self, when: str) -> None:
         """Calm has come: everything runs, is ready, is written, and is protected or flat."""
         running = self._engine
         wells: Mapping[str, Callable[[], bool]] = {
@@ -157,7 +159,7 @@ class Mix:
                 eventually(holds, 5.0, what)
             except AssertionError as late:
                 gates = running.api("/api/status")["gates"]
-                self.wrongs.append(f"{CALM_MS} ms after the last trouble: {late}; gates {gates}")
+                self.wrongs.append(f"{when}: {late}; gates {gates}")
 
     def finish(self) -> Evidence:
         """Flatten and stop, and gather what there is to judge."""
@@ -196,11 +198,14 @@ class Mix:
         return SETTINGS | {"VORTEX__EXCHANGE__SIMULATOR_URL": self._sim_url}
 
     def _ended(self) -> None:
-        """As a service manager does: an internal failure is started again; no other end is right."""
-        code = self._engine.process.returncode
-        if code != INTERNAL_FAILURE:
-            self.wrongs.append(f"the process ended with {code}")
+        """Start it again, as a service manager does."""
+        self._note_end()
         self._restart(self.now_ms())
+
+    def _note_end(self) -> None:
+        """No end by itself is right but that after an internal failure."""
+        if (code := self._engine.process.returncode) != INTERNAL_FAILURE:
+            self.wrongs.append(f"the process ended with {code}")
 
     def _restart(self, since_ms: int) -> None:
         self._engine = Engine(self.folder / "data", **self._settings())
@@ -212,7 +217,7 @@ class Mix:
         began_s = time.monotonic()
         while True:
             if self._engine.process.poll() is not None:
-                self.wrongs.append(f"the process ended with {self._engine.process.returncode} while it started")
+                self._note_end()
                 self._engine = Engine(self.folder / "data", **self._settings())
             with suppress(OSError, KeyError, ValueError):
                 if self._engine.run["pid"] == self._engine.process.pid and self._engine.api("/readyz")["ready"]:
@@ -303,7 +308,7 @@ class Mix:
         self._restart(began_ms)
 
 
-def run(seed: int | str, minutes: float, folder: Path) -> list[str]:
+def run(seed: int | str, minutes: float, folder: Path, calm_ms: int = CALM_MS) -> list[str]:
     """Run a seed and return every violation; ledger, log and troubles stay in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     markets = [word for name in KLINES for word in ("--market", str(recording(name)))]
@@ -311,7 +316,7 @@ def run(seed: int | str, minutes: float, folder: Path) -> list[str]:
     with simulator("--speed", str(SPEED), "--seed", str(number), "--balance", "200000", *markets) as sim_url:
         mix = Mix(seed, sim_url, folder)
         try:
-            mix.play(minutes)
+            mix.play(minutes, calm_ms)
             evidence = mix.finish()
         finally:
             mix.end()
@@ -330,11 +335,15 @@ def say(text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.mix", description=__doc__)
     parser.add_argument("--seed", type=int, action="append", help="run this one; several in turn; none is a random one")
+    parser.add_argument("--random", action="store_true", help="and a random one, which is printed")
     parser.add_argument("--minutes", type=float, default=20.0, help="of real time, for each")
     parser.add_argument("--keep", type=Path, default=REPOSITORY / "build" / "chaos-mix", help="where evidence stays")
     chosen = parser.parse_args()
     violated = 0
-    for seed in chosen.seed or [randbelow(10**6)]:
+    seeds = chosen.seed or []
+    if chosen.random or not seeds:
+        seeds = [*seeds, randbelow(10**6)]
+    for seed in seeds:
         say(f"seed {seed} for {chosen.minutes} min; again: {sys.executable} -m tests.chaos.mix --seed {seed}")
         chosen.keep.mkdir(parents=True, exist_ok=True)
         folder = Path(mkdtemp(dir=chosen.keep, prefix=f"{seed}-"))

@@ -36,7 +36,7 @@ CPU_S = 60
 WORLD_SEEDS = 150
 DESK_TESTS = (
     "bracket", "bracket_ids", "leg", "reconcile", "flatness", "attribution", "adoption", "planning", "desk",
-    "desk_positions", "desk_refusals", "desk_flatten", "desk_doubt",
+    "desk_positions", "desk_refusals", "desk_flatten", "desk_doubt", "funding",
 )  # fmt: skip
 DESK = tuple(f"tests/domain/test_{name}.py" for name in DESK_TESTS)
 
@@ -55,7 +55,7 @@ class Target(Struct, frozen=True):
 
 ORDERS = (
     "bracket", "leg", "reconcile", "planning", "desk", "flatness", "agenda", "questions", "vacancy", "attribution",
-    "adoption",
+    "adoption", "recovery", "absence", "herald", "rivals",
 )  # fmt: skip
 TARGETS = {f"vortex.domain.{name}": Target(DESK, WORLD_SEEDS) for name in ORDERS} | {
     "vortex.domain.pnl": Target(("tests/domain/test_pnl.py",)),

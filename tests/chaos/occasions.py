@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import TypeAlias
 
 import pytest
@@ -10,11 +11,20 @@ import pytest
 from tests.chaos.profile import BTC, ETH
 from tests.chaos.stage import Setting, Stage
 from tests.kit.crashing import CrashPoint, Strike
-from vortex.domain.market import Liquidation, MarketValue, MinuteVolume, VolumeHistory
+from vortex.domain.market import Liquidation, MarketValue, MinuteVolume, Sentiment, VolumeHistory
 from vortex.domain.operation import OperatorAction
-from vortex.domain.order import OrderRole
+from vortex.domain.order import ClockMeasured, ConfigUpdate, FillAnnounced, MarginCall, OrderRole, TriggerRejected
 from vortex.domain.trade import CloseReason
-from vortex.messages import AddSymbol, CloseAll, Operate, RemoveSymbol, RequestHistory, UserStreamChanged
+from vortex.messages import (
+    AddSymbol,
+    CloseAll,
+    DiskMeasured,
+    MoneyTransferred,
+    Operate,
+    RemoveSymbol,
+    RequestHistory,
+    UserStreamChanged,
+)
 from vortex.queries import (
     GetAccount,
     GetExchange,
@@ -46,10 +56,24 @@ QUERIES = {
     "GetSymbolStatus": GetSymbolStatus(),
 }
 RARE: Mapping[str, MarketValue] = {
+    "Sentiment": Sentiment(symbol=BTC, recv_ms=0),
     "VolumeHistory": VolumeHistory(symbol=BTC, minutes=(MinuteVolume(0, 1.0, 0.5),)),
     "Liquidation": Liquidation(symbol=BTC, ts_ms=0, recv_ms=0, long=True, price=1.0, quantity=1.0),
 }
-"""Market values that the simulated market does not tell."""
+"""Market values that the simulated market does not tell, or not twice in the time of a run."""
+SELDOM: Mapping[str, tuple[str, object]] = {
+    "ClockMeasured": ("exchange", ClockMeasured(ts_ms=0, offset_ms=3.0, round_trip_ms=20.0)),
+    "ConfigUpdate": ("exchange", ConfigUpdate(ts_ms=0, symbol=BTC, leverage=3)),
+    "DiskMeasured": ("exchange", DiskMeasured(room_bytes=2**40)),
+    "FillAnnounced": (
+        "exchange",
+        FillAnnounced(symbol=BTC, client_id="V7-of-another-E", order_id=1, fill_id=1, ts_ms=0),
+    ),
+    "MarginCall": ("exchange", MarginCall(ts_ms=0, symbols=(BTC,))),
+    "MoneyTransferred": ("account", MoneyTransferred(ts_ms=0, amount_usdt=Decimal("0.01"))),
+    "TriggerRejected": ("exchange", TriggerRejected(symbol=BTC, order_id=1, reason="the matrix", ts_ms=0)),
+}
+"""What a quiet exchange does not say: whom it reaches, and what it is."""
 
 
 def rare_value(name: str) -> Occasion:
@@ -57,6 +81,14 @@ def rare_value(name: str) -> Occasion:
         """The market tells what it seldom tells."""
         for path in stage.paths(roles):
             stage.tell(path, RARE[name])
+
+    return occasion
+
+
+def seldom_said(name: str) -> Occasion:
+    def occasion(stage: Stage, _roles: Roles) -> None:
+        """The exchange, or the machine, says what it seldom says."""
+        stage.tell(*SELDOM[name])
 
     return occasion
 
@@ -183,6 +215,7 @@ TWINS = Setting(symbols=("BTCUSDT", ETH), twins=True)
 PROVOKED: Mapping[str, tuple[Occasion | None, Setting | None]] = {
     **{name: (query(name), None) for name in QUERIES},
     **{name: (rare_value(name), None) for name in RARE},
+    **{name: (seldom_said(name), None) for name in SELDOM},
     "UserStreamChanged": (user_stream_is_lost, None),
     "GateClosed": (user_stream_is_lost, None),
     "GateOpened": (user_stream_is_lost, None),

@@ -107,7 +107,7 @@ def test_what_no_restart_heals_ends_the_process_with_70_and_the_next_start_goes_
             for path in paths:
                 ordeal.crash(path, how, times=times, seconds=30)
             assert running.process.wait(SOON_S) == 70, (paths, how)
-        ordeal.is_left_protected()
+        ordeal.is_left_protected(died=True)
     with ordeal.trading():
         ordeal.is_well()
         ordeal.judge()

@@ -30,6 +30,7 @@ from vortex.domain.adoption import ForeignParams
 from vortex.domain.decision import SignalBoard
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.pnl import RowLabels
+from vortex.messages import Recipient
 from vortex.ports import Clock, ColdStore, Exchange, HotStore, Ids, Journal, MarketFeed, Outbox
 from vortex.runtime import Address, ChildSpec, RestartLimits
 
@@ -184,7 +185,7 @@ def _shelf(spec: EngineSpec, params: Struct) -> Shelf:
     return Shelf(lambda: spec.build(params))
 
 
-def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address, feed: Address) -> ChildSpec:
+def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address, feed: Recipient) -> ChildSpec:
     return ChildSpec(
         spec.id,
         lambda: EngineActor(symbol=symbol, inputs=spec.engine.inputs, shelf=shelf, decision=decision, feed=feed),

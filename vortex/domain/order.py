@@ -341,12 +341,16 @@ class ClockMeasured(Struct, frozen=True, kw_only=True, tag=True):
     round_trip_ms: float
 
 
+Value: TypeAlias = (
+    OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | FundingState | SymbolSetup | int | None
+)
+"""What the exchange says in answer to a request: an int is a leverage."""
+
+
 class Done(Struct, frozen=True, kw_only=True, tag=True):
     """The exchange did it and said so."""
 
-    value: (
-        OrderReport | AlgoReport | SymbolState | AccountState | PositionsState | FundingState | SymbolSetup | int | None
-    ) = None
+    value: Value = None
 
 
 class Refused(Struct, frozen=True, kw_only=True, tag=True):

@@ -28,6 +28,7 @@ from vortex.domain.order import (
     SetLeverage,
     SymbolState,
     Unknown,
+    Value,
 )
 from vortex.messages import ExchangeReplied, Recipient, UserStreamChanged
 from vortex.ports import Usage
@@ -243,19 +244,26 @@ def outcome(request: ExchangeRequest, answers: Answers, core: ExchangeCore, sent
     if refusals:
         code, text = refusals[0].code, refusals[0].message
         return Unknown(text=f"{code} {text}") if code == DUPLICATE_ID else Refused(code=code, text=text)
-    if isinstance(request, PrepareSymbol):
-        return Done(value=symbol_setup(core, request.symbol))
-    if isinstance(request, QuerySymbol):
-        return Done(value=_symbol_state(request.symbol, answers, sent_ms))
-    if isinstance(request, QueryFunding):
-        payments = [row.amount_usdt for row in cast("list[SimIncome]", answers[0])]
-        return Done(value=FundingState(symbol=request.symbol, payments=len(payments), amount_usdt=sum(payments, ZERO)))
-    if isinstance(request, QueryPositions):
-        positions = cast("list[SimPosition]", answers[0])
-        return Done(value=PositionsState(ts_ms=sent_ms, positions=tuple(map(position_report, positions))))
-    if isinstance(request, CancelOrder) and request.conditional:
-        return Done()  # the exchange confirms without saying what it was
-    return Done(value=_value(answers[0], sent_ms))
+    return Done(value=_worth(request, answers, core, sent_ms))
+
+
+def _worth(request: ExchangeRequest, answers: Answers, core: ExchangeCore, sent_ms: int) -> Value:
+    """What the answers say to whoever asked."""
+    match request:
+        case PrepareSymbol():
+            return symbol_setup(core, request.symbol)
+        case QuerySymbol():
+            return _symbol_state(request.symbol, answers, sent_ms)
+        case QueryFunding():
+            paid = [row.amount_usdt for row in cast("list[SimIncome]", answers[0])]
+            return FundingState(symbol=request.symbol, payments=len(paid), amount_usdt=sum(paid, ZERO))
+        case QueryPositions():
+            positions = cast("list[SimPosition]", answers[0])
+            return PositionsState(ts_ms=sent_ms, positions=tuple(map(position_report, positions)))
+        case CancelOrder(conditional=True):
+            return None  # the exchange confirms without saying what it was
+        case _:
+            return _value(answers[0], sent_ms)
 
 
 def _value(answer: Answer | RequestRefused, sent_ms: int) -> OrderReport | AlgoReport | AccountState | int:

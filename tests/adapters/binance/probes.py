@@ -9,7 +9,7 @@ from typing import TypeVar
 from vortex.domain.market import MarketValue
 
 T = TypeVar("T")
-TIMEOUT_S = 20.0
+TIMEOUT_S = 40.0
 
 
 class Probe:
@@ -29,13 +29,20 @@ class Probe:
 
     def expect(self, kind: type[T], accept: Callable[[T], bool] = lambda _: True, *, after: int = 0) -> T:
         """The first accepted message of this kind among those told after the first `after`."""
+        place = after  # what was looked at once is not looked at again: there may be very many
 
-        def found() -> list[T]:
-            return [message for message in self.told[after:] if isinstance(message, kind) and accept(message)]
+        def found() -> T | None:
+            nonlocal place
+            for message in self.told[place:]:
+                if isinstance(message, kind) and accept(message):
+                    return message
+                place += 1
+            return None
 
         with self._changed:
-            assert self._changed.wait_for(found, TIMEOUT_S), f"no {kind.__name__} among {len(self.told)} messages"
-            return found()[0]
+            message = self._changed.wait_for(found, TIMEOUT_S)
+            assert message is not None, f"no {kind.__name__} among {len(self.told)} messages"
+            return message
 
 
 class Sink(Probe):

@@ -26,7 +26,7 @@ def client_of(hosts: Hosts, loop: NetworkLoop) -> StreamClient:
     ("hosts", "address"),
     [
         (simulator("http://127.0.0.1:8790"), "ws://127.0.0.1:8790/market/ws/3"),
-        (demo(), "wss://fstream.binancefuture.com/market/ws/3"),
+        (demo(), "wss://demo-fstream.binance.com/market/ws/3"),
         (live(), "wss://fstream.binance.com/market/ws/3"),
     ],
 )
