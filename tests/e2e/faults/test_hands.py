@@ -15,7 +15,7 @@ from tests.kit.stand import SOON_S, Play, Played, Trial, played
 
 pytestmark = pytest.mark.e2e
 
-SYMBOLS = 12
+SYMBOLS = 8
 SEEN_MS = 5_000
 """Whatever somebody else does to a position is known within this."""
 CLOSED = "closed"

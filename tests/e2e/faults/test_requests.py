@@ -12,7 +12,7 @@ from tests.kit.stand import ALGO, MANY, ORDER, Play, Played, Trial, played, samp
 
 pytestmark = pytest.mark.e2e
 
-SYMBOLS = 12
+SYMBOLS = 6
 EVERY = 4
 """Of these trials are in the usual tests, the others in chaos."""
 TIMEOUT_MS, QUERY_MS = 2_000, 4_000
