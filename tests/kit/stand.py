@@ -306,7 +306,7 @@ class Trial:
         """Nothing is left, and nothing was ever unsafe; what is still being written or cancelled is waited for."""
         with suppress(AssertionError):
             rarely(lambda: not self.violations(), SOON_S, "no violation")
-        assert self.violations() == []
+        assert self.violations() == [], self.violations()
 
 
 def rarely(ask: Callable[[], T | None], timeout_s: float, what: str) -> T:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.crowd import ROUTES, Crowd
+from tests.kit.invariants import trade_id
 from tests.kit.ordeal import holding
 from tests.kit.stand import ORDER, Stand, stand
 
@@ -61,6 +62,24 @@ def test_f15_the_network_is_cut(crowd: Crowd, cut_ms: int, direction: str) -> No
         assert crowd.entered(began_ms + 2_000, began_ms + cut_ms) == [], "books were too old for that"
     crowd.is_closed(one)
     crowd.is_untouched(*rest)
+    crowd.ends()
+
+
+@pytest.mark.parametrize("lag_ms", [chaos(2_000), 8_000])
+def test_f19_an_entry_is_looked_for_in_the_dark(crowd: Crowd, lag_ms: int) -> None:
+    """Its answer is lost, no event tells of it, and every question is answered from the past: one entry, one row."""
+    crowd.costs(lag_ms + 2 * TIMEOUT_MS)
+    crowd.stream("silence", ["private"], for_ms=lag_ms + 4_000)
+    for path in (ORDER, "/fapi/v1/openOrders", "/fapi/v1/userTrades", "/fapi/v2/positionRisk"):
+        crowd.rule(f"lag:{lag_ms}", "GET", path)
+    lost = crowd.rule("timeout_after_apply", "POST", ORDER, times=1)
+    crowd.other.resume()
+    crowd.other.fired(lost)
+    position = crowd.other.opened()
+    sent = [each for each in crowd.other.ledger()["orders"] if each["client_id"].endswith("E")]
+    assert position["trade_id"] == trade_id("main", crowd.other.symbol, sent[0]["client_id"]), "it was given up"
+    assert len(sent) == 1
+    crowd.is_untouched(*crowd.held)
     crowd.ends()
 
 
@@ -144,6 +163,7 @@ def test_f29_a_stream_is_dropped_again_and_again(crowd: Crowd, route: str) -> No
 
 def test_f29_the_listen_key_expires(crowd: Crowd) -> None:
     one, *rest = crowd.held
+    crowd.costs(1_000)  # the private sockets end so much later
     crowd.stand.sim("stream", do="expire_listen_key")
     crowd.other.resume()
     crowd.closes(one)
