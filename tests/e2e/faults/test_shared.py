@@ -77,7 +77,8 @@ def test_f19_an_entry_is_looked_for_in_the_dark(crowd: Crowd, lag_ms: int) -> No
     crowd.other.fired(lost)
     position = crowd.other.opened()
     sent = [each for each in crowd.other.ledger()["orders"] if each["client_id"].endswith("E")]
-    assert position["trade_id"] == trade_id("main", crowd.other.symbol, sent[0]["client_id"]), "it was given up"
+    assert position["trade_id"] == trade_id("main", crowd.other.symbol, sent[0]["client_id"]), "another one"
+    assert position["strategy"] != "X", "it was given up, and taken over when it was seen"
     assert len(sent) == 1
     crowd.is_untouched(*crowd.held)
     crowd.ends()
