@@ -11,6 +11,7 @@ import pytest
 from tests.chaos.profile import BTC, ETH
 from tests.chaos.stage import Setting, Stage
 from tests.kit.crashing import CrashPoint, Strike
+from vortex.adapters.sqlite.outbox import SqliteOutbox
 from vortex.domain.market import Liquidation, MarketValue, MinuteVolume, Sentiment, VolumeHistory
 from vortex.domain.operation import OperatorAction
 from vortex.domain.order import ClockMeasured, ConfigUpdate, FillAnnounced, MarginCall, OrderRole, TriggerRejected
@@ -25,6 +26,7 @@ from vortex.messages import (
     RequestHistory,
     UserStreamChanged,
 )
+from vortex.ports import UnwritableError
 from vortex.queries import (
     GetAccount,
     GetExchange,
@@ -173,6 +175,21 @@ def everything_is_halted(stage: Stage, _roles: Roles) -> None:
         stage.pass_s(0.6)
 
 
+def disk_takes_no_rows(stage: Stage, _roles: Roles) -> None:
+    """The disk is full when a row is to be kept, and has room again a while later."""
+    refused: list[object] = []
+
+    def append(_outbox: SqliteOutbox, row: object) -> None:
+        refused.append(row)
+        raise UnwritableError("no space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqliteOutbox, "append", append)
+        stage.pass_until(lambda: bool(refused), 8.0)
+        stage.pass_s(0.2)
+    stage.pass_s(2.0)
+
+
 def candles_are_missed(stage: Stage, _roles: Roles) -> None:
     """An engine wants their history again."""
     stage.tell("feed", RequestHistory(symbol=BTC))
@@ -221,12 +238,14 @@ PROVOKED: Mapping[str, tuple[Occasion | None, Setting | None]] = {
     "GateOpened": (user_stream_is_lost, None),
     "EntryFailed": (entry_is_refused, None),
     "PositionProtected": (stop_is_cancelled, None),
+    "_Write": (disk_takes_no_rows, None),
     "RequestHistory": (candles_are_missed, None),
     "CloseAll": (everything_is_closed, None),
     "Operate": (person_operates, None),
     "PeerFailed": (peer_crashes, None),
     "PeerStarted": (peer_crashes, None),
     "RiskDenied": (None, TWINS),
+    "RecordRejection": (None, TWINS),
     **dict.fromkeys(
         (
             "AddSymbol", "RemoveSymbol", "Leave", "SymbolLeft", "SymbolReleased", "DeregisterSymbol", "LeaveAccount",

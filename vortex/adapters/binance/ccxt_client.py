@@ -140,6 +140,7 @@ class StreamClient(Client, binanceusdm):  # type: ignore[misc]  # ccxt ships no 
             super().on_close(client, error)
 
     async def fetch_order_book(self, symbol: str, limit: Any = None, params: Any = None) -> Any:
+        await self.budget.silence_over()
         try:
             book = await super().fetch_order_book(symbol, limit, params or {})
         except Exception as error:
