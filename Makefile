@@ -58,7 +58,8 @@ chaos-kills: setup ## kill the real process around every request of a trade, N t
 	$(BIN)/python -m tests.chaos.kills --kills $(or $(N),500) --minutes 57
 
 chaos-faults: setup ## orders in a world that loses, delays, repeats and lies, over N seeds (10,000), resumable
-	$(BIN)/python -m tests.chaos.faults --seeds $(or $(N),10000) --minutes 57
+	$(BIN)/python -m pytest -m "chaos or not chaos" tests/e2e/faults
+	$(BIN)/python -m tests.chaos.faults --seeds $(or $(N),10000) --minutes 45
 
 chaos-mutants: setup ## plant known defects, then change the code of orders, N changes (all) a module, resumable: both must be found
 	$(BIN)/python -m tests.chaos --mutants

@@ -211,3 +211,16 @@ def test_a_trade_that_closes_by_itself_is_not_ordered_flat_after_a_restart() -> 
     before = Rig().guarded()
     before.desk.close(before.bracket.trade_id, CloseReason.TIME_EXIT)
     assert not Rig(before.bracket).desk.flattening
+
+
+def test_a_trade_found_again_while_its_symbol_is_ordered_flat_is_closed() -> None:
+    lost = Rig().filled()
+    rig = Rig()
+    state = symbol_state("0.1", fills=lost.bracket.fills)
+    rig.ready(state)
+    flattened(rig, CloseReason.MANUAL)
+    rig.wait(1_000)
+    rig.reads(state)
+    assert rig.bracket.close_reason is CloseReason.MANUAL
+    leaving = rig.leaves(PlaceOrder, Lane.CLOSE)
+    assert (leaving.reduce_only, leaving.quantity) == (True, Decimal("0.1"))

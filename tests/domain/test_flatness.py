@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from vortex.domain.flatness import APART_MS, FlatCheck
 from vortex.domain.order import ZERO
+from vortex.domain.trade import CloseReason
 
 HELD = Decimal("0.5")
 
 
 def ordered() -> FlatCheck:
     check = FlatCheck()
-    check.order()
+    check.order(CloseReason.MANUAL)
     return check
 
 
@@ -56,7 +57,7 @@ def test_a_position_that_is_not_ours_is_none_of_ours_when_it_is_seen_twice() -> 
 def test_evidence_begins_anew_with_another_order() -> None:
     check = ordered()
     check.see(ZERO, 0)
-    check.order()
+    check.order(CloseReason.HALT)
     check.see(ZERO, APART_MS)
     assert check.wanted
 

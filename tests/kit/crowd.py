@@ -58,7 +58,8 @@ class Crowd:
         self.stand.command("flatten", symbol=trial.symbol)
 
     def is_closed(self, trial: Trial) -> None:
-        assert trial.ended(self.held[trial]["trade_id"]).close_reason == "MANUAL"
+        reason = trial.ended(self.held[trial]["trade_id"]).close_reason
+        assert reason == "MANUAL", reason
 
     # ---------------------------------------------------------------------------------------------------------- judging
 
@@ -93,7 +94,7 @@ class Crowd:
             trial.flat()
         for trial in self.everyone:
             trial.judge()
-        assert self._crashes() == self._restarts
+        assert self._crashes() == self._restarts, self._crashes()
 
     def abandon(self) -> None:
         """Whatever became of it: the next one finds a world without faults, and everything flat."""

@@ -95,8 +95,8 @@ class Desk:
         self._rivals = Rivals(ids)
         if bracket is not None:
             self._rivals.know(bracket.entry.client_id)
-            if bracket.close_reason in ORDERED_FLAT:
-                self.vacancy.flat.order()
+            if bracket.close_reason is not None and bracket.close_reason in ORDERED_FLAT:
+                self.vacancy.flat.order(bracket.close_reason)
 
     # ------------------------------------------------------------------------------------------------ what is wanted
 
@@ -131,7 +131,7 @@ class Desk:
 
     def flatten(self, reason: CloseReason, now_ms: int) -> None:
         """Give up the entry, or close what it opened or will open; `flattening` until two answers agree that it is."""
-        self.vacancy.flat.order()
+        self.vacancy.flat.order(reason)
         self.give_up_entry(str(reason), now_ms)
         self._update(lambda bracket: life.order_close(bracket, reason))
 

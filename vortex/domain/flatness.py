@@ -7,20 +7,30 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from vortex.domain.trade import CloseReason
+
 APART_MS = 1_000
 
 
 class FlatCheck:
-    """Told of every answer about the position; `wanted` from `order` until two of them agree."""
+    """Told of every answer about the position; `wanted` from `order` until two of them agree.
+
+    Attributes:
+        reason: Why it was ordered, while it is wanted.
+    """
 
     def __init__(self) -> None:
-        self.wanted = False
+        self.reason: CloseReason | None = None
         self._first_ms: int | None = None
         self._amount: Decimal | None = None
 
-    def order(self) -> None:
+    @property
+    def wanted(self) -> bool:
+        return self.reason is not None
+
+    def order(self, reason: CloseReason) -> None:
         """Begin: what was seen before proves nothing."""
-        self.wanted = True
+        self.reason = reason
         self._first_ms = None
 
     def see(self, amount: Decimal, now_ms: int) -> None:
@@ -28,7 +38,7 @@ class FlatCheck:
         if self._first_ms is None or amount != self._amount:
             self._first_ms, self._amount = now_ms, amount
         elif now_ms - self._first_ms >= APART_MS:
-            self.wanted = False
+            self.reason = None
 
     def due(self, now_ms: int) -> bool:
         """True when the next answer is to be had."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from vortex.domain.adoption import ForeignParams, adopt, opened_by, still_ours
-from vortex.domain.bracket import Bracket, leg_of
+from vortex.domain.bracket import Bracket, leg_of, order_close
 from vortex.domain.client_id import OrderIds
 from vortex.domain.flatness import FlatCheck
 from vortex.domain.order import ZERO, Fill, SymbolSetup, SymbolState
@@ -72,7 +72,7 @@ class Vacancy:
         """Return the trade that the position of this answer becomes; None when it is to be left alone, or not sure.
 
         Ours it is when an entry of ours made some of it that is not closed yet. Executions that are accounted for make
-        nothing: an answer may be older than our exit.
+        nothing: an answer may be older than our exit. Where the symbol was ordered flat meanwhile, ours is closed.
         """
         if not self.foreign or not self.settled:
             return None
@@ -81,7 +81,9 @@ class Vacancy:
         if not ours and not (new and self._params.foreign_position == "protect"):
             return None
         self.foreign, self.settled, self._seen, self._gone_ms = ZERO, False, None, None
-        return adopt(state, setup, self._ids, self._params, now_ms)
+        bracket = adopt(state, setup, self._ids, self._params, now_ms)
+        reason = self.flat.reason if ours else None
+        return order_close(bracket, reason) if reason is not None else bracket
 
     def after(self, bracket: Bracket) -> None:
         """This trade is over; what a person left of the position is still to be accounted for."""

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from tests.kit.invariants import naked_spans
 from tests.kit.ledger import trades_of
 from tests.kit.processes import eventually
-from tests.kit.stand import SOON_S, Play, Played, Trial, played
+from tests.kit.stand import LOAD_MS, SOON_S, Play, Played, Trial, played
 
 pytestmark = pytest.mark.e2e
 
-SYMBOLS = 12
+SYMBOLS = 8
 SEEN_MS = 5_000
 """Whatever somebody else does to a position is known within this."""
 CLOSED = "closed"
@@ -77,6 +78,8 @@ def f33_vanished(trial: Trial) -> None:
     position = held(trial)
     trial.do("algo", "vanish")
     closes_as(trial, position, "TIME_EXIT", "PROTECTION_FAILED")
+    naked_ms = max(end_ms - start_ms for start_ms, end_ms in naked_spans(trial.ledger(), trial.symbol))
+    assert naked_ms <= trial.cost_ms + 1_000 + LOAD_MS
 
 
 def f33_expired(trial: Trial) -> None:
