@@ -25,7 +25,7 @@ start: setup ## the main job: the paper system, in the foreground
 	@exec $(BIN)/vortex start
 
 test: setup ## every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: format lint types imports test ## format, lint, types, import contracts, tests
 

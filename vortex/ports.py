@@ -180,7 +180,10 @@ class Outbox(Protocol):
         ...
 
     def drain(self, store: ColdStore, limit: int = 100) -> int:
-        """Hand at most `limit` of the oldest rows to the store, forget them once written, return how many."""
+        """Hand at most `limit` of the oldest rows to the store, forget them once written, return how many.
+
+        Raises UnwritableError, and what the store raises: the rows stay, and may be handed over again.
+        """
         ...
 
     def status(self) -> OutboxStatus: ...

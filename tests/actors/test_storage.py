@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.sqlite.rows import closed, rejection, trade
+from tests.kit.disk import full_disk
 from tests.kit.probe import Probe
 from tests.kit.runtime import ManualContext
 from vortex.actors.storage import DRAIN_SOON_MS, RETRY_FIRST_MS, RETRY_MOST_MS, StorageActor
@@ -137,6 +138,20 @@ def test_a_store_that_fails_is_tried_less_and_less_often_and_loses_nothing(rig: 
     assert rig.status().oldest_ms == NOW
     rig.store.reachable = True
     rig.context.advance(RETRY_MOST_MS)
+    assert rig.store.recent_trades(10) == [closed()]
+
+
+def test_rows_that_the_disk_does_not_let_it_forget_are_handed_over_again(rig: Rig) -> None:
+    rig.actor.receive(RecordTrade(row=closed()))
+    rig.store.close()
+    rig.store = MoodyStore(SqliteColdStore.open(Path(":memory:")))  # which takes rows while the disk is full
+    rig.start()
+    with full_disk():
+        rig.context.advance(10_000)
+        assert rig.store.recent_trades(10) == [closed()]
+        assert rig.status().pending == 1
+    rig.context.advance(RETRY_MOST_MS)
+    assert rig.status().pending == 0
     assert rig.store.recent_trades(10) == [closed()]
 
 

@@ -157,7 +157,7 @@ def judge(evidence: Evidence, symbols: Sequence[str]) -> list[str]:
     for symbol in symbols:
         down = excused(evidence, symbol)
         found += invariants.of_symbol(ours, symbol, down)
-        found += [f"{symbol}: {each}" for each in invariants._orphans(evidence.ledger, symbol, down, 0)]
+        found += [f"{symbol}: {each}" for each in invariants.orphans(evidence.ledger, symbol, down, 0)]
     found += invariants.of_rows([row for row in rows if row.id not in ids], ours, symbols)
     return list(dict.fromkeys(found))
 

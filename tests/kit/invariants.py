@@ -44,7 +44,7 @@ def of_symbol(ledger: Ledger, symbol: str, down: Sequence[Span] = (), *, cost_ms
     return [
         f"{symbol}: {violation}"
         for check in (_naked(ledger, symbol, down, cost_ms), _positions(ledger, symbol), _exits(ledger, symbol),
-                      _orphans(ledger, symbol, down, cost_ms))
+                      orphans(ledger, symbol, down, cost_ms))
         for violation in check
     ]  # fmt: skip
 
@@ -160,7 +160,7 @@ def _exits(ledger: Ledger, symbol: str) -> Iterator[str]:
             yield f"{order['client_id']} could open a position"
 
 
-def _orphans(ledger: Ledger, symbol: str, down: Sequence[Span], cost_ms: int) -> Iterator[str]:
+def orphans(ledger: Ledger, symbol: str, down: Sequence[Span], cost_ms: int) -> Iterator[str]:
     """Nothing rests long after its position is gone."""
     resting = [
         (algo["client_id"], span)

@@ -118,8 +118,8 @@ class StorageActor(Actor):
         """Hand over one batch; True when there may be more."""
         try:
             drained = self._outbox.drain(self._store)
-        except StoreUnavailableError as error:
-            logger.warning("the cold store does not take rows, next try in {} ms: {}", self._retry_ms, error)
+        except (StoreUnavailableError, UnwritableError) as error:
+            logger.warning("rows wait for the cold store, next try in {} ms: {}", self._retry_ms, error)
             self._drain_in(self._retry_ms)
             self._retry_ms = min(self._retry_ms * 2, RETRY_MOST_MS)
             return False

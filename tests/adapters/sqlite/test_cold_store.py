@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.adapters.sqlite.rows import closed, rejection, trade
+from tests.kit.disk import full_disk
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.connect import StoreError
 from vortex.domain.trade import RejectionRow, TradeRow, TradeStatus
@@ -128,6 +129,16 @@ def test_another_process_reads_while_this_one_writes(store: SqliteColdStore, pat
             store.write_trades([trade(id=f"t{count}")])
         reader.stdin.close()
     assert reader.returncode == 0
+
+
+def test_a_full_disk_is_an_error_until_it_has_room_again(store: SqliteColdStore) -> None:
+    rows = [trade(id=f"t{number}") for number in range(500)]
+    for _ in range(2):
+        with full_disk(), pytest.raises(StoreUnavailableError, match="cannot be written"):
+            store.write_trades(rows)
+    assert store.recent_trades(1) == []
+    store.write_trades(rows)
+    assert len(store.recent_trades(1_000)) == 500
 
 
 def test_a_reader_cannot_write(store: SqliteColdStore, path: Path) -> None:

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.sqlite.rows import closed, rejection, trade
+from tests.kit.disk import full_disk
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.adapters.sqlite.outbox import SqliteOutbox
 from vortex.adapters.sqlite.rows import UnwritableRowError
 from vortex.domain.trade import RejectionRow, TradeRow
+from vortex.ports import UnwritableError
 from vortex.queries import OutboxStatus
 
 EMPTY = OutboxStatus(pending=0, oldest_ms=None, parked=0)
@@ -118,6 +120,21 @@ def test_a_kill_between_writing_and_forgetting_repeats_the_write_in_vain(tmp_pat
         assert sorted(store.recent_trades(100), key=lambda row: row.id) == sorted(closes, key=lambda row: row.id)
     with closing(SqliteOutbox(tmp_path / "journal.db", lambda: 0)) as outbox:
         assert outbox.status() == EMPTY
+
+
+def test_a_full_disk_keeps_the_rows_and_the_store_has_them_once(outbox: SqliteOutbox) -> None:
+    outbox.append(closed())
+    with closing(SqliteColdStore.open(Path(":memory:"))) as store:  # which takes rows while the disk is full
+        for _ in range(2):
+            with full_disk():
+                with pytest.raises(UnwritableError):
+                    outbox.append(trade(id="another"))
+                with pytest.raises(UnwritableError):
+                    outbox.drain(store)
+        assert outbox.status().pending == 1
+        assert outbox.drain(store) == 1
+        assert outbox.status().pending == 0
+        assert store.recent_trades(10) == [closed()]
 
 
 def test_appended_rows_survive_a_kill(tmp_path: Path) -> None:

@@ -56,10 +56,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("begin immediate")
     try:
         yield
+        connection.execute("commit")
     except BaseException:
-        connection.execute("rollback")
+        if connection.in_transaction:  # SQLite itself takes back what a full disk cut short, but not a failed commit
+            connection.execute("rollback")
         raise
-    connection.execute("commit")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, schema: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -51,17 +52,16 @@ class SqliteOutbox:
         """
         validate(row)
         values = (TABLES[type(row)], row.id, msgspec.json.encode(row), self._now_ms())
-        with self._lock:
-            try:
-                self._connection.execute(
-                    "insert into outbox (tbl, row_id, body, created_ms) values (?, ?, ?, ?)", values
-                )
-            except sqlite3.Error as error:
-                raise UnwritableError(f"the outbox cannot be written: {error}") from error
+        with self._file():
+            self._connection.execute("insert into outbox (tbl, row_id, body, created_ms) values (?, ?, ?, ?)", values)
 
     def drain(self, store: ColdStore, limit: int = 100) -> int:
-        """Hand over at most `limit` of the oldest rows; what the store raises is passed on and the rows stay."""
-        with self._lock:
+        """Hand over at most `limit` of the oldest rows; what the store raises is passed on and the rows stay.
+
+        Raises:
+            UnwritableError: The disk does not let us forget them now: they are handed over again.
+        """
+        with self._file():
             waiting = self._connection.execute(
                 "select seq, tbl, body from outbox where error is null order by seq limit ?", (limit,)
             ).fetchall()
@@ -97,10 +97,19 @@ class SqliteOutbox:
         try:
             return msgspec.json.decode(body, type=KINDS[table])
         except (KeyError, msgspec.DecodeError) as error:
-            with self._lock:
+            with self._file():
                 self._connection.execute("update outbox set error = ? where seq = ?", (repr(error), seq))
             return None
 
     def _forget(self, handled: Sequence[int]) -> None:
-        with self._lock, transaction(self._connection):
+        with self._file(), transaction(self._connection):
             self._connection.executemany("delete from outbox where seq = ?", [(seq,) for seq in handled])
+
+    @contextmanager
+    def _file(self) -> Iterator[None]:
+        """One at a time, with what may go wrong on a disk in the words of the port."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise UnwritableError(f"the outbox cannot be written: {error}") from error
