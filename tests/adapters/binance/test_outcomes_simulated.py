@@ -30,6 +30,7 @@ from vortex.domain.order import Done, Outcome, Refused, Unknown
 from vortex.messages import ExchangeReplied, UserStreamChanged
 
 PATIENT_MS, HASTY_MS = 5_000, 60
+MANY = 100
 PRICE, LEVERAGE, RESTING = "62000", 5, "50000"
 """Above the stop of the table; the leverage before; a price at which nobody sells."""
 OTHER_WORDS = {"http:503_busy": "http:503", "http:503_throttled": "code:-1008", "http:408_timeout": "code:-1007"}
@@ -95,13 +96,18 @@ class Rig:
         assert placed.status == 200 or placed.code == -4116, placed  # that of the table rests
 
     def outcome(self, call: Call, do: str) -> Outcome:
-        """What becomes of a call; aiohttp repeats one that may be repeated when a kept connection is found reset."""
+        """What becomes of a call.
+
+        The rule holds until the answer is there: parts of the question before may still arrive and meet it, and aiohttp
+        repeats what may be repeated when a kept connection is found reset.
+        """
         if do:
-            again = do.startswith("reset") and call.method != "POST"
-            self._raw.fault(OTHER_WORDS.get(do, do), method=call.method, path=call.path, times=1 + again)
+            self._raw.fault(OTHER_WORDS.get(do, do), method=call.method, path=call.path, times=MANY)
         seen = len(self._probe.told)
         self._port.send(call.request, HASTY_MS if do.startswith("timeout") else PATIENT_MS)
-        return self._probe.expect(ExchangeReplied, lambda answer: answer.request is call.request, after=seen).outcome
+        answer = self._probe.expect(ExchangeReplied, lambda answer: answer.request is call.request, after=seen)
+        assert self._raw.send("DELETE", "/sim/v1/faults").status == 200
+        return answer.outcome
 
     def bought(self) -> bool:
         """The table's order was executed."""
