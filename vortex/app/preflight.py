@@ -7,18 +7,22 @@ else that makes trading unsafe, it refuses the start in words that say what to d
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 from loguru import logger
 from msgspec import Struct
 
-from vortex.adapters.binance.inspection import Change, Facts, KeyPermissions, Unread
+from vortex.adapters.binance.inspection import Change, Facts, KeyPermissions, OpenOrder, OpenPosition, Unread
 from vortex.app import real_money
 from vortex.config import Config, ConfigError
 from vortex.domain.client_id import is_made_for
+from vortex.domain.market import SymbolRules
+from vortex.domain.order import AccountState, ClockMeasured
 
+T = TypeVar("T")
 MAX_OFFSET_MS = 500
 SLOW_MS = 1_000
 SOON_DAYS, DAY_MS = 14, 86_400_000
@@ -70,19 +74,31 @@ class Check(Struct, frozen=True, kw_only=True):
         return f"{self.name}: {self.verdict}: {self.detail}"
 
 
+Finding: TypeAlias = tuple[Verdict, str]
+"""What a judge found, and the detail."""
+
+
 def checks(facts: Facts, config: Config, ours: Collection[str] = ()) -> tuple[Check, ...]:
     """Every check, in the order in which people look for trouble; `ours` are the symbols of trades under way."""
+
+    def check(name: str, fact: T | Unread, judge: Callable[[T], Finding]) -> Check:
+        if isinstance(fact, Unread):
+            return _unread(name, fact, config)
+        verdict, detail = judge(fact)
+        return Check(name=name, verdict=verdict, detail=detail)
+
+    hedge, multi = _setting("hedge mode", "one-way", facts), _setting("multi-assets mode", "single-asset", facts)
     return (
-        _clock(facts, config),
-        _permissions(facts, config),
-        _setting("position mode", facts.hedge_mode, "one-way", "hedge mode", facts, config),
-        _setting("assets mode", facts.multi_assets, "single-asset", "multi-assets mode", facts, config),
-        _filters(facts, config),
-        _brackets(facts, config),
-        _fee(facts, config),
-        _money(facts, config),
-        _positions(facts, config, ours),
-        _orders(facts, config),
+        check("clock", facts.clock, lambda clock: _clock(clock, config)),
+        check("key permissions", facts.permissions, lambda found: _permissions(found, facts.clock.ts_ms, config)),
+        check("position mode", facts.hedge_mode, hedge),
+        check("assets mode", facts.multi_assets, multi),
+        check("filters", facts.rules, lambda rules: _filters(rules, config)),
+        check("leverage brackets", facts.max_leverage, lambda found: _brackets(found, config)),
+        check("taker fee", facts.taker_fee, lambda fee: _fee(fee, config)),
+        check("balance", facts.money, _money),
+        check("open positions", facts.positions, lambda held: _positions(held, config, ours)),
+        check("open orders", facts.orders, lambda resting: _orders(resting, config)),
     )
 
 
@@ -132,33 +148,28 @@ def _require(found: Sequence[Check]) -> None:
 # --------------------------------------------------------------------------------------------------------- decisions
 
 
-def _clock(facts: Facts, config: Config) -> Check:
-    clock = facts.clock
+def _clock(clock: ClockMeasured, config: Config) -> Finding:
     seen = f"the exchange is {clock.offset_ms:+.0f} ms ahead of this machine, round trip {clock.round_trip_ms:.0f} ms"
     if abs(clock.offset_ms) > MAX_OFFSET_MS:
         verdict = Verdict.FAILED if config.mode == "live" else Verdict.WARN
         advice = f"more than {MAX_OFFSET_MS} ms: set this machine's clock, for example timedatectl set-ntp true"
-        return Check(name="clock", verdict=verdict, detail=f"{seen}; {advice}")
+        return verdict, f"{seen}; {advice}"
     if clock.round_trip_ms > SLOW_MS:
-        return Check(name="clock", verdict=Verdict.WARN, detail=f"{seen}; slow: an order has 2000 ms to arrive")
-    return Check(name="clock", verdict=Verdict.OK, detail=seen)
+        return Verdict.WARN, f"{seen}; slow: an order has 2000 ms to arrive"
+    return Verdict.OK, seen
 
 
-def _permissions(facts: Facts, config: Config) -> Check:
-    name, found = "key permissions", facts.permissions
+def _permissions(found: KeyPermissions | None, now_ms: int, config: Config) -> Finding:
     if found is None:
         place = "Demo Trading" if config.mode == "testnet" else "the simulator"
-        return Check(name=name, verdict=Verdict.NOT_CHECKED, detail=f"{place} does not tell them")
-    if isinstance(found, Unread):
-        return _unread(name, found, config)
+        return Verdict.NOT_CHECKED, f"{place} does not tell them"
     wrong = list(_too_much(found))
     if wrong:
-        detail = f"{'; '.join(wrong)}: change the key's restrictions in the exchange's API management"
-        return Check(name=name, verdict=Verdict.FAILED, detail=detail)
-    doubtful = list(_doubtful(found, facts.clock.ts_ms))
+        return Verdict.FAILED, f"{'; '.join(wrong)}: change the key's restrictions in the exchange's API management"
+    doubtful = list(_doubtful(found, now_ms))
     if doubtful:
-        return Check(name=name, verdict=Verdict.WARN, detail="; ".join(doubtful))
-    return Check(name=name, verdict=Verdict.OK, detail="futures on, withdrawals and transfers off, bound to addresses")
+        return Verdict.WARN, "; ".join(doubtful)
+    return Verdict.OK, "futures on, withdrawals and transfers off, bound to addresses"
 
 
 def _too_much(found: KeyPermissions) -> Iterator[str]:
@@ -178,91 +189,69 @@ def _doubtful(found: KeyPermissions, now_ms: int) -> Iterator[str]:
         yield f"its right to trade ends in {days:.1f} days: renew it, or bind it to an address"
 
 
-def _setting(name: str, found: bool | Unread, right: str, wrong: str, facts: Facts, config: Config) -> Check:  # noqa: FBT001  # one fact
-    if isinstance(found, Unread):
-        return _unread(name, found, config)
-    if not found:
-        return Check(name=name, verdict=Verdict.OK, detail=right)
-    obstacle = _open(facts)
-    if obstacle == "":
-        return Check(name=name, verdict=Verdict.WARN, detail=f"{wrong}: the account is empty, it becomes {right}")
-    detail = f"{wrong} with {obstacle}: close and cancel them, or change it to {right} yourself"
-    return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+def _setting(wrong: str, right: str, facts: Facts) -> Callable[[bool], Finding]:
+    def judge(found: bool) -> Finding:  # noqa: FBT001  # one fact
+        if not found:
+            return Verdict.OK, right
+        obstacle = _open(facts)
+        if obstacle == "":
+            return Verdict.WARN, f"{wrong}: the account is empty, it becomes {right}"
+        return Verdict.FAILED, f"{wrong} with {obstacle}: close and cancel them, or change it to {right} yourself"
+
+    return judge
 
 
-def _filters(facts: Facts, config: Config) -> Check:
-    name, rules = "filters", facts.rules
-    if isinstance(rules, Unread):
-        return _unread(name, rules, config)
+def _filters(rules: Mapping[str, SymbolRules], config: Config) -> Finding:
     missing = [pair for pair in config.trading_pairs if pair not in rules]
     if missing:
-        detail = f"{', '.join(missing)} not tradable now: no entry will pass there until they are"
-        return Check(name=name, verdict=Verdict.WARN, detail=detail)
-    return Check(name=name, verdict=Verdict.OK, detail=f"tick, step and least notional of {_count(config)} known")
+        return Verdict.WARN, f"{', '.join(missing)} not tradable now: no entry will pass there until they are"
+    return Verdict.OK, f"tick, step and least notional of {_count(config)} known"
 
 
-def _brackets(facts: Facts, config: Config) -> Check:
-    name, found = "leverage brackets", facts.max_leverage
-    if isinstance(found, Unread):
-        return _unread(name, found, config)
+def _brackets(found: Mapping[str, int], config: Config) -> Finding:
     missing = [pair for pair in config.trading_pairs if pair not in found]
     if missing:
-        detail = f"none for {', '.join(missing)}: take them out of trading_pairs"
-        return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+        return Verdict.FAILED, f"none for {', '.join(missing)}: take them out of trading_pairs"
     low = [pair for pair in config.trading_pairs if found[pair] < config.of(pair).risk.leverage_min]
     if low:
-        detail = f"{', '.join(low)} allows less than leverage_min: no entry will pass there"
-        return Check(name=name, verdict=Verdict.WARN, detail=detail)
-    return Check(name=name, verdict=Verdict.OK, detail=f"known for {_count(config)}")
+        return Verdict.WARN, f"{', '.join(low)} allows less than leverage_min: no entry will pass there"
+    return Verdict.OK, f"known for {_count(config)}"
 
 
-def _fee(facts: Facts, config: Config) -> Check:
-    name, fee = "taker fee", facts.taker_fee
-    if isinstance(fee, Unread):
-        return _unread(name, fee, config)
-    return Check(name=name, verdict=Verdict.OK, detail=f"{100 * fee:.4f} % a side on {config.trading_pairs[0]}")
+def _fee(fee: Decimal, config: Config) -> Finding:
+    return Verdict.OK, f"{100 * fee:.4f} % a side on {config.trading_pairs[0]}"
 
 
-def _money(facts: Facts, config: Config) -> Check:
-    name, money = "balance", facts.money
-    if isinstance(money, Unread):
-        return _unread(name, money, config)
+def _money(money: AccountState) -> Finding:
     detail = f"wallet {money.wallet_usdt:.2f} USDT, available {money.available_usdt:.2f} USDT"
     if money.available_usdt <= 0:
-        return Check(name=name, verdict=Verdict.WARN, detail=f"{detail}: nothing can be entered")
-    return Check(name=name, verdict=Verdict.OK, detail=detail)
+        return Verdict.WARN, f"{detail}: nothing can be entered"
+    return Verdict.OK, detail
 
 
-def _positions(facts: Facts, config: Config, ours: Collection[str]) -> Check:
-    name, held = "open positions", facts.positions
-    if isinstance(held, Unread):
-        return _unread(name, held, config)
+def _positions(held: Sequence[OpenPosition], config: Config, ours: Collection[str]) -> Finding:
     if not held:
-        return Check(name=name, verdict=Verdict.OK, detail="none")
+        return Verdict.OK, "none"
     foreign = [position for position in held if position.symbol not in ours]
     words = _some([f"{position.symbol} {position.amount:f}" for position in foreign])
     if foreign and config.exchange.foreign_position == "refuse":
-        detail = f"not ours: {words}; close them, or let [exchange] foreign_position leave or protect them"
-        return Check(name=name, verdict=Verdict.FAILED, detail=detail)
+        advice = "close them, or let [exchange] foreign_position leave or protect them"
+        return Verdict.FAILED, f"not ours: {words}; {advice}"
     if foreign:
         care = {"leave": "left alone", "protect": "given a stop"}[config.exchange.foreign_position]
-        return Check(name=name, verdict=Verdict.WARN, detail=f"not ours: {words}; {care}, no entries beside them")
-    return Check(name=name, verdict=Verdict.OK, detail=f"{len(held)} of ours from before")
+        return Verdict.WARN, f"not ours: {words}; {care}, no entries beside them"
+    return Verdict.OK, f"{len(held)} of ours from before"
 
 
-def _orders(facts: Facts, config: Config) -> Check:
-    name, resting = "open orders", facts.orders
-    if isinstance(resting, Unread):
-        return _unread(name, resting, config)
+def _orders(resting: Sequence[OpenOrder], config: Config) -> Finding:
     foreign = [
         f"{order.symbol} {order.client_id}"
         for order in resting
         if not is_made_for(order.client_id, config.account.name)
     ]
     if foreign:
-        return Check(name=name, verdict=Verdict.WARN, detail=f"not ours, left alone: {_some(foreign)}")
-    detail = f"{len(resting)} of ours from before" if resting else "none"
-    return Check(name=name, verdict=Verdict.OK, detail=detail)
+        return Verdict.WARN, f"not ours, left alone: {_some(foreign)}"
+    return Verdict.OK, f"{len(resting)} of ours from before" if resting else "none"
 
 
 def _unread(name: str, found: Unread, config: Config) -> Check:
