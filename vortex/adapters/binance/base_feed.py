@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
@@ -20,7 +19,6 @@ from vortex.domain.market import Interval
 from vortex.ports import Clock, MarketSink
 
 WATCH_MS = 1_000
-_CLOSE_TIMEOUT_S = 5.0
 
 
 class BaseFeed(ABC):
@@ -77,10 +75,7 @@ class BaseFeed(ABC):
         if self._stopped:
             return
         self._stopped = True
-        try:
-            self._loop.run(self._close(), _CLOSE_TIMEOUT_S)
-        except (RuntimeError, concurrent.futures.CancelledError, TimeoutError) as error:
-            logger.warning("feed did not close in order: {}", describe(error))
+        self._loop.finish(self._close(), "feed")
 
     def abandon(self) -> None:
         """Close every connection soon, without waiting for it; nothing is delivered from now on."""

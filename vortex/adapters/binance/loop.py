@@ -6,7 +6,7 @@ import asyncio
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 import uvloop
@@ -83,6 +83,13 @@ class NetworkLoop:
         except TimeoutError:
             future.cancel()
             raise
+
+    def finish(self, closing: Coroutine[Any, Any, None], whose: str) -> None:
+        """Run what closes an adapter and wait for it, for a moment; that it did not end in order is only logged."""
+        try:
+            self.run(closing, _STOP_TIMEOUT_S)
+        except (RuntimeError, CancelledError, TimeoutError) as error:
+            logger.warning("{} did not close in order: {}", whose, describe(error))
 
     def call(self, function: Callable[..., object], *args: object) -> None:
         """Run a function in the loop's thread soon. Raises RuntimeError when the loop has been stopped."""

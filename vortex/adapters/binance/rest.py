@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -26,7 +25,6 @@ T = TypeVar("T")
 CLOCK_EVERY_MS = 60_000
 OUTSIDE_WINDOW = -1021
 _STARTUP_TIMEOUT_S = 15.0
-_CLOSE_TIMEOUT_S = 5.0
 _EXPECTED = (
     BaseError, ApiError, NotSent, MalformedReply, TimeoutError, OSError, msgspec.MsgspecError, LookupError, ValueError,
 )  # fmt: skip
@@ -100,10 +98,7 @@ class BinanceExchange:
         if self._stopped:
             return
         self._stopped = True
-        try:
-            self._loop.run(self._close(), _CLOSE_TIMEOUT_S)
-        except (RuntimeError, concurrent.futures.CancelledError, TimeoutError) as error:
-            logger.warning("exchange adapter did not close in order: {}", describe(error))
+        self._loop.finish(self._close(), "exchange adapter")
 
     # ------------------------------------------------------------------------------------------ in the loop's thread
 
