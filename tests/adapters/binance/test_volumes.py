@@ -12,8 +12,9 @@ from aiohttp import web
 from tests.adapters.binance.servers import ScriptedServer
 from vortex.adapters.binance.hosts import simulator
 from vortex.adapters.binance.public import PublicData
-from vortex.adapters.binance.volumes import DAY_MS, ROWS, volume_history
+from vortex.adapters.binance.volumes import ROWS, volume_history
 from vortex.adapters.clock import SimulatorClock
+from vortex.domain.indicators.toxicity import DAY_MS
 from vortex.domain.market import VolumeHistory
 
 NOW = 1_795_382_388_000

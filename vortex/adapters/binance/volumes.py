@@ -5,28 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from vortex.adapters.binance.public import PublicData
+from vortex.adapters.binance.wire import KlineRow
+from vortex.domain.indicators.toxicity import DAY_MS, DAYS
 from vortex.domain.market import INTERVAL_MS, MinuteVolume, VolumeHistory
 
-DAY_MS = 86_400_000
-DAYS = 7
 ROWS = 1_500
 EVERY_MS = 3_600_000
 """Between two fetches; a newer history also heals what a lost connection tore."""
-
-
-class _Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One row of GET /fapi/v1/klines, as far as it is needed."""
-
-    open_ms: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    close_ms: int
-    quote_volume: float
-    trades: int
-    bought: float
 
 
 async def volume_history(public: PublicData, symbol: str, generated_before_ms: int, now_ms: int) -> VolumeHistory:
@@ -40,9 +25,9 @@ async def volume_history(public: PublicData, symbol: str, generated_before_ms: i
     minutes: list[MinuteVolume] = []
     while from_ms < end_ms:
         reply = await public.minutes(symbol, from_ms, ROWS)
-        rows = [row for row in msgspec.convert(reply, list[_Row], strict=False) if from_ms <= row.open_ms < end_ms]
+        rows = [row for row in msgspec.convert(reply, list[KlineRow], strict=False) if from_ms <= row.open_ms < end_ms]
         if not rows:
             break
-        minutes += [MinuteVolume(row.open_ms, row.volume, row.bought) for row in rows]
+        minutes += [MinuteVolume(row.open_ms, row.volume, row.taker_buy_volume) for row in rows]
         from_ms = rows[-1].open_ms + minute_ms
     return VolumeHistory(symbol=symbol, minutes=tuple(minutes))

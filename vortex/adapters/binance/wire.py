@@ -175,7 +175,7 @@ def to_mark_price(frame: MarkUpdate, recv_ms: int) -> MarkPrice:
     )
 
 
-class _KlineRow(Struct, frozen=True, array_like=True, gc=False):
+class KlineRow(Struct, frozen=True, array_like=True, gc=False):
     """One row of GET /fapi/v1/klines."""
 
     open_ms: int
@@ -198,7 +198,7 @@ def candles_of(rows: object, symbol: str, interval: Interval, now_ms: int, gener
         ValueError: When a price is not finite and positive.
     """
     candles = []
-    for row in msgspec.convert(rows, list[_KlineRow], strict=False):
+    for row in msgspec.convert(rows, list[KlineRow], strict=False):
         _require_positive(row.open, row.high, row.low, row.close)
         candle = Candle(
             symbol=symbol,
