@@ -18,7 +18,7 @@ from loguru import logger
 from msgspec import Raw, Struct
 
 from vortex.app.record_file import CaptureWriter
-from vortex.sim.market.live import STREAMS
+from vortex.sim.market.live import streams_of
 from vortex.sim.market.wire import rest_stream
 from vortex.sim.server.peer import Peer, PeerError, PublicClient
 from vortex.sim.server.relay import POSITIONING, contracts
@@ -85,7 +85,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Record until cancelled. Raises OSError when a file cannot be written."""
-        public, market = ([f"{s.lower()}@{kind}" for s in self._job.symbols for kind in kinds] for kinds in STREAMS)
+        public, market = streams_of(self._job.symbols)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._client.listen("public", public, on_frame=self._take, on_up=_nothing))

@@ -43,6 +43,13 @@ STREAMS = ("depth20@100ms",), ("aggTrade", "kline_1m", "kline_15m", "markPrice@1
 """Per symbol: those of the public route, those of the market route."""
 
 
+def streams_of(symbols: Iterable[str]) -> tuple[list[str], list[str]]:
+    """What makes a market of these symbols: streams of the public route, streams of the market route."""
+    names = [symbol.lower() for symbol in symbols]
+    public, market = ([f"{name}@{kind}" for name in names for kind in kinds] for kinds in STREAMS)
+    return public, market
+
+
 class LiveSource:
     """The memory of a relayed market. Its events are pushed from outside, so it plays none itself.
 

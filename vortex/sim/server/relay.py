@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from vortex.sim.core.market import BookEvent
 from vortex.sim.market.listing import listed
-from vortex.sim.market.live import STREAMS, LiveSource, candles_of, points_of
+from vortex.sim.market.live import LiveSource, candles_of, points_of, streams_of
 from vortex.sim.market.wire import Contract, Frames
 from vortex.sim.server.peer import Peer, PeerError, PublicClient
 from vortex.sim.server.venue import Venue
@@ -72,7 +72,7 @@ class Relay:
 
     async def run(self) -> None:
         """What can be asked for first, so that whoever sees the first book can ask for it too; then all at once."""
-        public, market = ([f"{s.lower()}@{kind}" for s in self._symbols for kind in kinds] for kinds in STREAMS)
+        public, market = streams_of(self._symbols)
         async with PublicClient(self._peer) as client, asyncio.TaskGroup() as group:
             await self._read_history(client)
             known = await self._read_positioning(client)
