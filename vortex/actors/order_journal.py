@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 from loguru import logger
@@ -51,6 +51,11 @@ class OrderJournal:
         self._entries = Entries()
         self._unwritten: dict[tuple[str, str], bytes] = {}
         self.ended: dict[str, Ended] = {}
+
+    @classmethod
+    def reader(cls, journal: Journal, account: str) -> Self:
+        """For a look: it writes nothing."""
+        return cls(journal, account, over=lambda: True)
 
     @property
     def writable(self) -> bool:

@@ -117,7 +117,7 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *loaded.notes)))
     venue.check_pairs(config.trading_pairs)
     ports = _ports(config, venue, data_dir, stack)
-    venue.clear(config, OrderJournal(ports.journal, config.account.name, over=lambda: True).load())
+    venue.clear(config, OrderJournal.reader(ports.journal, config.account.name).load())
     collector.calm()
     return _Ground(
         data_dir=data_dir, server=server, child=child, sim_url=sim_url, venue=venue, labels=labels, ports=ports

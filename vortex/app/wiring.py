@@ -124,7 +124,7 @@ class Wiring:
 
     def symbols(self) -> Mapping[str, bool]:
         """The trading pairs; and, to leave, those with a trade to end or a row to write from before the last stop."""
-        journal = OrderJournal(self.ports.journal, self.config.account.name, over=lambda: True)  # a look, no writer
+        journal = OrderJournal.reader(self.ports.journal, self.config.account.name)
         unfinished = {*journal.load(), *(ended.bracket.plan.symbol for ended in journal.ended.values())}
         return {**dict.fromkeys(sorted(unfinished), True), **dict.fromkeys(self.config.trading_pairs, False)}
 
