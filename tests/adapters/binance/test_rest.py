@@ -247,7 +247,7 @@ def test_outside_the_window_reads_the_clock_again_and_sends_nothing_twice(
     server.answer = script = Script(error(400, -1021))
     outcome = ask(exchange, ENTRY)
     assert isinstance(outcome, Refused)
-    exchange.measure_clock()
+    exchange._ask(exchange._client.read_clock())
     assert script.calls["POST /fapi/v1/order"] == 1
     assert script.calls["GET /fapi/v1/time"] == 9  # three readings each: at the start, after the refusal, and ours
 

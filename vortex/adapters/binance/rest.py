@@ -17,7 +17,7 @@ from vortex.adapters.binance.errors import ApiError, MalformedReply, NotSent, cl
 from vortex.adapters.binance.hosts import Hosts
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.user_stream import UserStream
-from vortex.domain.order import ClockMeasured, Done, ExchangeRequest, OrderReport, Outcome, PlaceOrder, Refused, Unknown
+from vortex.domain.order import Done, ExchangeRequest, OrderReport, Outcome, PlaceOrder, Refused, Unknown
 from vortex.messages import ExchangeReplied, Recipient
 from vortex.ports import Clock, Usage
 
@@ -84,14 +84,6 @@ class BinanceExchange:
             OSError: When the exchange does not answer.
         """
         return self._ask(self._calls.listed())
-
-    def measure_clock(self) -> ClockMeasured:
-        """Compare the exchange's clock with ours, now; requests allow for it from then on. Blocks, for start-up.
-
-        Raises:
-            OSError: When the exchange does not answer.
-        """
-        return self._ask(self._client.read_clock())
 
     def stop(self) -> None:
         """Answer what is under way with Unknown, close the sockets; blocks until done, harmless when repeated."""
