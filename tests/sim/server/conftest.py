@@ -22,6 +22,13 @@ def exchange(capture: Path) -> Iterator[Running]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def own(capture: Path) -> Iterator[Running]:
+    """An exchange that the tests of one file may break, turn the clock of, and order about."""
+    with running(options_of(capture)) as server:
+        yield server
+
+
 @pytest.fixture
 def client(exchange: Running) -> Iterator[Client]:
     """A client whose account is flat before and after the test, and of whom no request has been counted yet."""

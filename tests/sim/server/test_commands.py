@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sim.server.kit import Client, Running, options_of, running, until
-
-
-@pytest.fixture(scope="module")
-def own(capture: Path) -> Iterator[Running]:
-    """An exchange that takes orders from anybody."""
-    with running(options_of(capture)) as server:
-        yield server
+from tests.sim.server.kit import Client, Running, until
 
 
 @pytest.fixture

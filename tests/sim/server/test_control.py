@@ -2,19 +2,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.sim.server.kit import SYMBOLS, Client, Running, options_of, running
+from tests.sim.server.kit import SYMBOLS, Client, Running
 from vortex.sim.server.text import ROWS_AT_ONCE
-
-
-@pytest.fixture(scope="module")
-def own(capture: Path) -> Iterator[Running]:
-    """An exchange whose clock these tests may turn."""
-    with running(options_of(capture)) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,6 @@ import pytest
 from tests.sim.server.kit import Client, Reply, Running, options_of, running
 
 ORDER = "/fapi/v1/order"
-
-
-@pytest.fixture(scope="module")
-def own(capture: Path) -> Iterator[Running]:
-    """An exchange that these tests may break."""
-    with running(options_of(capture)) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,22 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.sim.server.kit import Client, Running, options_of, running
+from tests.sim.server.kit import Client, Running
 from vortex.sim.server.usage import ORDERS_PER_10S, PATIENCE, WEIGHT_PER_MINUTE
 
 DEPTH_WEIGHT = 20
-
-
-@pytest.fixture(scope="module")
-def own(capture: Path) -> Iterator[Running]:
-    """An exchange whose patience these tests may try."""
-    with running(options_of(capture)) as server:
-        yield server
 
 
 @pytest.fixture

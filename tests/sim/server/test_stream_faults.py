@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import aiohttp
 import pytest
 
-from tests.sim.server.kit import TIMEOUT_S, Client, Running, options_of, running
+from tests.sim.server.kit import TIMEOUT_S, Client, Running
 from vortex.sim.server.lines import Route
 from vortex.sim.server.sockets import LIFE_MS
 
@@ -22,13 +21,6 @@ Act: TypeAlias = Callable[[Socket], Awaitable[Any]]
 BOOKS = "/public/stream?streams=btcusdt@depth20@100ms"
 KEY = {"X-MBX-APIKEY": "paper"}
 ENDS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
-
-
-@pytest.fixture(scope="module")
-def own(capture: Path) -> Iterator[Running]:
-    """An exchange whose streams these tests may break."""
-    with running(options_of(capture)) as server:
-        yield server
 
 
 @pytest.fixture
