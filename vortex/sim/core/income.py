@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from decimal import Decimal
 
-from vortex.sim.core.state import State
+from vortex.sim.core.state import State, capped
 from vortex.sim.core.types import ListIncome, RequestRefused, SimFill, SimIncome
 
 COMMISSION, REALIZED_PNL, FUNDING_FEE = "COMMISSION", "REALIZED_PNL", "FUNDING_FEE"
 KINDS = (COMMISSION, REALIZED_PNL, FUNDING_FEE)
-MAX_ROWS = 1_000
 
 
 def income(state: State, _now_ms: int, request: ListIncome) -> list[SimIncome]:
@@ -22,7 +20,7 @@ def income(state: State, _now_ms: int, request: ListIncome) -> list[SimIncome]:
         raise RequestRefused(-1130, "Data sent for parameter 'incomeType' is not valid.")
     rows = [row for row in _rows(state, request) if request.kind in (None, row.kind)]
     rows.sort(key=lambda row: row.ts_ms)  # stable: executions of the same time before funding
-    limit = max(1, min(request.limit, MAX_ROWS))
+    limit = capped(request.limit)
     return rows[-limit:] if request.start_ms is None else rows[:limit]
 
 
@@ -30,10 +28,7 @@ def _rows(state: State, request: ListIncome) -> Iterator[SimIncome]:
     first_ms, last_ms = request.start_ms or 0, request.end_ms
     if request.kind != FUNDING_FEE:
         numbers = state.fill_numbers(request.symbol)
-        first = bisect_left(numbers, first_ms, key=lambda number: state.fill(number).ts_ms)
-        last = len(numbers)
-        if last_ms is not None:
-            last = bisect_right(numbers, last_ms, key=lambda number: state.fill(number).ts_ms)
+        first, last = state.between(numbers, first_ms, last_ms)
         for number in numbers[first:last]:
             yield from _of_fill(state.fill(number))
     for number, row in state.funding():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar
 
@@ -10,7 +10,7 @@ from vortex.domain.order import ZERO
 from vortex.sim.core.floor import algo_copy, order_copy
 from vortex.sim.core.income import income
 from vortex.sim.core.margin import maintenance_usdt, max_notional_usdt
-from vortex.sim.core.state import State
+from vortex.sim.core.state import State, capped
 from vortex.sim.core.types import (
     FindAlgo,
     FindOrder,
@@ -33,7 +33,6 @@ from vortex.sim.core.types import (
     SimSymbolConfig,
 )
 
-MAX_ROWS = 1_000
 Answerer: TypeAlias = Callable[[State, int, Any], Any]
 Row = TypeVar("Row", SimOrder, SimAlgo)
 
@@ -91,7 +90,7 @@ def list_order_history(state: State, _now_ms: int, request: ListOrderHistory) ->
 
 def _chosen(request: ListOrderHistory, newest_first: Iterable[Row], number: Callable[[Row], int]) -> list[Row]:
     """Look back no further than the request does."""
-    limit, chosen = max(1, min(request.limit, MAX_ROWS)), list[Row]()
+    limit, chosen = capped(request.limit), list[Row]()
     whole = request.from_id is not None or request.start_ms is not None
     for row in newest_first:
         if number(row) < (request.from_id or 0) or row.received_ms < (request.start_ms or 0):
@@ -111,7 +110,7 @@ def list_fills(state: State, _now_ms: int, request: ListFills) -> list[SimFill]:
     state.spec(request.symbol)
     numbers = state.fill_numbers(request.symbol)
     chosen = numbers[slice(*_range(state, request, numbers))]
-    limit = max(1, min(request.limit, MAX_ROWS))
+    limit = capped(request.limit)
     newest = request.from_id is None and request.start_ms is None
     if request.order_id is None:
         chosen = chosen[-limit:] if newest else chosen[:limit]
@@ -121,7 +120,7 @@ def list_fills(state: State, _now_ms: int, request: ListFills) -> list[SimFill]:
 
 
 def _range(state: State, request: ListFills, numbers: list[int]) -> tuple[int, int]:
-    """Which of the symbol's fills to look at: only a few are ever read, however many there are."""
+    """Which of the symbol's fills to look at."""
     first_ms, last_ms = request.start_ms or 0, request.end_ms
     if request.order_id is not None:
         order = state.orders.find(request.order_id, None)
@@ -129,10 +128,7 @@ def _range(state: State, request: ListFills, numbers: list[int]) -> tuple[int, i
             return 0, 0
         first_ms = max(first_ms, order.received_ms)
         last_ms = order.updated_ms if last_ms is None else min(last_ms, order.updated_ms)
-    first = bisect_left(numbers, first_ms, key=lambda number: state.fill(number).ts_ms)
-    last = len(numbers)
-    if last_ms is not None:
-        last = bisect_right(numbers, last_ms, key=lambda number: state.fill(number).ts_ms)
+    first, last = state.between(numbers, first_ms, last_ms)
     if request.from_id is not None:
         first = max(first, bisect_left(numbers, request.from_id, key=lambda number: state.fill(number).fill_id))
     return first, last

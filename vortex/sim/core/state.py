@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from vortex.domain.order import ZERO, AlgoStatus
@@ -15,12 +15,18 @@ from vortex.sim.core.market import SymbolSpec
 from vortex.sim.core.matching import MARK_PRICE, SymbolMarket
 from vortex.sim.core.types import RequestRefused, SimAlgo, SimFill, SimFunding, SimOrder, SimPosition
 
+MAX_ROWS = 1_000
 _OPEN = (AlgoStatus.NEW, AlgoStatus.TRIGGERING, AlgoStatus.TRIGGERED)
 
 
 def algo_open(status: AlgoStatus) -> bool:
     """True while a conditional order may still act."""
     return status in _OPEN
+
+
+def capped(limit: int) -> int:
+    """How many rows an answer has at most when so many are asked for."""
+    return max(1, min(limit, MAX_ROWS))
 
 
 class State(ABC):
@@ -54,6 +60,15 @@ class State(ABC):
     @abstractmethod
     def fill(self, number: int) -> SimFill:
         """The execution at this place."""
+
+    def between(self, numbers: Sequence[int], first_ms: int, last_ms: int | None) -> tuple[int, int]:
+        """Where, in places of executions, those of this time begin and end: only a few are read, however many."""
+
+        def ts_ms(number: int) -> int:
+            return self.fill(number).ts_ms
+
+        first = bisect_left(numbers, first_ms, key=ts_ms)
+        return first, len(numbers) if last_ms is None else bisect_right(numbers, last_ms, key=ts_ms)
 
     @abstractmethod
     def funding(self) -> Iterator[tuple[int, SimFunding]]:
