@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from vortex.domain.order import ZERO, OrderSide
+from vortex.domain.order import ZERO, OrderSide, Side
 from vortex.sim.core.types import SimAlgo, SimOrder
 
 DEFAULT_LEVERAGE = 20
@@ -31,11 +31,14 @@ class Position(Struct, kw_only=True):
     warned: bool = False
 
     @property
+    def side(self) -> Side:
+        """Its direction, which of a flat one means nothing."""
+        return Side.LONG if self.amount > ZERO else Side.SHORT
+
+    @property
     def closing_side(self) -> OrderSide | None:
         """The order side that reduces this position; None when it is flat."""
-        if self.amount == ZERO:
-            return None
-        return OrderSide.SELL if self.amount > ZERO else OrderSide.BUY
+        return self.side.closing if self.amount else None
 
     def reducible(self, side: OrderSide) -> Decimal:
         """How much an order of this side can reduce."""

@@ -153,15 +153,14 @@ class CommandDesk:
         self._trade(now_ms, command.symbol, command.side.opening, command.quantity)
 
     def _increase(self, now_ms: int, command: PersonIncreases) -> None:
-        side = OrderSide.BUY if self._held(command.symbol).amount > ZERO else OrderSide.SELL
+        side = self._held(command.symbol).side.opening
         self.note(now_ms, command)
         self._trade(now_ms, command.symbol, side, command.quantity)
 
     def _close(self, now_ms: int, command: PersonCloses) -> None:
         position = self._held(command.symbol)
-        side = OrderSide.SELL if position.amount > ZERO else OrderSide.BUY
         self.note(now_ms, command)
-        self._trade(now_ms, command.symbol, side, abs(position.amount), reduce_only=True)
+        self._trade(now_ms, command.symbol, position.side.closing, abs(position.amount), reduce_only=True)
 
     def _cancel_stop(self, now_ms: int, command: PersonCancelsStop) -> None:
         stop = self._stop(command.symbol)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from vortex.domain.money import ceil_to, floor_to
-from vortex.domain.order import ZERO, OrderSide, OrderStatus
+from vortex.domain.order import ZERO, OrderStatus
 from vortex.sim.core.account import Position
 from vortex.sim.core.algos import AlgoDesk
 from vortex.sim.core.events import MarginCallPushed
@@ -73,7 +73,7 @@ class Liquidator:
 
     def _fill(self, now_ms: int, order: SimOrder, position: Position, quantity: Decimal, price: Decimal) -> None:
         """Execute, with the liquidation fee as far as this part of the margin is left: never a loss beyond it."""
-        direction = 1 if position.amount > ZERO else -1
+        direction = position.side.sign
         margin = position.isolated_wallet * quantity / abs(position.amount)
         left = margin + direction * quantity * (price - position.entry_price)
         fee = min(quantity * price * LIQUIDATION_FEE, max(ZERO, left))
@@ -90,7 +90,7 @@ class Liquidator:
             order_id=None,
             client_id=client_id,
             symbol=position.symbol,
-            side=OrderSide.SELL if position.amount > ZERO else OrderSide.BUY,
+            side=position.side.closing,
             kind="LIQUIDATION",
             quantity=quantity,
             reduce_only=False,
