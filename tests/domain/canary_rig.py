@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from random import Random
 
-from vortex.domain.canary import NO_POSITION, UNKNOWN_ORDER, CanaryIntent, CanaryRequest
+from vortex.domain.bracket import NOTHING_TO_PROTECT
+from vortex.domain.canary import UNKNOWN_ORDER, CanaryIntent, CanaryRequest
 from vortex.domain.market import SymbolRules
 from vortex.domain.order import (
     AlgoReport,
@@ -27,7 +28,7 @@ RULES = SymbolRules(
 )  # fmt: skip
 LOST = Unknown(text="no answer")
 NO_SUCH = Refused(code=UNKNOWN_ORDER, text="Order does not exist.")
-FLAT = Refused(code=NO_POSITION, text="Time in Force (TIF) GTE can only be used with open positions.")
+FLAT = Refused(code=NOTHING_TO_PROTECT, text="Time in Force (TIF) GTE can only be used with open positions.")
 
 
 def shown(order: PlaceOrder, status: AlgoStatus = AlgoStatus.NEW) -> Done:

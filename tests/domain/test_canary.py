@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from tests.domain.canary_rig import CLOSE_ID, FLAT, INTENT, LOST, NO_SUCH, RULES, STOP_ID, HostileExchange, shown
+from vortex.domain.bracket import MISSES_SPAN_MS
 from vortex.domain.canary import (
     DEADLINE_MS,
-    MISSING_MS,
     PAUSE_MS,
     Canary,
     CanaryRequest,
@@ -207,7 +207,7 @@ def test_an_order_the_exchange_never_heard_of_is_gone_after_ten_seconds_of_denia
         refusal = Refused(code=-2011, text="Unknown order sent.")
         request = asks(canary, now_ms)
         canary.on_reply(request, NO_SUCH if isinstance(request, QueryOrder) else refusal, now_ms)
-    assert now_ms >= MISSING_MS
+    assert now_ms >= MISSES_SPAN_MS
     assert canary.verdict == Failed(f"the closePosition stop {CLOSE_ID} not cancelled within 2 s")
     assert canary.over
 

@@ -17,6 +17,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from vortex.domain.bracket import MISSES_SPAN_MS, MISSES_TO_GIVE_UP, NOTHING_TO_PROTECT
+from vortex.domain.leg import ALGO_STATES, LegState
 from vortex.domain.market import SymbolRules
 from vortex.domain.money import ceil_to, floor_to
 from vortex.domain.order import (
@@ -41,12 +43,8 @@ DEADLINE_MS = 2_000
 PAUSE_MS = 500
 """Between two attempts at an order of which the last answer said nothing."""
 
-NO_POSITION = -4509
 UNKNOWN_ORDER = -2013
-MISSES, MISSING_MS = 5, 10_000
-"""So many answers in a row that an order is unknown, over so long, prove that it never arrived and never will."""
-
-_ENDED = (AlgoStatus.FINISHED, AlgoStatus.CANCELED, AlgoStatus.REJECTED, AlgoStatus.EXPIRED)
+_ENDED = frozenset(status for status, state in ALGO_STATES.items() if state is LegState.FINAL)
 
 
 class CanaryIntent(Struct, frozen=True, kw_only=True):
@@ -99,14 +97,14 @@ class _Trial:
     @property
     def presumed(self) -> bool:
         """True when it counts as gone only because the exchange does not know it."""
-        return self.fate is _Fate.GONE and self.misses >= MISSES
+        return self.fate is _Fate.GONE and self.misses >= MISSES_TO_GIVE_UP
 
     def miss(self, now_ms: int) -> None:
         """The exchange does not know it: proof only when it says so for long enough."""
         if self.misses == 0:
             self.first_miss_ms = now_ms
         self.misses += 1
-        if self.misses >= MISSES and now_ms - self.first_miss_ms >= MISSING_MS:
+        if self.misses >= MISSES_TO_GIVE_UP and now_ms - self.first_miss_ms >= MISSES_SPAN_MS:
             self.fate = _Fate.GONE
 
 
@@ -226,7 +224,7 @@ class Canary:
     def _placed(self, trial: _Trial, outcome: Outcome) -> None:
         if isinstance(outcome, Refused):
             trial.fate = _Fate.GONE
-            if trial is not self._close or outcome.code != NO_POSITION:
+            if trial is not self._close or outcome.code != NOTHING_TO_PROTECT:
                 self._fail(f"{_name(trial)} refused: {outcome.code} {outcome.text}")
         elif isinstance(outcome, Done) and isinstance(outcome.value, AlgoReport):
             self._take(trial, outcome.value)
