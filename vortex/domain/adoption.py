@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from vortex.domain.attribution import ADL_PREFIX, LIQUIDATION_PREFIX
+from vortex.domain.attribution import by_exchange
 from vortex.domain.bracket import Bracket, begin, put_leg, watch
 from vortex.domain.client_id import OrderIds
 from vortex.domain.leg import Leg, LegState
@@ -82,8 +82,7 @@ def still_ours(fills: Sequence[Fill], amount: Decimal, ids: OrderIds, after_fill
             entered = ids.ours(fill.client_id, OrderRole.ENTRY)
             ours, others = (ours + fill.quantity, others) if entered else (ours, others + fill.quantity)
             continue
-        exchange = fill.client_id.startswith((LIQUIDATION_PREFIX, ADL_PREFIX))
-        theirs_first = ZERO if exchange or ids.ours(fill.client_id) else min(fill.quantity, others)
+        theirs_first = ZERO if by_exchange(fill) or ids.ours(fill.client_id) else min(fill.quantity, others)
         part = min(fill.quantity - theirs_first, ours)
         ours -= part
         others -= fill.quantity - part

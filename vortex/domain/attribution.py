@@ -93,6 +93,10 @@ def _netted(fill: Fill, quantity: Decimal, side: Side, another: str) -> Fill:
     )
 
 
+def by_exchange(fill: Fill) -> bool:
+    """True for an execution by which the exchange itself liquidates or deleverages."""
+    return fill.client_id.startswith((LIQUIDATION_PREFIX, ADL_PREFIX))
+
+
 def _by_a_person(fill: Fill, leaving: Sequence[Leg]) -> bool:
-    exchange = fill.client_id.startswith((LIQUIDATION_PREFIX, ADL_PREFIX))
-    return not exchange and not any(leg.made(fill) for leg in leaving)
+    return not by_exchange(fill) and not any(leg.made(fill) for leg in leaving)
