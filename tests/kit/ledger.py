@@ -69,6 +69,10 @@ class LedgerTrade:
     close_fee_usdt: Decimal = Decimal(0)
 
     @property
+    def open_quantity(self) -> Decimal:
+        return self.quantity - self.closed_quantity
+
+    @property
     def pnl_net_usdt(self) -> Decimal:
         gross = self.closed_usdt - self.opened_usdt
         return (gross if self.opening == "BUY" else -gross) - self.open_fee_usdt - self.close_fee_usdt
@@ -94,10 +98,22 @@ def trades_of(ledger: Mapping[str, Any], symbol: str) -> list[LedgerTrade]:
     for fill in ledger["fills"]:
         if fill["symbol"] != symbol:
             continue
-        if not trades or trades[-1].closed_ms is not None:
-            trades.append(LedgerTrade(symbol, fill["client_id"], fill["side"], fill["ts_ms"]))
-        trades[-1].add(fill)
+        for part in _parts(fill, trades[-1] if trades else None):
+            if not trades or trades[-1].closed_ms is not None:
+                trades.append(LedgerTrade(symbol, part["client_id"], part["side"], part["ts_ms"]))
+            trades[-1].add(part)
     return trades
+
+
+def _parts(fill: Mapping[str, Any], last: LedgerTrade | None) -> list[Mapping[str, Any]]:
+    """An execution that turns a position over, as what closes the one and what opens the other."""
+    quantity, fee = Decimal(fill["qty"]), Decimal(fill["commission"])
+    if last is None or last.closed_ms is not None or fill["side"] == last.opening or quantity <= last.open_quantity:
+        return [fill]
+    return [
+        {**fill, "qty": str(part), "commission": str(fee * part / quantity)}
+        for part in (last.open_quantity, quantity - last.open_quantity)
+    ]
 
 
 def since(ledger: Mapping[str, Any], symbol: str, start_ms: int) -> dict[str, Any]:

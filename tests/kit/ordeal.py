@@ -86,8 +86,12 @@ class Ordeal:
 
     # ----------------------------------------------------------------------------------------------------- looking
 
+    def status(self) -> Mapping[str, Any]:
+        shown: Mapping[str, Any] = self.running.api("/api/status")
+        return shown
+
     def symbol(self, symbol: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self.running.api("/api/status")["symbols"][symbol]
+        shown: dict[str, Any] = self.status()["symbols"][symbol]
         return shown
 
     def pending(self) -> int:
@@ -108,7 +112,7 @@ class Ordeal:
             shown = self.symbol(symbol)
             return str(shown["position"]["trade_id"]) if shown["protected"] else None
 
-        return eventually(found, TRADE_S, f"a protected position in {symbol}")
+        return eventually(found, TRADE_S, f"a protected position in {symbol}", self.status)
 
     def reaches(self, symbol: str, state: str, timeout_s: float = SOON_S) -> None:
         eventually(lambda: self.symbol(symbol)["state"] == state, timeout_s, f"{symbol} {state}")
@@ -118,7 +122,7 @@ class Ordeal:
         running = self.running
         eventually(lambda: {each["state"] for each in running.api("/api/actors")} == {"READY"}, SOON_S, "all READY")
         eventually(lambda: running.api("/readyz")["ready"], SOON_S, "readyz")
-        eventually(lambda: running.api("/api/status")["gates"] == [], SOON_S, "no closed gate")
+        eventually(lambda: self.status()["gates"] == [], SOON_S, "no closed gate", self.status)
 
     def is_flat(self, *symbols: str) -> None:
         eventually(lambda: all(self.symbol(each)["position"] is None for each in symbols), SOON_S, f"{symbols} flat")

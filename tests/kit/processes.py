@@ -40,8 +40,11 @@ def post(url: str, body: Mapping[str, object]) -> Any:
         return json.load(reply)
 
 
-def eventually(ask: Callable[[], T | None], timeout_s: float, what: str) -> T:
-    """Ask again and again until the answer is truthy; connection errors count as no answer yet."""
+def eventually(ask: Callable[[], T | None], timeout_s: float, what: str, seen: Callable[[], object] = str) -> T:
+    """Ask again and again until the answer is truthy; connection errors count as no answer yet.
+
+    What was `seen` instead is told when it never is.
+    """
     deadline = time.monotonic() + timeout_s
     answer: T | None = None
     while time.monotonic() < deadline:
@@ -52,7 +55,7 @@ def eventually(ask: Callable[[], T | None], timeout_s: float, what: str) -> T:
         if answer:
             return answer
         time.sleep(POLL_S)
-    raise AssertionError(f"{what}: not within {timeout_s} s")
+    raise AssertionError(f"{what}: not within {timeout_s} s {seen()}")
 
 
 class Engine:

@@ -25,6 +25,7 @@ from tests.adapters.binance.observer import Observer
 from tests.adapters.binance.probes import Sink
 from tests.adapters.binance.servers import Simulator
 from tests.sim.server.kit import short_capture
+from vortex.adapters.binance import slots
 from vortex.adapters.binance.base_feed import BaseFeed
 from vortex.adapters.binance.ccxt_feed import CcxtFeed
 from vortex.adapters.binance.feed import BinanceFeed
@@ -40,6 +41,8 @@ from vortex.sim.server.streams import MAX_STREAMS
 
 SPEED = 3.0
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
+FEW = 40
+"""Streams on one connection."""
 MANY = tuple(f"S{number:02}USDT" for number in range(60))
 MARKET_STREAMS = ("aggTrade", "kline_1m", "kline_15m", "markPrice@1s")
 BOOK_STREAMS = {"raw": "depth20@100ms", "ccxt": "depth@100ms"}
@@ -323,7 +326,9 @@ def crowd(capture: Path) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def crowded(kind: str, loop: NetworkLoop, crowd: Simulator) -> Iterator[Rig]:
+def crowded(kind: str, loop: NetworkLoop, crowd: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    if kind == "ccxt":  # the same with fewer: fifty of its books keep one core busy for a minute
+        monkeypatch.setattr(slots, "MAX_STREAMS", FEW)
     made = Rig(kind, loop, crowd)
     yield made
     made.feed.stop()
@@ -338,15 +343,13 @@ def carried(rig: Rig) -> list[int]:
 
 def test_many_symbols_share_as_few_connections_as_the_limit_allows(crowded: Rig, kind: str) -> None:
     before = crowded.connections()
-    symbols = {"raw": MANY, "ccxt": MANY[:51]}[kind]  # 59 books may be seeded a minute
+    symbols = {"raw": MANY, "ccxt": MANY[:11]}[kind]
     for symbol in symbols:
         crowded.feed.subscribe(symbol)
     crowded.flowing(*symbols)
     opened = {route: number - before[route] for route, number in crowded.connections().items()}
     assert opened == {"raw": {"public": 1, "market": 2}, "ccxt": {"public": 2, "market": 2}}[kind]
-    expected = {"raw": 6 * 60, "ccxt": 5 * 51 + 1}[kind]
-    until(lambda: sum(carried(crowded)) == expected)  # ccxt may be so slow with so many that one is subscribed again
-    assert max(carried(crowded)) <= MAX_STREAMS
-    # so many seeds use half of the request budget up: sentiment waits for them
-    slow = {"raw": set[str](), "ccxt": {"silent depth20", "subscription did not end"}}[kind]
-    assert [each for each in crowded.feed.notices.counts if not each.endswith("sentiment") and each not in slow] == []
+    expected = {"raw": 6 * 60, "ccxt": 5 * 11 + 1}[kind]
+    until(lambda: sum(carried(crowded)) == expected)
+    assert max(carried(crowded)) <= {"raw": MAX_STREAMS, "ccxt": FEW}[kind]
+    assert [each for each in crowded.feed.notices.counts if not each.endswith("sentiment")] == []
