@@ -36,7 +36,9 @@ def test_a_recorded_process_is_replayed_by_another(tmp_path: Path) -> None:
     record = read(file)
     entries = list(record.entries)
     assert record.whole
-    assert sum(isinstance(entry, Sent) and isinstance(entry.request, PlaceOrder) for entry in entries) >= 9
+    placed = [each.request for each in entries if isinstance(each, Sent) and isinstance(each.request, PlaceOrder)]
+    assert len(placed) >= len(CRASHES), "a row for each, also when the exchange let its entry expire"
+    assert {request.client_id[-1] for request in placed} >= {"E", "S", "T"}
     assert {("BTCUSDT/E1", 2), ("BTCUSDT/decision", 2), ("exchange", 2)} <= {
         (entry.path, entry.generation) for entry in entries if isinstance(entry, Handled)
     }
