@@ -57,9 +57,13 @@ ORDERS = (
     "bracket", "leg", "reconcile", "planning", "desk", "flatness", "agenda", "questions", "vacancy", "attribution",
     "adoption", "recovery", "absence", "herald", "rivals",
 )  # fmt: skip
-TARGETS = {f"vortex.domain.{name}": Target(DESK, WORLD_SEEDS) for name in ORDERS} | {
-    "vortex.domain.pnl": Target(("tests/domain/test_pnl.py",)),
-}
+MONEY = tuple(f"tests/domain/risk/test_{name}.py" for name in ("parts", "gates", "situation", "account"))
+RISK = ("account", "costs", "depth", "gates", "leverage", "liquidation", "proposal", "sizing", "targets", "view")
+TARGETS = (
+    {f"vortex.domain.{name}": Target(DESK, WORLD_SEEDS) for name in ORDERS}
+    | {f"vortex.domain.risk.{name}": Target((*MONEY, "tests/domain/test_golden.py")) for name in RISK}
+    | {"vortex.domain.pnl": Target(("tests/domain/test_pnl.py",))}
+)
 
 
 class Tested(Struct, frozen=True, kw_only=True):
