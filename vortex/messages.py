@@ -30,7 +30,7 @@ class Recipient(Protocol):
 
 
 class Subscribe(Struct, frozen=True, kw_only=True):
-    """Supervisor to feed: deliver these values of a symbol to the subscriber, history and the latest ones at once."""
+    """Supervisor or engine to feed: deliver these values to the subscriber, history and the latest ones at once."""
 
     symbol: str
     subscriber: Recipient

@@ -9,8 +9,9 @@ from vortex.domain.engines.base import Engine
 from vortex.domain.engines.order_flow import OrderFlowEngine, OrderFlowParams
 from vortex.domain.engines.technical import TechnicalEngine, TechnicalParams
 from vortex.domain.engines.tick import TickEngine, TickParams
+from vortex.domain.market import TURNED_BACK_MS
 from vortex.domain.signal import EngineId
-from vortex.messages import RequestHistory, SignalEmitted
+from vortex.messages import RequestHistory, SignalEmitted, Subscribe
 
 
 def shell(engine: Engine) -> tuple[EngineActor, Probe]:
@@ -85,3 +86,31 @@ def test_a_hole_in_the_candles_is_closed_by_a_history_asked_for_at_a_pace() -> N
     actor.receive(candle("1m", T0 + 240_000, flat))
     assert feed.unread() == []
     assert decision.told(SignalEmitted)[-1].signal.score is not None
+
+
+def test_when_the_clock_was_set_back_it_begins_anew_and_has_the_past_told_again() -> None:
+    feed, decision = Probe("feed"), Probe("decision")
+    inputs = TickEngine.inputs
+    shelf = Shelf(lambda: TickEngine(TickParams()))
+    actor = EngineActor(symbol=SYMBOL, inputs=inputs, shelf=shelf, decision=decision, feed=feed)
+    address = ManualContext(actor, path=f"{SYMBOL}/E2").address
+    actor.started()
+    late_ms = T0 - TURNED_BACK_MS
+    actor.receive(mark(T0))
+    actor.receive(mark(late_ms))
+    assert feed.unread() == []
+    assert decision.told(SignalEmitted)[-1].signal.ts_ms == T0
+    for last_ms, ts_ms in ((late_ms, late_ms - TURNED_BACK_MS - 1), (T0, T0 - TURNED_BACK_MS - 1)):
+        actor.receive(mark(last_ms))
+        actor.receive(mark(ts_ms))
+        assert feed.unread() == [Subscribe(symbol=SYMBOL, subscriber=address, values=inputs)]
+        assert decision.told(SignalEmitted)[-1].signal.ts_ms == ts_ms
+
+
+def test_what_tells_of_the_past_sets_no_clock_back() -> None:
+    engine = TechnicalEngine(TechnicalParams())
+    actor, decision = shell(engine)
+    for end_ms in (T0, T0 - 3_600_000):
+        actor.receive(history("1m", candles("1m", [100.0] * 96, end_ms=end_ms)))
+    assert len(decision.told(SignalEmitted)) == 2
+    assert actor._feed.unread() == []  # type: ignore[attr-defined]  # ours

@@ -102,3 +102,14 @@ def test_a_zombie_that_takes_too_makes_the_other_start_again() -> None:
     zombie.update(VALUE, 103.0)
     with pytest.raises(EngineTakenError):
         rightful.update(VALUE, 104.0)
+
+
+def test_a_renewed_engine_is_fresh_and_the_old_loan_is_worth_nothing() -> None:
+    rig = Rig()
+    old = rig.warm()
+    new = rig.shelf.renew()
+    new.update(VALUE, 110.0)
+    assert [engine.seen for engine in rig.built] == [[VALUE], [VALUE]]
+    with pytest.raises(EngineTakenError):
+        old.update(VALUE, 120.0)
+    assert rig.shelf.take(120.0).engine is rig.built[1]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vortex.domain.decision import Action, Decision, SignalBoard
+from vortex.domain.market import TURNED_BACK_MS
 from vortex.domain.scoring import (
     BaseWeights,
     DecisionParams,
@@ -187,6 +188,15 @@ def test_strategy_a_comes_before_b_and_b_enters_alone() -> None:
     alone = board(made.values())
     look(alone, 1)
     assert look(alone, 2).strategy is Strategy.B
+
+
+def test_a_signal_from_before_the_clock_was_set_back_gives_way() -> None:
+    made = board([signal(EngineId.TICK, 0.5)])
+    for ts_ms, kept_ms in ((NOW - TURNED_BACK_MS, NOW), (NOW - TURNED_BACK_MS - 1, NOW - TURNED_BACK_MS - 1)):
+        made.put(signal(EngineId.TICK, 0.1, age_ms=NOW - ts_ms))
+        newest = made.newest(EngineId.TICK)
+        assert newest is not None
+        assert newest.ts_ms == kept_ms
 
 
 def test_a_late_signal_is_ignored_and_the_newest_can_be_read() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from loguru import logger
+
 from vortex.actors.shelf import Loan, Shelf
 from vortex.domain.indicators.candles import CANDLE_GAP, CANDLE_INVALID
-from vortex.domain.market import Book, MarketValue
+from vortex.domain.market import TURNED_BACK_MS, Book, MarketValue, event_ms
 from vortex.domain.signal import Signal
-from vortex.messages import Recipient, RequestHistory, SignalEmitted
+from vortex.messages import Recipient, RequestHistory, SignalEmitted, Subscribe
 from vortex.runtime import Actor
 
 HOLES = frozenset({CANDLE_GAP, CANDLE_INVALID})
@@ -25,7 +27,7 @@ class EngineActor(Actor):
         inputs: The market values that the engine wants.
         shelf: Lends the engine, warm after a crash.
         decision: Who hears its signals.
-        feed: Who gives a history again when candles were missed.
+        feed: Who gives a history again when candles were missed, and all of the past when the clock was set back.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class EngineActor(Actor):
         self._decision = decision
         self._feed = feed
         self._asked_ms: float | None = None
+        self._newest_ms: dict[type, int] = {}
         self._loan: Loan
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
@@ -47,11 +50,28 @@ class EngineActor(Actor):
         self._loan = self._shelf.take(self._monotonic_ms())
 
     def _on_value(self, value: MarketValue) -> None:
+        if self._turned_back(value):
+            self._begin_anew()
         signal = self._loan.update(value, self._monotonic_ms())
         if signal is not None:
             epoch = value.epoch if isinstance(value, Book) else 0
             self._decision.tell(SignalEmitted(symbol=self._symbol, epoch=epoch, signal=signal))
             self._close_hole(signal)
+
+    def _turned_back(self, value: MarketValue) -> bool:
+        """Tell whether the exchange's clock was set back: windows that reach into the future would never move on."""
+        ts_ms = event_ms(value)
+        if ts_ms is None:
+            return False
+        kind = type(value)
+        newest_ms, self._newest_ms[kind] = self._newest_ms.get(kind, ts_ms), ts_ms
+        return ts_ms < newest_ms - TURNED_BACK_MS
+
+    def _begin_anew(self) -> None:
+        logger.warning("{}: the exchange's clock was set back: it begins anew", self.context.address.path)
+        self._loan = self._shelf.renew()
+        self._newest_ms.clear()
+        self._feed.tell(Subscribe(symbol=self._symbol, subscriber=self.context.address, values=self._inputs))
 
     def _close_hole(self, signal: Signal) -> None:
         """Ask for the history anew: frames were lost, and no later candle fills a hole."""

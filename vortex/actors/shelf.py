@@ -56,6 +56,13 @@ class Shelf:
         self._last = Loan(self._reclaim(now_ms) or self._build())
         return self._last
 
+    def renew(self) -> Loan:
+        """Lend a fresh engine instead of the one that was lent last, whatever state that is in."""
+        if self._last is not None:
+            self._last.engine = None
+        self._last = Loan(self._build())
+        return self._last
+
     def _reclaim(self, now_ms: float) -> Engine | None:
         last = self._last
         if last is None:

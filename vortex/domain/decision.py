@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from vortex.domain.engines.registry import REGISTRY
+from vortex.domain.market import TURNED_BACK_MS
 from vortex.domain.order import Side
 from vortex.domain.scoring import (
     DecisionParams,
@@ -101,9 +102,12 @@ class SignalBoard:
         self._streak = 0
 
     def put(self, signal: Signal) -> None:
-        """Keep the signal unless a newer one of its engine is known; of two at the same time the later one stays."""
+        """Keep the signal unless a newer one of its engine is known; of two at the same time the later one stays.
+
+        One that is older by far is kept too: the exchange's clock was set back.
+        """
         kept = self._newest.get(signal.engine)
-        if kept is None or signal.ts_ms >= kept.ts_ms:
+        if kept is None or signal.ts_ms >= kept.ts_ms or signal.ts_ms < kept.ts_ms - TURNED_BACK_MS:
             self._newest[signal.engine] = signal
 
     def newest(self, engine: str) -> Signal | None:

@@ -25,6 +25,9 @@ Levels: TypeAlias = tuple[tuple[float, float], ...]
 Interval: TypeAlias = Literal["1m", "15m"]
 INTERVAL_MS: dict[str, int] = {"1m": 60_000, "15m": 900_000}
 
+TURNED_BACK_MS = 60_000
+"""What says to be older than its forerunner by more did not come late: the exchange's clock was set back."""
+
 MAX_STEPS = 200
 """Flow steps a superseded book hands on: more than the 10 s window of E1 holds at 10 books a second."""
 
@@ -233,6 +236,16 @@ class VolumeHistory(Struct, frozen=True, kw_only=True):
 
 
 MarketValue: TypeAlias = Book | Trades | Candle | CandleHistory | MarkPrice | Sentiment | Liquidation | VolumeHistory
+
+
+def event_ms(value: MarketValue) -> int | None:
+    """When a live event happened by the exchange's clock; None for what tells of the past, or of a whole minute."""
+    match value:
+        case Book() | MarkPrice():
+            return value.ts_ms
+        case Trades(trades=(*_, newest)):
+            return newest.ts_ms
+    return None
 
 
 class SymbolRules(Struct, frozen=True, kw_only=True):

@@ -226,6 +226,19 @@ def test_a_close_cools_its_symbol_down(reason: CloseReason, seconds: int, cause:
     assert code(made, entry(), cooldown.until_ms) is None
 
 
+def test_when_the_clock_was_set_back_what_lies_in_the_future_lasts_from_now() -> None:
+    made = ledger(governor_entries_per_min=2)
+    later_ms = NOON + 3_600_000
+    assert code(made, entry("ETHUSDT"), later_ms) is None
+    close(made, 1, WIN, CloseReason.SL_HIT, at_ms=later_ms)
+    view = made.view(NOON)
+    assert (view.cooldowns["BTCUSDT"].until_ms, view.exposures["ETHUSDT"].since_ms) == (NOON + 180_000, NOON)
+    assert code(made, entry("ETHUSDT"), NOON + 9_999) is RejectCode.PENDING_ENTRY
+    assert code(made, entry(), NOON + 179_999) is RejectCode.COOLDOWN
+    for symbol in ("ETHUSDT", "BTCUSDT"):
+        assert code(made, entry(symbol), NOON + 180_000) is None, "the grant of the future is older than a minute"
+
+
 def test_three_net_losses_in_a_row_cool_down_for_long() -> None:
     made = ledger()
     for number, net in enumerate([LOSS, LOSS, WIN, LOSS, Decimal(0), LOSS]):

@@ -58,6 +58,12 @@ class AccountLedger:
 
     def __init__(self, params: RiskParams) -> None:
         self._params = params
+        self._cooldown_ms = {
+            "CLOSE": params.cooldown_close_s * SECOND_MS,
+            str(CloseReason.SL_HIT): params.cooldown_sl_s * SECOND_MS,
+            "CONSECUTIVE_LOSSES": params.cooldown_losses_s * SECOND_MS,
+            "ENTRY_FAILED": params.cooldown_failure_s * SECOND_MS,
+        }
         self._state = _State()
         self._equity: Decimal | None = None
         self._available: Decimal | None = None
@@ -145,18 +151,18 @@ class AccountLedger:
         known = self._state.exposures.get(plan.symbol)
         if known is not None and known.decision_id == plan.decision_id:
             del self._state.exposures[plan.symbol]
-        self._cool(plan.symbol, now_ms, self._params.cooldown_failure_s, "ENTRY_FAILED")
+        self._cool(plan.symbol, now_ms, "ENTRY_FAILED")
 
     def closed(self, trade: OpenTrade, net_pnl: Decimal, reason: CloseReason, closed_ms: int) -> None:
         """Release the exposure, count the result, start the cooldowns. A repeated close of a trade is ignored."""
-        state, params, symbol = self._state, self._params, trade.plan.symbol
+        state, symbol = self._state, trade.plan.symbol
         if state.last_closed.get(symbol) == trade.trade_id:
             return
         state.last_closed[symbol] = trade.trade_id
         state.exposures.pop(symbol, None)
-        self._cool(symbol, closed_ms, params.cooldown_close_s, "CLOSE")
+        self._cool(symbol, closed_ms, "CLOSE")
         if reason is CloseReason.SL_HIT:
-            self._cool(symbol, closed_ms, params.cooldown_sl_s, CloseReason.SL_HIT)
+            self._cool(symbol, closed_ms, CloseReason.SL_HIT)
         if net_pnl > 0:
             state.losses.pop(symbol, None)
         elif net_pnl < 0:
@@ -166,13 +172,13 @@ class AccountLedger:
         state, params = self._state, self._params
         losses = state.losses[symbol] = state.losses.get(symbol, 0) + 1
         if params.consecutive_losses and losses >= params.consecutive_losses:
-            self._cool(symbol, closed_ms, params.cooldown_losses_s, "CONSECUTIVE_LOSSES")
+            self._cool(symbol, closed_ms, "CONSECUTIVE_LOSSES")
         state.losing_ms = [*_since(state.losing_ms, closed_ms - HOUR_MS), closed_ms]
         if len(state.losing_ms) > params.governor_losing_trips_per_hour:
             state.governor = f"{len(state.losing_ms)} losing trades within an hour"
 
-    def _cool(self, symbol: str, from_ms: int, seconds: int, cause: str) -> None:
-        until_ms = from_ms + seconds * SECOND_MS
+    def _cool(self, symbol: str, from_ms: int, cause: str) -> None:
+        until_ms = from_ms + self._cooldown_ms[cause]
         known = self._state.cooldowns.get(symbol)
         if known is None or until_ms > known.until_ms:
             self._state.cooldowns[symbol] = Cooldown(until_ms=until_ms, cause=cause)
@@ -263,13 +269,21 @@ class AccountLedger:
         return min(derived, self._available - sum(unseen, ZERO))
 
     def _expire(self, now_ms: int) -> None:
+        """Forget what is over; what began later than now begins now, for the exchange's clock was set back."""
         state, life_ms = self._state, self._params.reservation_s * SECOND_MS
-        state.cooldowns = {symbol: each for symbol, each in state.cooldowns.items() if each.until_ms > now_ms}
-        state.exposures = {
-            symbol: each
-            for symbol, each in state.exposures.items()
-            if each.trade_id is not None or now_ms < each.since_ms + life_ms
-        }
+        state.grants_ms = [min(each, now_ms) for each in state.grants_ms]
+        for symbol, cooldown in tuple(state.cooldowns.items()):
+            until_ms = min(cooldown.until_ms, now_ms + self._cooldown_ms[cooldown.cause])
+            if until_ms <= now_ms:
+                del state.cooldowns[symbol]
+            elif until_ms < cooldown.until_ms:
+                state.cooldowns[symbol] = msgspec.structs.replace(cooldown, until_ms=until_ms)
+        for symbol, exposure in tuple(state.exposures.items()):
+            since_ms = min(exposure.since_ms, now_ms)
+            if exposure.trade_id is None and now_ms >= since_ms + life_ms:
+                del state.exposures[symbol]
+            elif since_ms < exposure.since_ms:
+                state.exposures[symbol] = msgspec.structs.replace(exposure, since_ms=since_ms)
 
 
 def _room_objections(plan: EntryPlan, room: Room) -> Iterator[Denial]:
