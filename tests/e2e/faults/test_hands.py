@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.kit.invariants import naked_spans
+from tests.kit.invariants import naked_spans, trade_id
 from tests.kit.ledger import trades_of
 from tests.kit.processes import eventually
-from tests.kit.stand import LOAD_MS, SOON_S, Play, Played, Trial, played
+from tests.kit.stand import LOAD_MS, ORDER, SOON_S, Play, Played, Trial, played
 
 pytestmark = pytest.mark.e2e
 
 SYMBOLS = 8
+PART = "0.002"
+TIMEOUT_MS = 2_000
 SEEN_MS = 5_000
 """Whatever somebody else does to a position is known within this."""
 CLOSED = "closed"
@@ -208,6 +210,39 @@ def f36_leverage_changed_by_a_person(trial: Trial) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- the market
+
+
+def f31_a_part_of_the_entry(trial: Trial) -> None:
+    """The rest of the entry expires: what is open is protected, closed, and in its row as it was executed."""
+    trial.do("market", "outrun", quantity=PART)
+    position = held(trial)
+    assert position["quantity"] == PART
+    closes_as(trial, position, "TIME_EXIT")
+    (row,) = trial.stand.rows(trial.symbol, trial.since_ms)
+    ledger = trial.ledger()
+    entry = next(each for each in ledger["orders"] if each["client_id"].endswith("E"))
+    assert (entry["status"], entry["executed_qty"]) == ("EXPIRED", PART)
+    assert Decimal(entry["qty"]) > Decimal(PART) == row.quantity
+    assert all(algo["close_position"] or Decimal(algo["qty"]) == row.quantity for algo in ledger["algo_orders"])
+
+
+def f31_a_part_of_the_entry_and_no_word_of_it(trial: Trial) -> None:
+    """The same when the answer to the order is lost."""
+    trial.cost_ms = TIMEOUT_MS
+    lost = trial.rule("POST", ORDER, "timeout_after_apply")
+    f31_a_part_of_the_entry(trial)
+    trial.fired(lost)
+
+
+def f31_nothing_of_the_entry(trial: Trial) -> None:
+    """Accepted, and expired without any execution: nothing was open, and its row says so."""
+    trial.do("market", "outrun", quantity="0")
+    trial.resume()
+    entry = trial.seen("orders", lambda order: order["status"] == "EXPIRED", "an expired entry")
+    trial.paused()
+    row = trial.ended(trade_id("main", trial.symbol, entry["client_id"]))
+    assert (row.status, row.close_reason) == ("FAILED", "ORDER_EXPIRED")
+    assert [state["status"] for state in entry["states"]] == ["NEW", "EXPIRED"]
 
 
 def f31_no_liquidity_at_the_exit(trial: Trial) -> None:

@@ -65,6 +65,12 @@ class Burst(Command, frozen=True, kw_only=True, tag="burst"):
     for_ms: ForMs
 
 
+class Outrun(Command, frozen=True, kw_only=True, tag="outrun"):
+    """Others are quicker: the next market order finds only this quantity, 0 for nothing, and its rest expires."""
+
+    quantity: Decimal
+
+
 class ChangeStatus(Command, frozen=True, kw_only=True, tag="status"):
     """The contract's status; orders of any other than TRADING are refused as the exchange refuses them."""
 
@@ -90,7 +96,7 @@ class ForceAdl(Command, frozen=True, kw_only=True, tag="adl"):
 
 
 MarketCommand: TypeAlias = (
-    MovePrice | Shock | Freeze | Cross | Empty | Burst | ChangeStatus | ChangeFilter | SetFunding | ForceAdl
+    MovePrice | Shock | Freeze | Cross | Empty | Burst | Outrun | ChangeStatus | ChangeFilter | SetFunding | ForceAdl
 )
 
 
