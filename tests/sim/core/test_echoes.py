@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
+from tests.kit.sim_market import HandMadeMarket, book, trade
 from tests.sim.core.kit import SYMBOL
 from tests.sim.core.test_bending import START_MS, Run
 from vortex.sim.core.bending import Bend
 from vortex.sim.core.commands import Burst, Freeze
-from vortex.sim.core.market import BookEvent, TradeEvent
+from vortex.sim.core.exchange import ExchangeCore
+from vortex.sim.core.market import BookEvent, MarketEvent, TradeEvent
+from vortex.sim.core.world import Latency, World
 
 
 def burst(run: Run, factor: int, for_ms: int) -> None:
@@ -76,6 +80,23 @@ def test_a_frozen_market_says_nothing_of_it_and_a_reset_ends_it() -> None:
     run.seen.clear()
     run.to(4_099)
     assert len(run.of(BookEvent)) == 20
+
+
+def test_a_market_that_happens_now_bursts_too() -> None:
+    market = HandMadeMarket(end_ms=0)
+    market.live = True
+    core = ExchangeCore(market.specs, balance_usdt=Decimal(1))
+    world = World(core, [market], latency=Latency(), seed=1, start_ms=START_MS)
+    world.advance(START_MS)
+    world.command(START_MS, Burst(symbol=SYMBOL, factor=5, for_ms=1_000))
+    seen: list[MarketEvent] = []
+    world.market_sink = seen.append
+    world.push(book(START_MS + 100, 600_000))
+    world.push(trade(START_MS + 150, 600_000, trade_id=7))
+    world.push(trade(START_MS + 300, 600_000, trade_id=8))
+    assert [event.trade_id for event in seen if isinstance(event, TradeEvent)] == [7, 8, 9, 10, 11, 12]
+    assert sum(isinstance(event, BookEvent) for event in seen) == 5
+    assert [event.ts_ms for event in seen] == sorted(event.ts_ms for event in seen)
 
 
 def test_before_the_first_book_there_is_nothing_to_multiply() -> None:
