@@ -80,6 +80,14 @@ def test_a_child_of_the_owner_does_not_keep_the_lock(tmp_path: Path) -> None:
         child.communicate("\n")
 
 
+def test_it_is_free_again_also_where_nothing_can_be_deleted_any_more(tmp_path: Path) -> None:
+    claimed = DataDir.claim(config(tmp_path / "d"))
+    (claimed.path / "run.json").mkdir()  # cannot be unlinked, whoever tries
+    claimed.release()
+    (claimed.path / "run.json").rmdir()
+    DataDir.claim(config(tmp_path / "d")).release()
+
+
 @pytest.mark.parametrize("other", [{"mode": "testnet"}, {"account": "b"}])
 def test_the_directory_stays_with_its_mode_and_account(tmp_path: Path, other: Mapping[str, str]) -> None:
     DataDir.claim(config(tmp_path / "d")).release()

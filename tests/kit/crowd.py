@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tests.kit.stand import MANY, Stand, Trial
+from tests.kit.processes import eventually
+from tests.kit.stand import MANY, SOON_S, SPEED, Stand, Trial
 
 ROUTES = ("public", "market", "private")
 
@@ -48,6 +49,33 @@ class Crowd:
         """Disturb these routes."""
         for route in routes:
             self.stand.sim("stream", do=do, route=route, **more)
+
+    def burst(self, factor: int, for_ms: int) -> None:
+        """So many times the usual market data of every symbol."""
+        for trial in self.everyone:
+            trial.do("market", "burst", factor=factor, for_ms=for_ms)
+
+    def most_waiting(self, until_ms: int) -> int:
+        """Let the exchange's time pass; the longest inbox that was seen meanwhile."""
+        most = 0
+
+        def over() -> bool:
+            nonlocal most
+            most = max(most, *self._waiting().values())
+            return self.stand.now_ms() >= until_ms
+
+        eventually(over, (until_ms - self.stand.now_ms()) / 1_000 / SPEED + SOON_S, "time passes")
+        return most
+
+    def is_worked_off(self) -> None:
+        """Wait until every inbox was seen empty."""
+        behind = set(self._waiting())
+
+        def none() -> bool:
+            behind.difference_update([path for path, waiting in self._waiting().items() if not waiting])
+            return not behind
+
+        eventually(none, SOON_S, "every inbox empty", lambda: behind)
 
     def lift(self) -> None:
         self.stand.lift(self._rules)
@@ -102,6 +130,9 @@ class Crowd:
         self.stand.sim("clock", offset_ms=0)
         for trial in self.everyone:
             trial.flat()
+
+    def _waiting(self) -> dict[str, int]:
+        return {actor["path"]: actor["mailbox"] for actor in self.stand.running.api("/api/actors")}
 
     def _crashes(self) -> dict[str, int]:
         return {actor["path"]: actor["restarts"] for actor in self.stand.running.api("/api/actors")}

@@ -1,10 +1,13 @@
-"""A disk that takes nothing more, for this process."""
+"""A disk that takes nothing more, for this process; files that nobody may write."""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+WRITING = 0o222
 
 
 @contextmanager
@@ -16,3 +19,16 @@ def full_disk(size_bytes: int = 1_024) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def read_only(*paths: Path) -> Iterator[None]:
+    """Nobody may write these files, or make and delete any in these folders, for the length of the block."""
+    modes = {path: path.stat().st_mode for path in paths}
+    for path, mode in modes.items():
+        path.chmod(mode & ~WRITING)
+    try:
+        yield
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from loguru import logger
 from msgspec import Struct
 
 from vortex.config import Config, ConfigError
@@ -80,7 +81,11 @@ class DataDir:
         _write(self.path / RUN, run)
 
     def release(self) -> None:
-        (self.path / RUN).unlink(missing_ok=True)
+        """Let others have it; what says that we run is ignored once we do not, should it have to stay."""
+        try:
+            (self.path / RUN).unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("{} is left behind: {}", self.path / RUN, error.strerror)
         self._locks.close()
 
 

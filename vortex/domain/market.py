@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from decimal import Decimal
+from operator import add
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -29,7 +30,7 @@ TURNED_BACK_MS = 60_000
 """What says to be older than its forerunner by more did not come late: the exchange's clock was set back."""
 
 MAX_STEPS = 200
-"""Flow steps a superseded book hands on: more than the 10 s window of E1 holds at 10 books a second."""
+"""Flow steps a book carries: more than the 10 s window of E1 holds at 10 books a second. Of more the oldest join."""
 
 
 class FlowStep(Struct, frozen=True, kw_only=True, gc=False):
@@ -48,6 +49,17 @@ class FlowStep(Struct, frozen=True, kw_only=True, gc=False):
     ofi: tuple[float, ...]
     ofi_abs: tuple[float, ...]
     resync: bool = False
+
+    def joined(self, older: FlowStep) -> FlowStep:
+        """Both in one, timed by this one; what came before a gap counts no more. The older one is no resync."""
+        if self.resync:
+            return self
+        return FlowStep(
+            ts_ms=self.ts_ms,
+            imbalance=older.imbalance if self.imbalance is None else self.imbalance,
+            ofi=tuple(map(add, older.ofi, self.ofi)),
+            ofi_abs=tuple(map(add, older.ofi_abs, self.ofi_abs)),
+        )
 
 
 class Book(Struct, frozen=True, kw_only=True, gc=False):
@@ -81,11 +93,22 @@ class Book(Struct, frozen=True, kw_only=True, gc=False):
 
     def absorb(self, older: Book) -> Book:
         """Return this book carrying the older book's flow steps too, so that conflation loses no order flow."""
-        steps = (older.steps + self.steps)[-MAX_STEPS:]
+        steps = older.steps + self.steps
+        while len(steps) > MAX_STEPS:
+            steps = _shorter(steps)
         return Book(
             symbol=self.symbol, epoch=self.epoch, ts_ms=self.ts_ms, recv_ms=self.recv_ms,
             bids=self.bids, asks=self.asks, steps=steps,
         )  # fmt: skip
+
+
+def _shorter(steps: tuple[FlowStep, ...]) -> tuple[FlowStep, ...]:
+    """One step less, and the same order flow: the oldest two are joined, behind a resync if that is the first."""
+    first, second, *rest = steps
+    if first.resync and not second.resync:
+        third, *rest = rest
+        return (first, third, *rest) if third.resync else (first, third.joined(second), *rest)
+    return (second.joined(first), *rest)
 
 
 class Trade(Struct, frozen=True, kw_only=True, gc=False):

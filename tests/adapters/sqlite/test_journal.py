@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.kit.disk import full_disk, read_only
+from tests.kit.processes import AS_ANYBODY
 from vortex.adapters.sqlite.connect import StoreError
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.ports import UnwritableError
@@ -160,6 +162,34 @@ def test_a_torn_tail_of_the_log_loses_only_what_was_never_acknowledged(path: Pat
 def test_an_unusable_place_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"nowhere/journal\.db: cannot be opened"):
         SqliteJournal(tmp_path / "nowhere" / "journal.db", ticking())
+
+
+def test_a_file_that_may_only_be_read_is_refused_before_anything_is_written(path: Path) -> None:
+    SqliteJournal(path, ticking()).close()
+    program = "import sys; from pathlib import Path; from vortex.adapters.sqlite.journal import *;"
+    program += " SqliteJournal(Path(sys.argv[1]), lambda: 1)"
+    with read_only(path):
+        command = [sys.executable, *AS_ANYBODY, "-c", program, str(path)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)  # noqa: S603  # ours
+    assert f"StoreError: {path}: cannot be written" in done.stderr.splitlines()[-1]
+
+
+def test_what_can_no_longer_be_written_is_an_error_and_keeps_what_was_there(journal: SqliteJournal) -> None:
+    journal.append("k", "a", b"1")
+    journal._connection.execute("pragma query_only = on")
+    with pytest.raises(UnwritableError, match="readonly"):
+        journal.append("k", "b", b"2")
+    journal._connection.execute("pragma query_only = off")
+    journal.append("k", "b", b"3")
+    assert journal.latest("k") == {"a": b"1", "b": b"3"}
+
+
+def test_a_full_disk_at_the_start_is_named(path: Path) -> None:
+    with closing(SqliteJournal(path, ticking())) as journal:
+        for number in range(20):
+            journal.append("k", "a", b"%d" % number)
+    with full_disk(), pytest.raises(StoreError, match=r"journal\.db: cannot be opened: .*(full|disk)"):
+        SqliteJournal(path, ticking(), history=1)
 
 
 def test_a_full_disk_is_an_error_and_keeps_what_was_there(journal: SqliteJournal) -> None:

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.kit.invariants import naked_spans
+from tests.kit.invariants import naked_spans, trade_id
 from tests.kit.ledger import trades_of
 from tests.kit.processes import eventually
-from tests.kit.stand import LOAD_MS, SOON_S, Play, Played, Trial, played
+from tests.kit.stand import LOAD_MS, ORDER, SOON_S, Play, Played, Trial, played
+from vortex.domain.trade import TradeRow
 
 pytestmark = pytest.mark.e2e
 
 SYMBOLS = 8
+TIMEOUT_MS = 2_000
 SEEN_MS = 5_000
 """Whatever somebody else does to a position is known within this."""
 CLOSED = "closed"
@@ -208,6 +210,40 @@ def f36_leverage_changed_by_a_person(trial: Trial) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- the market
+
+
+def outrun(trial: Trial, quantity: str) -> tuple[Mapping[str, Any], TradeRow]:
+    """The entry finds only this much, and its rest expires; the order and the row of its trade when that is over."""
+    trial.do("market", "outrun", quantity=quantity)
+    trial.resume()
+    entry = trial.seen("orders", lambda order: order["status"] == "EXPIRED", "an expired entry")
+    trial.paused()
+    assert Decimal(entry["qty"]) > Decimal(entry["executed_qty"]) == Decimal(quantity)
+    return entry, trial.ended(trade_id("main", trial.symbol, entry["client_id"]))
+
+
+def f31_a_part_of_the_entry(trial: Trial) -> None:
+    """What is open is protected, closed, and in its row as it was executed."""
+    entry, row = outrun(trial, "0.002")
+    assert (row.close_reason, row.quantity) == ("TIME_EXIT", Decimal("0.002"))
+    resting = [each for each in trial.ledger()["algo_orders"] if each["client_id"][:-1] == entry["client_id"][:-1]]
+    assert {each["type"] for each in resting} == {"STOP_MARKET", "TAKE_PROFIT_MARKET"}
+    assert all(each["close_position"] or Decimal(each["qty"]) == row.quantity for each in resting)
+
+
+def f31_a_part_of_the_entry_and_no_word_of_it(trial: Trial) -> None:
+    """The same when the answer to the order is lost."""
+    trial.cost_ms = TIMEOUT_MS
+    lost = trial.rule("POST", ORDER, "timeout_after_apply")
+    f31_a_part_of_the_entry(trial)
+    trial.fired(lost)
+
+
+def f31_nothing_of_the_entry(trial: Trial) -> None:
+    """Accepted, and expired without any execution: nothing was open, and its row says so."""
+    entry, row = outrun(trial, "0")
+    assert (row.status, row.close_reason) == ("FAILED", "ORDER_EXPIRED")
+    assert [state["status"] for state in entry["states"]] == ["NEW", "EXPIRED"]
 
 
 def f31_no_liquidity_at_the_exit(trial: Trial) -> None:

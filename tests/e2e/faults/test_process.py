@@ -1,4 +1,4 @@
-"""The process itself suffers: signals, no memory, no disk, no files, a damaged journal (F9 to F14)."""
+"""The process itself suffers: signals, no memory, no disk, no files, a damaged or read-only journal (F9 to F14)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kit.disk import read_only
+from tests.kit.ledger import trades_of
 from tests.kit.ordeal import holding
-from tests.kit.processes import eventually, simulator
+from tests.kit.processes import Engine, eventually, simulator
 from tests.kit.stand import ALGO, ORDER, SOON_S, SPEED, TRADE_S, Stand, Trial, at_rest
 
 pytestmark = pytest.mark.e2e
@@ -141,7 +143,8 @@ def limited(pid: int, what: int, soft: int) -> Iterator[None]:
     try:
         yield
     finally:
-        resource.prlimit(pid, what, before)
+        with suppress(ProcessLookupError):  # it may have ended
+            resource.prlimit(pid, what, before)
 
 
 @pytest.mark.chaos
@@ -166,6 +169,16 @@ def test_f11_no_memory(stand: Stand) -> None:
         end(trials)
 
 
+def full(running: Engine) -> AbstractContextManager[None]:
+    """The disk takes nothing of this process for the length of the block."""
+    return limited(running.process.pid, resource.RLIMIT_FSIZE, 1_024)
+
+
+def is_closed(trial: Trial) -> None:
+    """Wait until the exchange has closed the position."""
+    eventually(lambda: trades_of(trial.ledger(), trial.symbol)[-1].closed_ms, SOON_S, f"{trial.symbol} closed")
+
+
 def test_f12_the_disk_is_full(stand: Stand) -> None:
     """Exits work and entries wait; every row is there when the disk takes them again."""
     with stand.trading() as running:
@@ -175,7 +188,7 @@ def test_f12_the_disk_is_full(stand: Stand) -> None:
         other.resume()
         other.opened()
         stand.command("flatten", symbol=other.symbol)
-        with limited(running.process.pid, resource.RLIMIT_FSIZE, 1_024):
+        with full(running):
             stand.gate_closed("journal")
             began_ms = stand.now_ms()
             exits = [trial.ledger() for trial in held]
@@ -186,11 +199,33 @@ def test_f12_the_disk_is_full(stand: Stand) -> None:
             is_protected(trials)
             entries = [order for order in other.ledger()["orders"] if order["client_id"].endswith("E")]
             assert [order for order in entries if order["received_ms"] > began_ms] == []
+            stand.command("flatten", symbol=held[0].symbol)
+            is_closed(held[0])
             assert running.process.poll() is None
         stand.gates_open()
         for trial in held:
             trial.flat()
-            trial.ended(opened[trial])
+            assert trial.ended(opened[trial]).close_reason == "MANUAL"
+        end(trials)
+
+
+@pytest.mark.chaos
+def test_f12_it_dies_before_the_disk_takes_what_was_closed(stand: Stand) -> None:
+    """Neither the intent to close nor the end of the trade is on disk: the exchange tells both at the next start."""
+    with stand.trading() as running:
+        trials = begin(stand)
+        closing, *held = trials
+        opened = open_all(trials)
+        with full(running):
+            stand.command("flatten", symbol=closing.symbol)
+            is_closed(closing)
+            stand.gate_closed("journal")
+            running.process.kill()
+            running.process.wait()
+    with stand.trading():
+        closing.ended(opened[closing])
+        for trial in held:
+            assert trial.shown["position"]["trade_id"] == opened[trial]
         end(trials)
 
 
@@ -268,4 +303,56 @@ def test_f13_what_is_no_journal_any_more_is_refused_by_name_and_may_be_moved_asi
     with stand.trading():
         for trial in trials:
             trial.until(lambda shown: bool(shown["protected"]), "found and protected", BACK_S)
+        end(trials)
+
+
+def the_file(data_dir: Path) -> Path:
+    return data_dir / "journal.db"
+
+
+def the_folder(data_dir: Path) -> Path:
+    return data_dir
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("place", [the_file, the_folder])
+def test_f13_what_cannot_be_written_is_refused_by_name(stand: Stand, place: Callable[[Path], Path]) -> None:
+    """Positions keep their stops meanwhile, and are found when it can be written again."""
+    with stand.trading() as running:
+        trials = begin(stand)
+        opened = open_all(trials)
+        running.process.kill()
+        running.process.wait()
+    with (
+        read_only(place(stand.data_dir)),
+        pytest.raises(AssertionError, match=r"the engine ended with [12]"),
+        stand.trading(),
+    ):
+        pass
+    assert str(place(stand.data_dir)) in running.log.read_text().splitlines()[-1]
+    is_protected(trials)
+    with stand.trading():
+        for trial in trials:
+            assert trial.shown["position"]["trade_id"] == opened[trial]
+        end(trials)
+
+
+@pytest.mark.chaos
+def test_f13_everything_becomes_read_only_while_it_trades(stand: Stand) -> None:
+    """Files that are open stay writable: exits and entries go on, and what was written is there at the next start."""
+    with stand.trading() as running:
+        trials = begin(stand)
+        closing, holds, entering = trials
+        opened = open_all([closing, holds])
+        with read_only(stand.data_dir, *stand.data_dir.iterdir()):
+            closing.flat()
+            assert closing.ended(opened[closing]).close_reason == "MANUAL"
+            entering.resume()
+            opened[entering] = str(entering.opened()["trade_id"])
+            entering.paused()
+            assert running.stop(STOP_S) == 0
+            is_protected(trials)
+    with stand.trading():
+        for trial in (holds, entering):
+            assert trial.shown["position"]["trade_id"] == opened[trial]
         end(trials)

@@ -1,4 +1,4 @@
-"""What all symbols share goes wrong while positions are open and entries wait (F15, F21 to F29, F37, F39)."""
+"""What all symbols share goes wrong while positions are open and entries wait (F15, F19, F21 to F30, F37, F39)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ pytestmark = pytest.mark.e2e
 
 SYMBOLS = 4
 TIMEOUT_MS = 2_000
+WAITING = 200
+"""Far more than waits for any actor; far less than the 1,400 books and trades that a short burst has of each symbol."""
 FRAMES = ("malformed", "gap", "duplicate", "reorder", "silence", "half_open")
 USUAL = {("private", "gap"), ("private", "reorder"), ("public", "half_open"), ("market", "gap")}
 
@@ -47,7 +49,7 @@ def crowd(built: Stand) -> Iterator[Crowd]:
 
 
 @pytest.mark.parametrize("direction", ["before", chaos("after")], ids=("both directions", "answers only"))
-@pytest.mark.parametrize("cut_ms", [1_000, chaos(30_000)])
+@pytest.mark.parametrize("cut_ms", [1_000, chaos(30_000), chaos(600_000)])
 def test_f15_the_network_is_cut(crowd: Crowd, cut_ms: int, direction: str) -> None:
     one, *rest = crowd.held
     crowd.costs(cut_ms + 2 * TIMEOUT_MS)
@@ -177,6 +179,23 @@ def test_f29_the_listen_key_expires(crowd: Crowd) -> None:
     crowd.is_closed(one)
     crowd.is_untouched(*rest)
     crowd.other.opened()
+    crowd.ends()
+
+
+@pytest.mark.parametrize(("factor", "for_ms"), [(10, 4_000), chaos(10, 60_000), chaos(100, 1_000)])
+def test_f30_the_market_bursts(crowd: Crowd, factor: int, for_ms: int) -> None:
+    """Snapshots wait once however many come, so nothing piles up; exits and entries that fall into it happen."""
+    one, *rest = crowd.held
+    crowd.costs(TIMEOUT_MS)  # who has to send so much, in a quarter of the time, is late himself
+    began_ms = crowd.stand.now_ms()
+    crowd.burst(factor, for_ms)
+    crowd.closes(one)
+    crowd.other.resume()
+    assert crowd.most_waiting(began_ms + for_ms) < WAITING
+    crowd.is_closed(one)
+    crowd.other.opened()
+    crowd.is_untouched(*rest)
+    crowd.is_worked_off()
     crowd.ends()
 
 

@@ -14,6 +14,7 @@ from vortex.sim.core.commands import (
     CoreCommand,
     ExpireAlgo,
     ForceAdl,
+    Outrun,
     PersonCancelsStop,
     PersonChangesLeverage,
     PersonCloses,
@@ -193,8 +194,35 @@ def test_a_coarser_tick_refuses_what_was_allowed_and_outlives_a_restart() -> Non
 
 
 @pytest.mark.parametrize(
+    ("left", "statuses"), [("0.04", ["NEW", "PARTIALLY_FILLED", "EXPIRED"]), ("0", ["NEW", "EXPIRED"])]
+)
+def test_one_market_order_finds_what_others_left_and_the_next_one_all(left: str, statuses: list[str]) -> None:
+    core = exchange()
+    obey(core, Outrun, quantity=Decimal(left))
+    for _ in range(2):
+        core.execute(11, market_order(BUY, "0.1"))
+    first, second = core.ledger(0)["orders"]
+    assert ([state["status"] for state in first["states"]], Decimal(first["executed_qty"])) == (statuses, Decimal(left))
+    assert (second["status"], Decimal(second["executed_qty"])) == ("FILLED", Decimal("0.1"))
+
+
+def test_an_order_with_a_limit_is_not_outrun_and_a_reset_forgets_it() -> None:
+    core = exchange()
+    dumped = core.dump()
+    obey(core, Outrun, quantity=Decimal(0))
+    core.execute(11, limit_order(BUY, "0.1", "60500"))
+    assert core.ledger(0)["orders"][-1]["status"] == "FILLED"
+    core.restore(dumped, [])
+    core.execute(12, market_order(BUY, "0.1"))
+    assert core.ledger(0)["orders"][-1]["status"] == "FILLED"
+
+
+@pytest.mark.parametrize(
     ("command", "text"),
     [
+        (Outrun(symbol=SYMBOL, quantity=Decimal("0.0001")), "multiple of 0.001"),
+        (Outrun(symbol=SYMBOL, quantity=Decimal(-1)), "0 or a positive"),
+        (Outrun(symbol=SYMBOL, quantity=Decimal("NaN")), "0 or a positive"),
         (PersonCloses(symbol="ETHUSDT"), "ETHUSDT has no position"),
         (PersonIncreases(symbol="ETHUSDT", quantity=Decimal(1)), "no position"),
         (PersonCancelsStop(symbol="ETHUSDT"), "no resting stop"),

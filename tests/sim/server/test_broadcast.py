@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
+
+import pytest
 
 from tests.sim.server.kit import Running
 from tests.sim.server.test_streams import PUBLIC, Socket, connected, first_of_each
@@ -9,6 +12,7 @@ from vortex.sim.core.market import BookEvent
 from vortex.sim.server.frames import difference_frame
 
 CHANGES = "btcusdt@depth@100ms"
+BURST = {"symbol": "BTCUSDT", "do": "burst", "factor": 20, "for_ms": 60_000}
 Side = dict[str, str]
 
 
@@ -70,6 +74,28 @@ def test_the_best_prices_and_single_trades_have_streams_too(exchange: Running) -
     ticker, trade = frames["btcusdt@bookTicker"], frames["btcusdt@trade"]
     assert 0 < Decimal(ticker["b"]) < Decimal(ticker["a"])
     assert (trade["s"], trade["t"] > 0, Decimal(trade["p"]) > 0) == ("BTCUSDT", True, True)
+
+
+@pytest.mark.parametrize(
+    ("target", "before", "last", "least"),
+    [(f"/public/stream?streams={PUBLIC}", "pu", "u", 300), ("/market/stream?streams=btcusdt@aggTrade", "a", "l", 20)],
+)
+def test_in_a_burst_every_frame_has_an_id_of_its_own_and_none_is_missing(
+    exchange: Running, target: str, before: str, last: str, least: int
+) -> None:
+    async def act(socket: Socket) -> list[dict[str, Any]]:
+        """Read three seconds of the exchange's time."""
+        frames = [(await socket.receive_json())["data"]]
+        while frames[-1]["E"] < frames[0]["E"] + 3_000:
+            frames.append((await socket.receive_json())["data"])
+        return frames
+
+    exchange.client.post_json("/sim/v1/market", BURST)
+    frames = connected(exchange, target, act)
+    exchange.client.post_json("/sim/v1/market", BURST | {"for_ms": 1})
+    assert len({later[before] - earlier[last] for earlier, later in pairwise(frames)}) == 1
+    assert [frame["E"] for frame in frames] == sorted(frame["E"] for frame in frames)
+    assert len(frames) >= least
 
 
 def test_a_difference_names_only_what_changed(exchange: Running) -> None:

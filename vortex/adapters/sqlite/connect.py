@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,9 +23,10 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
 
     The connection is in autocommit mode and may be used by several threads, one at a time. Raises StoreError.
     """
-    with _named(path):
+    with named(path):
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
+            _require_writable(path)
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
             _migrate(connection, path, schema)
@@ -39,7 +41,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """Open beside a running writer, without being able to change anything. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"{path}: not there: no system has run with this data directory")
-    with _named(path):
+    with named(path):
         uri = f"{path.absolute().as_uri()}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
         try:
@@ -100,8 +102,15 @@ def _require_version(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path}: schema {version}, this program needs {SCHEMA_VERSION}: written by another version")
 
 
+def _require_writable(path: Path) -> None:
+    # SQLite opens what it may only read, and says so at the first write: when trades are under way
+    if path.exists() and not os.access(path, os.W_OK):
+        raise StoreError(f"{path}: cannot be written: make it writable for the user who runs this program")
+
+
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
+    """Whatever SQLite says within the block becomes a StoreError that names the file."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -10,7 +10,7 @@ from threading import Lock
 
 from loguru import logger
 
-from vortex.adapters.sqlite.connect import open_database, transaction
+from vortex.adapters.sqlite.connect import named, open_database, transaction
 from vortex.ports import JournalEntry, UnwritableError
 
 HISTORY = 10_000
@@ -39,14 +39,14 @@ class SqliteJournal:
         history: Entries kept besides the newest of each key.
 
     Raises:
-        StoreError: The file is damaged or of a newer version.
+        StoreError: The file is damaged, of a newer version, or cannot be written.
     """
 
     def __init__(self, path: Path, now_ms: Callable[[], int], *, history: int = HISTORY) -> None:
         self._now_ms = now_ms
         self._lock = Lock()
         self._connection = open_database(path, "journal.sql")
-        with transaction(self._connection):
+        with named(path), transaction(self._connection):
             self._connection.execute(COMPACT, (history,))
 
     def append(self, kind: str, key: str, body: bytes) -> int:

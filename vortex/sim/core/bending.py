@@ -1,4 +1,4 @@
-"""One symbol's market as the commands bend it: moved, shocked, frozen, crossed, emptied.
+"""One symbol's market as the commands bend it: moved, shocked, frozen, crossed, emptied, echoed.
 
 Every market event passes here on its way to the exchange and its readers, so that all see the same. Prices are shifted
 by whole ticks, which keeps them exact and books in order; nothing falls below one tick. Until the first command events
@@ -14,10 +14,11 @@ from msgspec import Struct, structs
 
 from vortex.domain.money import BPS
 from vortex.sim.core.candle_bend import CandleBend
-from vortex.sim.core.commands import Cross, Empty, Freeze, MovePrice, Shock
+from vortex.sim.core.commands import Burst, Cross, Empty, Freeze, MovePrice, Shock
+from vortex.sim.core.echoes import Echoed, Echoes
 from vortex.sim.core.market import BookEvent, CandleEvent, MarketEvent, MarkEvent, SymbolSpec, TickLevels, TradeEvent
 
-BendingCommand = MovePrice | Shock | Freeze | Cross | Empty
+BendingCommand = MovePrice | Shock | Freeze | Cross | Empty | Burst
 
 
 class _Ramp(Struct, frozen=True, kw_only=True):
@@ -49,9 +50,11 @@ class Bend:
         self._mark: MarkEvent | None = None
         self._forming: dict[str, CandleEvent] = {}
         self._candles = CandleBend()
+        self._echoes = Echoes()
 
     def pass_on(self, event: MarketEvent) -> tuple[MarketEvent, ...]:
         """What is seen when the source says this: it, it bent, nothing, or what was hidden before and it."""
+        event = self._echoes.numbered(event)
         self._keep(event)
         if not self._active:
             return (event,)
@@ -60,6 +63,20 @@ class Bend:
             self._hidden = True
             return ()
         return (*self._uncovered(event), shown) if self._hidden else (shown,)
+
+    def echo_times(self, event: MarketEvent) -> Iterator[tuple[int, int]]:
+        """Number and time of each `echo` of what the source says here; none unless a burst is on."""
+        if isinstance(event, Echoed):
+            yield from self._echoes.times(event)
+
+    def echo(self, now_ms: int, number: int, event: MarketEvent) -> tuple[MarketEvent, ...]:
+        """What is seen when something like this event happens once more; nothing while frozen."""
+        if now_ms < self._frozen_ms or not self._echoes.active(now_ms):
+            return ()
+        if isinstance(event, TradeEvent) and self._trade is not None:
+            self._trade = self._echoes.trade(now_ms, event, self._trade)
+            return (self._shown(self._trade),)
+        return () if self._book is None else (self._shown(self._echoes.book(now_ms, number, self._book)),)
 
     def obey(self, now_ms: int, command: BendingCommand) -> tuple[int, tuple[MarketEvent, ...]]:
         """Bend from now on.
@@ -72,6 +89,9 @@ class Bend:
         """
         if self._book is None or not (self._book.bids and self._book.asks):
             raise ValueError(f"{command.symbol} has no book yet")
+        if isinstance(command, Burst):
+            self._echoes.begin(now_ms, command)
+            return 0, ()
         until_ms = 0
         match command:
             case MovePrice():
@@ -102,6 +122,7 @@ class Bend:
     def straighten(self) -> None:
         """Undo every command: from now on the market is what its source says."""
         self._active = self._hidden = False
+        self._echoes.end()
         self._ramp, self._rate = _Ramp(), None
         self._frozen_ms = self._crossed_ms = self._empty_ms = 0
         self._candles = CandleBend()

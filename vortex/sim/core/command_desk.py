@@ -22,6 +22,7 @@ from vortex.sim.core.commands import (
     CoreCommand,
     ExpireAlgo,
     ForceAdl,
+    Outrun,
     PersonCancelsStop,
     PersonChangesLeverage,
     PersonCloses,
@@ -58,6 +59,7 @@ class CommandDesk:
             ChangeStatus: self._change_status,
             ChangeFilter: self._change_filter,
             SetFunding: self._set_funding,
+            Outrun: self._outrun,
             ForceAdl: self._force_adl,
             StickTriggering: self._stick,
             Vanish: self._vanish,
@@ -115,6 +117,13 @@ class CommandDesk:
             raise ValueError(f"{command.symbol} has no mark price yet")
         self.note(now_ms, command)
         settle_funding(self._floor, now_ms, command.symbol, command.rate, mark)
+
+    def _outrun(self, now_ms: int, command: Outrun) -> None:
+        quantity, step = command.quantity, self._floor.specs[command.symbol].step_size
+        if not quantity.is_finite() or quantity < ZERO or quantity % step:
+            raise ValueError(f"quantity {quantity}: 0 or a positive multiple of {step} is needed")
+        self._floor.markets[command.symbol].left_lots = int(quantity / step)
+        self.note(now_ms, command)
 
     def _force_adl(self, now_ms: int, command: ForceAdl) -> None:
         position, step = self._held(command.symbol), self._floor.specs[command.symbol].step_size

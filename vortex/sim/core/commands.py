@@ -58,6 +58,19 @@ class Empty(Command, frozen=True, kw_only=True, tag="empty"):
     for_ms: ForMs
 
 
+class Burst(Command, frozen=True, kw_only=True, tag="burst"):
+    """For this long there are so many times the usual trades and books; candles do not count what is added."""
+
+    factor: Annotated[int, Meta(ge=2, le=1_000)]
+    for_ms: ForMs
+
+
+class Outrun(Command, frozen=True, kw_only=True, tag="outrun"):
+    """Others are quicker: the next market order finds only this quantity, 0 for nothing, and its rest expires."""
+
+    quantity: Decimal
+
+
 class ChangeStatus(Command, frozen=True, kw_only=True, tag="status"):
     """The contract's status; orders of any other than TRADING are refused as the exchange refuses them."""
 
@@ -83,7 +96,7 @@ class ForceAdl(Command, frozen=True, kw_only=True, tag="adl"):
 
 
 MarketCommand: TypeAlias = (
-    MovePrice | Shock | Freeze | Cross | Empty | ChangeStatus | ChangeFilter | SetFunding | ForceAdl
+    MovePrice | Shock | Freeze | Cross | Empty | Burst | Outrun | ChangeStatus | ChangeFilter | SetFunding | ForceAdl
 )
 
 

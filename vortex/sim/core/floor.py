@@ -68,6 +68,8 @@ class Floor(State):
         if history.lengths != present.lengths or not history.complete:
             raise ValueError("not an exchange state: a part of its history is missing")
         self.events = []
+        for market in self.markets.values():
+            market.left_lots = None
         self._load(present.account, history)
 
     def dump(self) -> bytes:

@@ -40,6 +40,8 @@ class SymbolMarket:
         self.asks: TickLevels = ()
         self.mark: MarkEvent | None = None
         self.last: TradeEvent | None = None
+        self.left_lots: int | None = None
+        """What others leave to the next market order."""
 
     def on_book(self, event: BookEvent) -> None:
         self.bids, self.asks = event.bids, event.asks
@@ -66,6 +68,11 @@ class SymbolMarket:
         else:
             self.bids = left
         return taken
+
+    def left_of(self, lots: int) -> int:
+        """How much of a market order finds something when others are quicker, which they are once."""
+        left, self.left_lots = self.left_lots, None
+        return lots if left is None else min(lots, left)
 
     def limit_ticks(self, side: OrderSide, price: Decimal) -> int:
         """The worst whole tick that a limit price allows."""

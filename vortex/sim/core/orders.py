@@ -64,7 +64,10 @@ class OrderDesk:
         """Walk the book, one fill per level; what it does not hold rests if it may, or expires."""
         floor, market = self._floor, self._floor.markets[order.symbol]
         spec = market.spec
-        taken = market.take(order.side, int(order.remaining / spec.step_size), self._limit_ticks(order))
+        lots = int(order.remaining / spec.step_size)
+        if order.kind == MARKET:
+            lots = market.left_of(lots)
+        taken = market.take(order.side, lots, self._limit_ticks(order)) if lots else ()
         for ticks, lots in taken:
             book_fill(floor, now_ms, order, lots * spec.step_size, ticks * spec.tick_size)
         if taken:

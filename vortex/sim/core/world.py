@@ -111,7 +111,7 @@ class World:
         """
         self.advance(event.ts_ms)
         self.core.on_time(event.ts_ms)
-        for shown in self._bends[event.symbol].pass_on(event):
+        for shown in self._pass_on(event):
             self.core.on_market(shown)
             self.market_sink(shown)
         self._push_user_events(event.ts_ms)
@@ -172,8 +172,21 @@ class World:
     def _arrive(self, now_ms: int, event: MarketEvent) -> None:
         """What a source says: the one place through which every market event comes."""
         self.core.on_time(now_ms)
-        self._show(now_ms, self._bends[event.symbol].pass_on(event))
+        self._show(now_ms, self._pass_on(event))
         self._push_user_events(now_ms)
+
+    def _pass_on(self, event: MarketEvent) -> tuple[MarketEvent, ...]:
+        bend = self._bends[event.symbol]
+        for number, due_ms in bend.echo_times(event):
+            self._at(due_ms, self._repetition(due_ms, number, event, bend))
+        return bend.pass_on(event)
+
+    def _repetition(self, due_ms: int, number: int, event: MarketEvent, bend: Bend) -> Callable[[], None]:
+        def happen() -> None:
+            self._show(due_ms, bend.echo(due_ms, number, event))
+            self._push_user_events(due_ms)
+
+        return happen
 
     def _show(self, now_ms: int, events: Iterable[MarketEvent]) -> None:
         """Let the exchange take in what happened, and its readers after their delay."""
