@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports bench chaos chaos-matrix chaos-kills chaos-faults chaos-mutants chaos-mix lock clean
+.PHONY: help setup start test check format lint types imports bench chaos chaos-matrix chaos-kills chaos-faults chaos-mutants chaos-mix chaos-day lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,7 @@ chaos: setup ## a sample of each of the following, at most an hour in all; what 
 	$(MAKE) chaos-faults N=2000
 	$(MAKE) chaos-mutants N=20
 	$(MAKE) chaos-mix N=1 MINUTES=4
+	$(MAKE) chaos-day
 
 chaos-matrix: setup ## crash every actor at every message over N seeds (10,000), resumable
 	$(BIN)/python -m tests.chaos --seeds $(or $(N),10000) --minutes 57
@@ -68,6 +69,9 @@ chaos-mutants: setup ## plant known defects, then change the code of orders, N c
 
 chaos-mix: setup ## troubles of every kind at once, MINUTES= (20) for each of the N= seeds (1 2 and a random one)
 	$(BIN)/python -m tests.chaos.mix --minutes $(or $(MINUTES),20) $(if $(N),$(foreach seed,$(N),--seed $(seed)),--seed 1 --seed 2 --random)
+
+chaos-day: setup ## no trouble, but 24 hours of it: every strategy trades, rows add up to the wallet; needs VORTEX_DATA
+	$(BIN)/python -m pytest -m "chaos or not chaos" tests/e2e/test_day.py
 
 lock: setup ## resolve both locks anew
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml

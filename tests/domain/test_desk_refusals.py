@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
-from tests.domain.desk_rig import NOTHING_TO_REDUCE, TIMEOUT, Rig, closed, flattened
+import pytest
+
+from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_REDUCE, TIMEOUT, Rig, closed, flattened
 from tests.kit.builders import SELL, SETUP, algo_report, fill, order_report, symbol_state
 from vortex.domain.leg import LegState
-from vortex.domain.notices import ExitFailing
+from vortex.domain.notices import Closed, ExitFailing, Failed
 from vortex.domain.order import (
     Done,
     OrderKind,
@@ -23,6 +26,57 @@ from vortex.domain.trade import CloseReason
 
 NO_MARGIN = Refused(code=-2019, text="Margin is insufficient.")
 SUSPENDED = Refused(code=-4400, text="Futures Trading Quantitative Rules violated.")
+
+
+# ----------------------------------------------------------------------------- what fails after the risk manager's word
+
+
+def refused_entry(rig: Rig) -> None:
+    rig.entry_sent()
+    rig.answered(NO_MARGIN)
+
+
+def lost_entry(rig: Rig) -> None:
+    """Nobody knows whether it arrived, until the exchange has denied it for long enough."""
+    rig.entry_sent()
+    rig.answered(TIMEOUT, after_ms=2_000)
+    for _ in range(300):
+        request = rig.any_leaves()
+        if request is not None:
+            rig.answered(Done(value=symbol_state()) if isinstance(request, QuerySymbol) else NO_SUCH_ORDER)
+        if rig.desk.free:
+            break
+        rig.wait(50)
+
+
+def expired_entry(rig: Rig) -> None:
+    rig.done(order_report(rig.entry_sent(), OrderStatus.EXPIRED, "0"))
+
+
+def refused_stop(rig: Rig) -> None:
+    rig.filled()
+    rig.notices()
+    rig.leaves(PlaceOrder, Lane.STOP)
+    rig.answered(SUSPENDED)
+    rig.done(rig.exit_filled(rig.leaves(PlaceOrder, Lane.CLOSE).client_id))
+
+
+@pytest.mark.parametrize(
+    ("happens", "kind", "reason"),
+    [
+        (refused_entry, Failed, CloseReason.ORDER_REJECTED),
+        (lost_entry, Failed, CloseReason.ORDER_REJECTED),
+        (expired_entry, Failed, CloseReason.ORDER_EXPIRED),
+        (refused_stop, Closed, CloseReason.PROTECTION_FAILED),
+    ],
+)
+def test_a_granted_trade_that_comes_to_nothing_says_why(
+    happens: Callable[[Rig], None], kind: type[Failed | Closed], reason: CloseReason
+) -> None:
+    rig = Rig()
+    happens(rig)
+    ending = rig.says(kind)
+    assert ending.reason is reason
 
 
 # ------------------------------------------------------------------------------------------------- exits that fail

@@ -140,6 +140,18 @@ def test_every_code_occurs_in_the_table() -> None:
     assert {code for code, _, _ in CASES} == set(RejectCode)
 
 
+SPECIFIED = [
+    "SHUTTING_DOWN", "HALTED", "STALE_DATA", "REGIME_EXTREME", "POSITION_EXISTS", "PENDING_ENTRY", "COOLDOWN",
+    "DRAWDOWN", "MAX_POSITIONS", "NO_ATR", "SPREAD_WIDE", "DEPTH_INSUFFICIENT", "FEE_TOO_HIGH", "RR_LOW",
+    "SIZE_TOO_SMALL", "EXPOSURE_CAP", "LEVERAGE_BRACKET", "LIQ_TOO_CLOSE", "INSUFFICIENT_MARGIN",
+]  # fmt: skip
+"""The specification's codes in its order; ours are more (`docs/reference/codes.md`)."""
+
+
+def test_the_specified_codes_are_all_there_in_their_order() -> None:
+    assert [code for code in RejectCode if code in SPECIFIED] == SPECIFIED
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
-from tests.kit.sim_market import mark
+from tests.kit.sim_market import book, mark, spec
 from tests.sim.core.kit import BUY, SELL, SYMBOL, exchange, market_order
 from vortex.domain.order import OrderSide
 from vortex.sim.core.events import AccountPushed
@@ -80,3 +80,17 @@ def test_funding_outlives_a_restart_settled_and_due() -> None:
         one.on_market(announced(2 * HOUR_MS, 60_000, "0.0003", 3 * HOUR_MS))
     assert other.ledger(9) == core.ledger(9)
     assert [row["rate"] for row in other.ledger(9)["funding"]] == ["0.0002", "0.0003"]
+
+
+def test_what_is_charged_has_eight_decimals() -> None:
+    core = ExchangeCore([spec()], balance_usdt=Decimal(10_000), taker_fee=Decimal("0.000333"))
+    core.on_market(book(0, 600_001))
+    core.execute(1, market_order(BUY, "0.123"))
+    core.on_market(announced(10, 60_000, "0.00012345", HOUR_MS))
+    price = Decimal("60000.12345678")
+    core.on_market(structs.replace(announced(HOUR_MS, 60_000, "0", 2 * HOUR_MS), mark_price=price))
+    ledger = core.ledger(HOUR_MS)
+    (fill,), (paid,) = ledger["fills"], ledger["funding"]
+    charged = Decimal("2.4575441"), Decimal("0.91106287")  # of 2.4575440959 and 0.911062874...
+    assert (Decimal(fill["commission"]), -Decimal(paid["amount_usdt"])) == charged
+    assert Decimal(ledger["wallet_usdt"]) == 10_000 - sum(charged)

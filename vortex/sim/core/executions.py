@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import cast
 
+from vortex.domain.money import stored
 from vortex.domain.order import ZERO, AlgoStatus, OrderStatus
 from vortex.sim.core.floor import AMENDMENT, Floor
 from vortex.sim.core.types import SimFill, SimOrder
@@ -25,10 +26,12 @@ def book_fill(
 ) -> None:
     """Change position, wallet and order by one execution of at most what remains of it; record and push it.
 
+    The commission is charged in units of 1e-8, which is all that an exchange's reports can say of it.
+
     `maker` is an order that rested on the book; `fee_usdt` the commission of the exchange's own orders, None the rate.
     """
     rate = floor.maker_fee if maker else floor.taker_fee
-    commission = quantity * price * rate if fee_usdt is None else fee_usdt
+    commission = stored(quantity * price * rate if fee_usdt is None else fee_usdt)
     realized = _apply(floor, now_ms, order, quantity, price)
     floor.account.wallet += realized - commission
     floor.account.last_fill_id += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from vortex.domain.money import stored
 from vortex.sim.core.account import FundingDue
 from vortex.sim.core.floor import Floor
 from vortex.sim.core.market import MarkEvent
@@ -23,11 +24,11 @@ def settle_when_due(floor: Floor, event: MarkEvent) -> None:
 
 
 def settle_funding(floor: Floor, now_ms: int, symbol: str, rate: Decimal, mark_price: Decimal) -> None:
-    """Pay or receive on the symbol's position: minus position times mark price times rate, out of its own margin."""
+    """Pay or receive minus position times mark price times rate, in units of 1e-8, out of the position's own margin."""
     position = floor.account.positions.get(symbol)
     if position is None or not position.amount:
         return
-    amount = -position.amount * mark_price * rate
+    amount = stored(-position.amount * mark_price * rate)
     floor.account.wallet += amount
     position.isolated_wallet += amount
     position.updated_ms = now_ms

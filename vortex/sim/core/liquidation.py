@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from vortex.domain.money import ceil_to, floor_to
+from vortex.domain.money import STORED, ceil_to, floor_to
 from vortex.domain.order import ZERO, OrderStatus
 from vortex.sim.core.account import Position
 from vortex.sim.core.algos import AlgoDesk
@@ -76,7 +76,7 @@ class Liquidator:
         direction = position.side.sign
         margin = position.isolated_wallet * quantity / abs(position.amount)
         left = margin + direction * quantity * (price - position.entry_price)
-        fee = min(quantity * price * LIQUIDATION_FEE, max(ZERO, left))
+        fee = floor_to(min(quantity * price * LIQUIDATION_FEE, max(ZERO, left)), STORED)
         book_fill(self._floor, now_ms, order, quantity, price, fee_usdt=fee)
 
     def _worst_price(self, position: Position) -> Decimal:
