@@ -14,8 +14,8 @@ from tests.kit.ledger import trades_of
 from tests.kit.processes import Engine, engine, eventually, get, post
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 
-SOON_S, TRADE_S, HALT_S = 15.0, 30.0, 60.0
-"""Real seconds, on a busy machine."""
+SOON_S, TRADE_S, HALT_S = 15.0, 60.0, 60.0
+"""Real seconds, on a busy machine. Many starts within a minute use its weight up, and entries wait for the next one."""
 LOOK_S = 0.1
 MOVING = {
     "VORTEX__DECISION__A__THETA": "0.001",

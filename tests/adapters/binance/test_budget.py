@@ -21,14 +21,19 @@ def budget(clock: ManualClock) -> Budget:
     return Budget(clock)
 
 
-def test_counts_are_the_exchange_s_and_end_with_their_window(budget: Budget, clock: ManualClock) -> None:
+def test_counts_are_the_exchange_s_and_end_with_the_interval_of_its_clock(budget: Budget, clock: ManualClock) -> None:
+    """48 s of the minute and 8 of the ten seconds are over."""
     assert budget.usage() == Usage()
     budget.note({"x-mbx-used-weight-1m": "700", "x-mbx-order-count-10s": "4", "x-mbx-order-count-1m": "9"})
     budget.note({"x-mbx-used-weight-1m": "nonsense", "content-type": "text/html"})
     assert budget.usage() == Usage(weight_1m=700, orders_10s=4, orders_1m=9)
-    clock.time_ms += 10_000
+    clock.time_ms += 1_999
+    assert budget.usage() == Usage(weight_1m=700, orders_10s=4, orders_1m=9)
+    clock.time_ms += 1
     assert budget.usage() == Usage(weight_1m=700, orders_1m=9)
-    clock.time_ms += 50_000
+    clock.time_ms += 9_999
+    assert budget.usage() == Usage(weight_1m=700, orders_1m=9)
+    budget.offset_ms = 1.0  # the exchange is ahead of us
     assert budget.usage() == Usage()
 
 
@@ -101,10 +106,10 @@ def test_room_and_silence_come_with_time() -> None:
     asyncio.run(asyncio.wait_for(budget.silence_over(), 5.0))
     assert clock.time_ms == NOW_MS
     asyncio.run(asyncio.wait_for(budget.room(), 5.0))
-    assert clock.time_ms == NOW_MS + 60_000
+    assert clock.time_ms == NOW_MS + 12_000, "the exchange's minute is over"
     budget.silence_ms(429, None, {"retry-after": "3"}, "")
     asyncio.run(asyncio.wait_for(budget.silence_over(), 5.0))
-    assert clock.time_ms == NOW_MS + 63_000
+    assert clock.time_ms == NOW_MS + 15_000
 
 
 @pytest.mark.parametrize(("value", "number"), [("5", 5), (5, 5), ("200", 200), ("x", None), (None, None), ([], None)])

@@ -21,7 +21,7 @@ SHARE = 0.5
 """Part of the minute's weight beyond which background requests wait."""
 
 LOOK_MS = 1_000.0
-WINDOW_MS = {"1m": 60_000.0, "10s": 10_000.0}
+WINDOW_MS = {"1m": 60_000, "10s": 10_000}
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
 _TOO_MANY_ORDERS = -1015
 _LIMITED_STATUS = (418, 429)
@@ -29,26 +29,26 @@ _LIMITED_CODES = (-1003, _TOO_MANY_ORDERS)
 
 
 class _Count:
-    """The newest count of one window; it says nothing any more when the window is over."""
+    """The newest count of one window. The exchange counts anew with every interval of its clock, not of ours."""
 
-    def __init__(self, window_ms: float, limit: int) -> None:
+    def __init__(self, window_ms: int, limit: int) -> None:
         self.limit = limit
         self._window_ms = window_ms
         self._used = 0
-        self._noted_ms = 0.0
+        self._interval = 0
 
-    def note(self, used: int, now_ms: float) -> None:
-        self._used, self._noted_ms = used, now_ms
+    def note(self, used: int, exchange_ms: int) -> None:
+        self._used, self._interval = used, exchange_ms // self._window_ms
 
-    def used(self, now_ms: float) -> int:
-        return self._used if now_ms - self._noted_ms < self._window_ms else 0
+    def used(self, exchange_ms: int) -> int:
+        return self._used if exchange_ms // self._window_ms == self._interval else 0
 
 
 class Budget:
     """One object for each host. It belongs to the loop whose clients tell it their replies; `usage` is for any thread.
 
     Attributes:
-        offset_ms: The exchange's clock less ours, to understand "banned until".
+        offset_ms: The exchange's clock less ours, to understand "banned until" and when a count is over.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -62,13 +62,13 @@ class Budget:
 
     def usage(self) -> Usage:
         """The counts of the running windows, and until when silence was asked for."""
-        monotonic_ms, silent = self._clock.monotonic_ms(), self._silent_until_ms
+        exchange_ms, silent = self._exchange_ms(), self._silent_until_ms
         return Usage(
-            weight_1m=self._weight.used(monotonic_ms),
+            weight_1m=self._weight.used(exchange_ms),
             weight_limit_1m=self._weight.limit,
-            orders_10s=self._orders_10s.used(monotonic_ms),
+            orders_10s=self._orders_10s.used(exchange_ms),
             orders_limit_10s=self._orders_10s.limit,
-            orders_1m=self._orders_1m.used(monotonic_ms),
+            orders_1m=self._orders_1m.used(exchange_ms),
             orders_limit_1m=self._orders_1m.limit,
             silent_until_ms=silent if silent > self._clock.now_ms() else 0,
         )
@@ -91,14 +91,17 @@ class Budget:
 
     def note(self, headers: Mapping[str, str]) -> None:
         """Take the counts out of a reply's headers, whose names are in lower case."""
-        now_ms = self._clock.monotonic_ms()
+        exchange_ms = self._exchange_ms()
         for name, count in (
             ("x-mbx-used-weight-1m", self._weight),
             ("x-mbx-order-count-10s", self._orders_10s),
             ("x-mbx-order-count-1m", self._orders_1m),
         ):
             if (used := whole(headers.get(name))) is not None:
-                count.note(used, now_ms)
+                count.note(used, exchange_ms)
+
+    def _exchange_ms(self) -> int:
+        return self._clock.now_ms() + round(self.offset_ms)
 
     def silence_ms(self, status: int, code: int | None, headers: Mapping[str, str], text: str) -> int:
         """How long an error asks us to be silent, ms; 0 when it does not. From now on `usage` says so too.
@@ -113,7 +116,7 @@ class Budget:
         elif ban is not None:
             wait_ms = max(0, round(int(ban[1]) - self.offset_ms) - self._clock.now_ms())
         else:
-            wait_ms = int(WINDOW_MS["10s" if code == _TOO_MANY_ORDERS else "1m"])
+            wait_ms = WINDOW_MS["10s" if code == _TOO_MANY_ORDERS else "1m"]
         self._silent_until_ms = max(self._silent_until_ms, self._clock.now_ms() + wait_ms)
         return wait_ms
 
