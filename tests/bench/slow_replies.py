@@ -82,15 +82,19 @@ def fill_to_stop_ms(ledger: Mapping[str, Any], symbol: str, since_ms: int) -> li
 
 @contextmanager
 def _trading(data_dir: Path, sim_url: str, crowd: tuple[str, ...]) -> Iterator[Engine]:
-    """The engine, from the first trade on; the crowd, which has no market, never gets an answer in time."""
+    """The engine, once all that trades has traded; the crowd, which has no market, never gets an answer in time."""
     for symbol in CROWD:
         post(f"{sim_url}/sim/v1/market", {"symbol": symbol, "do": "freeze", "for_ms": DAY_MS})
     for symbol in crowd:
         _delay(sim_url, symbol)
     pairs = ",".join((*HEALTHY, SLOW, *crowd))
     with engine(data_dir, **SETTINGS, TRADING_PAIRS=pairs, VORTEX__EXCHANGE__SIMULATOR_URL=sim_url) as running:
-        eventually(lambda: get(f"{sim_url}/sim/v1/ledger")["fills"], START_S, "the first trade")
+        eventually(lambda: _traded(sim_url) >= {*HEALTHY, SLOW}, START_S, "the first trades")
         yield running
+
+
+def _traded(sim_url: str) -> set[str]:
+    return {fill["symbol"] for fill in get(f"{sim_url}/sim/v1/ledger")["fills"]}
 
 
 def _delay(sim_url: str, symbol: str) -> None:
