@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.client_id import MAX_LENGTH, OrderId, OrderIds, base36, client_id, parsed, symbol_tag
+from vortex.domain.client_id import MAX_LENGTH, OrderId, OrderIds, base36, client_id, is_made_for, parsed, symbol_tag
 from vortex.domain.order import OrderRole
 
 ALLOWED = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}", re.ASCII)
@@ -124,3 +124,9 @@ def test_the_id_of_a_trade_follows_from_that_of_its_entry() -> None:
     entry = "v7-main-BTCUSDT-7-1E"
     name = f"vortex7:main:BTCUSDT:{entry}"
     assert OrderIds("main", "BTCUSDT", 9).trade_id(entry) == str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
+def test_an_order_is_ours_by_its_account_alone() -> None:
+    assert is_made_for("v7-main-ETHUSDT-7-1S", "main")
+    assert not is_made_for("v7-main-ETHUSDT-7-1S", "other")
+    assert not is_made_for("web_1", "main")

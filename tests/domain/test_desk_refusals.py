@@ -6,11 +6,12 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_REDUCE, TIMEOUT, Rig, closed, flattened
 from tests.kit.builders import SELL, SETUP, algo_report, fill, order_report, symbol_state
 from vortex.domain.leg import LegState
-from vortex.domain.notices import Closed, ExitFailing, Failed
+from vortex.domain.notices import Closed, ExitFailing, Failed, Reconciled
 from vortex.domain.order import (
     Done,
     OrderKind,
@@ -244,3 +245,33 @@ def test_a_refused_preparation_is_asked_for_less_and_less_often() -> None:
 
 def test_with_a_trade_to_guard_it_is_asked_for_more_often() -> None:
     assert max(refused_after(Rig(Rig().guarded().bracket), 8)) == 1_000
+
+
+# ------------------------------------------------------------------------------------------------- rules that changed
+
+
+def test_an_entry_that_is_refused_by_a_filter_has_the_rules_read_again_and_told() -> None:
+    rig = Rig()
+    rig.entry_sent()
+    rig.answered(Refused(code=-1111, text="Precision is over the maximum defined for this asset."))
+    assert rig.says(Failed).reason is CloseReason.ORDER_REJECTED
+    asked: list[object] = []
+    while not asked or not isinstance(asked[-1], PrepareSymbol):
+        assert len(asked) < 5
+        rig.wait(1_000)
+        if (request := rig.any_leaves()) is not None:
+            asked.append(request)
+            coarser = replace(SETUP, rules=replace(SETUP.rules, tick_size=10 * SETUP.rules.tick_size))
+            rig.answered(Done(value=coarser if isinstance(request, PrepareSymbol) else symbol_state()))
+    assert rig.desk.setup is not None
+    assert rig.desk.setup.rules.tick_size == 10 * SETUP.rules.tick_size
+    assert any(isinstance(notice, Reconciled) for notice in rig.notices())
+
+
+def test_executions_told_early_of_no_trade_of_ours_raise_no_question() -> None:
+    rig = Rig().ready()
+    rig.notices()
+    rig.desk.on_announced(77, rig.now_ms)
+    rig.wait(400)
+    assert rig.notices() == []
+    assert rig.desk.free

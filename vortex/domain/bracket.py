@@ -212,8 +212,7 @@ def put_leg(bracket: Bracket, leg: Leg) -> Bracket:
             return msgspec.structs.replace(bracket, stop=leg)
         case OrderRole.TAKE_PROFIT:
             return msgspec.structs.replace(bracket, take_profit=leg)
-        case OrderRole.EXIT:
-            return msgspec.structs.replace(bracket, exit=leg)
+    return msgspec.structs.replace(bracket, exit=leg)
 
 
 def leg_of(bracket: Bracket, client_id: str, order_id: int | None = None) -> Leg | None:

@@ -186,7 +186,7 @@ class Canary:
                 self._placed(trial, outcome)
             case QueryOrder():
                 self._looked_up(trial, outcome, now_ms)
-            case CancelOrder():
+            case _:
                 self._cancelled(trial, outcome)
         if not isinstance(outcome, Done):
             trial.next_ms = now_ms + max(PAUSE_MS, outcome.retry_after_ms)
