@@ -36,7 +36,7 @@ CPU_S = 60
 WORLD_SEEDS = 150
 DESK_TESTS = (
     "bracket", "bracket_ids", "leg", "reconcile", "flatness", "attribution", "adoption", "planning", "desk",
-    "desk_positions", "desk_refusals", "desk_flatten", "desk_doubt", "funding",
+    "desk_positions", "desk_refusals", "desk_flatten", "desk_doubt", "desk_write_off", "funding", "questions", "rivals",
 )  # fmt: skip
 DESK = tuple(f"tests/domain/test_{name}.py" for name in DESK_TESTS)
 
