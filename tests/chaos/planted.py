@@ -345,7 +345,7 @@ PLANTED: Mapping[Mutation, Finder] = {
     one_look_proves_flat: tests("tests/domain/test_flatness.py", "tests/domain/test_desk_flatten.py"),
     fill_counts_twice: world(),
     missing_executions_are_not_missed: tests("tests/domain/test_bracket.py", "tests/domain/test_desk.py"),
-    first_fill_completes_the_entry: world(range(1_000)),
+    first_fill_completes_the_entry: tests("tests/domain/test_bracket.py"),  # few worlds meet the moment that it needs
     replaced_exit_is_forgotten: world(range(1_000)),
     executed_quantity_goes_back: world(range(1_000)),
     old_book_enters: world(range(1_000)),
