@@ -19,6 +19,7 @@ from vortex.domain.market import Book, Candle, MarketValue
 from vortex.domain.risk.gates import evaluate
 from vortex.domain.risk.params import RiskParams
 from vortex.domain.scoring import DecisionParams
+from vortex.domain.signal import Signal
 
 How: TypeAlias = Literal["kept", "kept_all", "numpy", "kept_candles", "talib", "entry"]
 WARM_S = 3
@@ -35,7 +36,11 @@ class Symbol:
     """The pure brain of one symbol, fed in one thread."""
 
     def __init__(self, tape: Tape) -> None:
-        self._engines = [(spec.engine.inputs, spec.build(spec.params())) for spec in REGISTRY]
+        self._updates: dict[type, list[Callable[[MarketValue], Signal | None]]] = {}  # by kind, as the feed's table is
+        for spec in REGISTRY:
+            engine = spec.build(spec.params())
+            for kind in spec.engine.inputs:
+                self._updates.setdefault(kind, []).append(engine.update)
         self._board = SignalBoard(DecisionParams())
         self._epoch = 0
         self.feed(tape.history)
@@ -44,8 +49,8 @@ class Symbol:
         """Take values in; a book is evaluated."""
         decision = None
         for value in values:
-            for inputs, engine in self._engines:
-                if type(value) in inputs and (signal := engine.update(value)) is not None:
+            for update in self._updates.get(type(value), ()):
+                if (signal := update(value)) is not None:
                     self._board.put(signal)
             if isinstance(value, Book):
                 self._epoch += 1

@@ -26,6 +26,11 @@ from vortex.domain.trade import Strategy
 ENGINES = tuple([str(spec.id) for spec in REGISTRY])
 REQUIRED = frozenset(str(spec.id) for spec in REGISTRY if spec.required)
 NO_COMPONENTS: Mapping[str, float | None] = {}
+# Every book looks these up again and again, and a member of an enumeration costs a tenth of a microsecond each time.
+FLOW, TICK, TECHNICAL, SENTIMENT, REGIME = map(
+    str, (EngineId.ORDER_FLOW, EngineId.TICK, EngineId.TECHNICAL, EngineId.SENTIMENT, EngineId.REGIME)
+)
+UNKNOWN, EXTREME = Regime.UNKNOWN, VolatilityPhase.EXTREME
 
 
 class Action(StrEnum):
@@ -34,6 +39,9 @@ class Action(StrEnum):
     LONG = "LONG"
     SHORT = "SHORT"
     HOLD = "HOLD"
+
+
+HOLD = Action.HOLD
 
 
 class Decision(Struct, frozen=True, kw_only=True, gc=False):
@@ -117,11 +125,11 @@ class SignalBoard:
     def evaluate(self, *, now_ms: int, epoch: int, symbol: str, decision_id: str) -> Decision:
         """Decide at `now_ms` (the exchange's clock) on the book numbered `epoch`."""
         fresh, faults = self._fresh(now_ms)
-        e5 = fresh.get(EngineId.REGIME)
-        regime = (e5.regime if e5 else None) or Regime.UNKNOWN
+        e5 = fresh.get(REGIME)
+        regime = (e5.regime if e5 else None) or UNKNOWN
         phase = e5.phase if e5 else None
         scores, silent = _scores(fresh, regime)
-        missing = {**faults, **silent}
+        missing = {**faults, **silent} if faults or silent else faults
         complete = REQUIRED.isdisjoint(missing)
         blockers = _blockers(complete=complete, known=e5 is not None, regime=regime, phase=phase)
         reading = self._reading = self._read(now_ms, fresh, scores if complete else {}, regime, phase)
@@ -129,15 +137,17 @@ class SignalBoard:
         # Most evaluations end here: a score below every strategy's need not be held against the rest.
         weak = abs(reading.final_score) < self._least_score
         triggers = () if weak or not complete else triggers_of(reading, self._params)
-        matched = None if blockers else next((trigger for trigger in triggers if trigger.matched), None)
+        matched = None
+        if triggers and not blockers:
+            matched = next((trigger for trigger in triggers if trigger.matched), None)
         settled = self._settled(matched, epoch)
         entered = matched if settled else None
-        reasons = blockers or (_reason(triggers, matched, settled=settled),)
+        reasons = (*(blockers or (_reason(triggers, matched, settled=settled),)), *missing.values())
         return Decision(
             id=decision_id, symbol=symbol, epoch=epoch, ts_ms=now_ms,
-            action=Action(entered.side) if entered else Action.HOLD,
+            action=Action(entered.side) if entered else HOLD,
             strategy=entered.strategy if entered else None,
-            confidence=reading.confidence, final_score=reading.final_score, reasons=(*reasons, *missing.values()),
+            confidence=reading.confidence, final_score=reading.final_score, reasons=reasons,
             scores=scores if len(scores) == len(ENGINES) else {engine: scores.get(engine) for engine in ENGINES},
             weights=self._weights[regime],
             regime=regime, phase=phase, alignment=reading.alignment,
@@ -159,17 +169,17 @@ class SignalBoard:
         phase: VolatilityPhase | None,
     ) -> Reading:
         params, weights = self._params, self._weights[regime]
-        s1, s2 = scores.get(EngineId.ORDER_FLOW, 0.0), scores.get(EngineId.TICK, 0.0)
+        s1, s2 = scores.get(FLOW, 0.0), scores.get(TICK, 0.0)
         alignment = alignment_of(s1, s2, params.alignment_min)
-        toxicity = toxicity_of(_components(fresh, EngineId.ORDER_FLOW).get("vpin_rank"), params)
+        toxicity = toxicity_of(_components(fresh, FLOW).get("vpin_rank"), params)
         combined = combine(scores, weights)
         return Reading(
             now_ms=now_ms,
             final_score=combined[0],
             confidence=confidence_of(scores, weights, alignment, params, toxicity, combined),
-            s1=s1, s2=s2, s4=scores.get(EngineId.SENTIMENT), alignment=alignment, regime=regime, phase=phase,
+            s1=s1, s2=s2, s4=scores.get(SENTIMENT), alignment=alignment, regime=regime, phase=phase,
             toxicity=toxicity,
-            technical=_components(fresh, EngineId.TECHNICAL), sentiment=_components(fresh, EngineId.SENTIMENT),
+            technical=_components(fresh, TECHNICAL), sentiment=_components(fresh, SENTIMENT),
         )  # fmt: skip
 
     def _fresh(self, now_ms: int) -> tuple[dict[str, Signal], dict[str, str]]:
@@ -207,7 +217,7 @@ def triggers_of(reading: Reading, params: DecisionParams) -> tuple[Trigger, ...]
     )
 
 
-def _components(fresh: Mapping[str, Signal], engine: EngineId) -> Mapping[str, float | None]:
+def _components(fresh: Mapping[str, Signal], engine: str) -> Mapping[str, float | None]:
     signal = fresh.get(engine)
     return NO_COMPONENTS if signal is None else signal.components
 
@@ -217,7 +227,7 @@ def _scores(fresh: Mapping[str, Signal], regime: Regime) -> tuple[dict[str, floa
     scores: dict[str, float] = {}
     silent: dict[str, str] = {}
     for engine, signal in fresh.items():
-        technical = engine == EngineId.TECHNICAL
+        technical = engine == TECHNICAL
         score = technical_score(signal.components, regime) if technical else signal.score
         if score is None:
             silent[engine] = f"{engine}_SILENT"
@@ -231,9 +241,9 @@ def _scores(fresh: Mapping[str, Signal], regime: Regime) -> tuple[dict[str, floa
 def _blockers(*, complete: bool, known: bool, regime: Regime, phase: VolatilityPhase | None) -> tuple[str, ...]:
     """Return why no strategy may be looked at."""
     found = []
-    if phase is VolatilityPhase.EXTREME:
+    if phase is EXTREME:
         found.append("REGIME_EXTREME")
-    if known and (regime is Regime.UNKNOWN or phase is None):
+    if known and (regime is UNKNOWN or phase is None):
         found.append("REGIME_UNKNOWN")
     if not complete:
         found.append("ENGINE_STALE")

@@ -76,7 +76,7 @@ def weights_by_regime(params: DecisionParams, regime: Regime) -> dict[str, float
     if regime is Regime.RANGING:
         factors[TECHNICAL_SECTION] = params.ranging_technical_factor
     raw = {
-        spec.id: getattr(params.weights, spec.section, spec.weight) * factors.get(spec.section, 1.0)
+        str(spec.id): getattr(params.weights, spec.section, spec.weight) * factors.get(spec.section, 1.0)
         for spec in REGISTRY
     }
     total = sum(raw.values())
@@ -91,10 +91,12 @@ def weight_tables(params: DecisionParams) -> Mapping[Regime, Mapping[str, float]
 
 def combine(scores: Mapping[str, float], weights: Mapping[str, float]) -> tuple[float, float]:
     """Return the final score in [-1, 1] over the engines present, and their coverage (sum of weights); 0, 0 if none."""
-    coverage = sum([weights[engine] for engine in scores])
-    if coverage <= 0:
-        return 0.0, 0.0
-    return sum([weights[engine] * score for engine, score in scores.items()]) / coverage, coverage
+    coverage = weighted = 0.0
+    for engine, score in scores.items():
+        weight = weights[engine]
+        coverage += weight
+        weighted += weight * score
+    return (weighted / coverage, coverage) if coverage > 0 else (0.0, 0.0)
 
 
 def alignment_of(s1: float, s2: float, least: float) -> int:
