@@ -33,7 +33,6 @@ CLOCK_SKEW_MS = 1_000
 HOUR_MS = 3_600_000
 MISSES_TO_GIVE_UP = 5
 MISSES_SPAN_MS = 10_000
-"""So many answers in a row that an order is unknown, over so long, prove that it never arrived and never will."""
 """An order whose outcome is unknown never arrived after this many consistent misses over this long.
 
 An exit is given up at its first miss: it can only reduce, so a second one beside it does no harm, while waiting may.
