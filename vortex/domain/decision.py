@@ -129,7 +129,7 @@ class SignalBoard:
         regime = (e5.regime if e5 else None) or UNKNOWN
         phase = e5.phase if e5 else None
         scores, silent = _scores(fresh, regime)
-        missing = {**faults, **silent} if faults or silent else faults
+        missing = faults | silent
         complete = REQUIRED.isdisjoint(missing)
         blockers = _blockers(complete=complete, known=e5 is not None, regime=regime, phase=phase)
         reading = self._reading = self._read(now_ms, fresh, scores if complete else {}, regime, phase)
