@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.domain.desk_rig import NOTHING_TO_REDUCE, Rig
-from tests.kit.builders import SETUP, fill, symbol_state
+from tests.kit.builders import SETUP, symbol_state
 from vortex.domain.absence import LASTS_MS
 from vortex.domain.notices import Closed, Notice, WrittenOff
 from vortex.domain.order import Done, ExchangeRequest, Outcome, PlaceOrder, PrepareSymbol, QuerySymbol
@@ -23,9 +23,7 @@ def answer(rig: Rig, request: ExchangeRequest, amount: str) -> Outcome:
     if isinstance(request, PlaceOrder):
         return NOTHING_TO_REDUCE
     if isinstance(request, QuerySymbol):
-        entry = rig.bracket.entry_fills[0]
-        held = fill(entry.fill_id, client_id=entry.client_id, at_ms=entry.ts_ms)
-        state = symbol_state(amount, fills=(held,))
+        state = symbol_state(amount, fills=tuple(rig.bracket.entry_fills))
         return Done(value=replace(state, position=replace(state.position, mark_price=MARK)))
     return Done(value=SETUP) if isinstance(request, PrepareSymbol) else Done()
 
