@@ -164,8 +164,7 @@ class Lane:
         return shown
 
     def close(self) -> None:
-        self._engine.process.kill()
-        self._engine.process.wait()
+        self._engine.kill()
 
     def keep_log(self, path: Path) -> None:
         """Save what the processes said."""

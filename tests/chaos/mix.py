@@ -192,8 +192,7 @@ class Mix:
     def end(self) -> None:
         """Leave no process behind."""
         if self._engine.process.poll() is None:
-            self._engine.process.kill()
-            self._engine.process.wait()
+            self._engine.kill()
 
     # ------------------------------------------------------------------------------------------------------ processes
 
@@ -311,8 +310,7 @@ class Mix:
 
     def _kill(self, body: Mapping[str, Any]) -> None:
         began_ms = self.now_ms()
-        self._engine.process.kill()
-        self._engine.process.wait()
+        self._engine.kill()
         time.sleep(body["for_ms"] / SPEED / 1_000)
         self._restart(began_ms)
 

@@ -88,8 +88,7 @@ def test_a_storm_halts_its_symbol_alone_until_somebody_ends_it(ordeal: Ordeal) -
         ordeal.is_flat(ordeal.victim)
         ordeal.position_open(ordeal.other)
         assert heart.longest_ms <= PAUSE_MS
-        running.process.kill()
-        running.process.wait()
+        running.kill()
     with ordeal.trading():
         ordeal.reaches(ordeal.victim, "HALTED")
         ordeal.command("unhalt", symbol=ordeal.victim)

@@ -104,6 +104,11 @@ class Engine:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
 
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.process.kill()
+        self.process.wait()
+
     def _ready(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"the engine ended with {self.process.returncode}: {self.log.read_text()[-3000:]}")
@@ -118,8 +123,7 @@ def engine(data_dir: Path, *arguments: str, **settings: str) -> Iterator[Engine]
         yield started
     finally:
         if started.process.poll() is None:
-            started.process.kill()
-            started.process.wait()
+            started.kill()
 
 
 @contextmanager

@@ -28,6 +28,8 @@ from vortex.domain.trade import TradeRow
 SPEED = 4
 """Real processes are held to their time limits up to this speed."""
 HOLD_S = 6
+TIMEOUT_MS = 2_000
+"""Of the exchange's time: how long the answer to an order is waited for."""
 LOAD_MS = 100 * SPEED
 """Of the exchange's time: 100 ms in which a busy machine runs somebody else."""
 SOON_S, TRADE_S = 15.0, 60.0

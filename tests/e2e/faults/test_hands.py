@@ -12,13 +12,12 @@ import pytest
 from tests.kit.invariants import naked_spans, trade_id
 from tests.kit.ledger import trades_of
 from tests.kit.processes import eventually
-from tests.kit.stand import LOAD_MS, ORDER, SOON_S, Play, Played, Trial, played
+from tests.kit.stand import LOAD_MS, ORDER, SOON_S, TIMEOUT_MS, Play, Played, Trial, played
 from vortex.domain.trade import TradeRow
 
 pytestmark = pytest.mark.e2e
 
 SYMBOLS = 8
-TIMEOUT_MS = 2_000
 SEEN_MS = 5_000
 """Whatever somebody else does to a position is known within this."""
 CLOSED = "closed"

@@ -17,14 +17,13 @@ from tests.kit.disk import read_only
 from tests.kit.ledger import trades_of
 from tests.kit.ordeal import holding
 from tests.kit.processes import Engine, eventually, simulator
-from tests.kit.stand import ALGO, ORDER, SOON_S, SPEED, TRADE_S, Stand, Trial, at_rest
+from tests.kit.stand import ALGO, ORDER, SOON_S, SPEED, TIMEOUT_MS, TRADE_S, Stand, Trial, at_rest
 
 pytestmark = pytest.mark.e2e
 
 STOP_S, BACK_S = 10.5, 30.0
 """The time to stop and a moment to see it; the time in which a new process has everything protected."""
 NAMES = ("AUSDT", "BUSDT", "CUSDT")
-TIMEOUT_MS = 2_000
 
 
 @pytest.fixture
@@ -161,8 +160,7 @@ def test_f11_no_memory(stand: Stand) -> None:
         stand.lift([rule])
         code = running.process.poll()
         assert code in (None, 70)
-        running.process.kill()
-        running.process.wait()
+        running.kill()
     with stand.trading():
         for trial in trials:
             assert trial.shown["position"]["trade_id"] == opened[trial]
@@ -220,8 +218,7 @@ def test_f12_it_dies_before_the_disk_takes_what_was_closed(stand: Stand) -> None
             stand.command("flatten", symbol=closing.symbol)
             is_closed(closing)
             stand.gate_closed("journal")
-            running.process.kill()
-            running.process.wait()
+            running.kill()
     with stand.trading():
         closing.ended(opened[closing])
         for trial in held:
@@ -276,8 +273,7 @@ def test_f13_the_journal_is_damaged_while_positions_are_open(stand: Stand, damag
     with stand.trading() as running:
         trials = begin(stand)
         open_all(trials)
-        running.process.kill()
-        running.process.wait()
+        running.kill()
     damage(stand.data_dir)
     with stand.trading():
         for trial in trials:
@@ -291,8 +287,7 @@ def test_f13_what_is_no_journal_any_more_is_refused_by_name_and_may_be_moved_asi
     with stand.trading() as running:
         trials = begin(stand)
         open_all(trials)
-        running.process.kill()
-        running.process.wait()
+        running.kill()
     deleted(stand.data_dir)
     (stand.data_dir / "journal.db").write_bytes(b"This is no database. " * 500)
     with pytest.raises(AssertionError, match="the engine ended with 1"), stand.trading():
@@ -321,8 +316,7 @@ def test_f13_what_cannot_be_written_is_refused_by_name(stand: Stand, place: Call
     with stand.trading() as running:
         trials = begin(stand)
         opened = open_all(trials)
-        running.process.kill()
-        running.process.wait()
+        running.kill()
     with (
         read_only(place(stand.data_dir)),
         pytest.raises(AssertionError, match=r"the engine ended with [12]"),

@@ -11,12 +11,11 @@ import pytest
 from tests.kit.crowd import ROUTES, Crowd
 from tests.kit.invariants import trade_id
 from tests.kit.ordeal import holding
-from tests.kit.stand import ORDER, Stand, stand
+from tests.kit.stand import ORDER, TIMEOUT_MS, Stand, stand
 
 pytestmark = pytest.mark.e2e
 
 SYMBOLS = 4
-TIMEOUT_MS = 2_000
 WAITING = 200
 """Far more than waits for any actor; far less than the 1,400 books and trades that a short burst has of each symbol."""
 FRAMES = ("malformed", "gap", "duplicate", "reorder", "silence", "half_open")
