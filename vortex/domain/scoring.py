@@ -18,6 +18,8 @@ from vortex.domain.strategies import StrategyAParams, StrategyBParams, StrategyC
 
 UNIT_TOLERANCE = 1e-9
 TRENDS = (Regime.TRENDING_UP, Regime.TRENDING_DOWN)
+RANGING = Regime.RANGING
+WARMING, CALM, ELEVATED, TOXIC = Toxicity.WARMING, Toxicity.CALM, Toxicity.ELEVATED, Toxicity.TOXIC
 FLOW_SECTIONS = ("order_flow", "tick")
 TECHNICAL_SECTION = "technical"
 
@@ -73,7 +75,7 @@ class DecisionParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def weights_by_regime(params: DecisionParams, regime: Regime) -> dict[str, float]:
     """Return the engines' weights in this regime; they sum to 1."""
     factors = dict.fromkeys(FLOW_SECTIONS, params.trending_flow_factor) if regime in TRENDS else {}
-    if regime is Regime.RANGING:
+    if regime is RANGING:
         factors[TECHNICAL_SECTION] = params.ranging_technical_factor
     raw = {
         str(spec.id): getattr(params.weights, spec.section, spec.weight) * factors.get(spec.section, 1.0)
@@ -111,7 +113,7 @@ def confidence_of(
     weights: Mapping[str, float],
     alignment: int,
     params: DecisionParams,
-    toxicity: Toxicity = Toxicity.WARMING,
+    toxicity: Toxicity = WARMING,
     combined: tuple[float, float] | None = None,
 ) -> float:
     """Return conviction, agreement and alignment in one score in [0, 1], times coverage, less while flow is toxic.
@@ -127,23 +129,23 @@ def confidence_of(
     agree = sum(agreeing) / coverage
     bonus = params.alignment_bonus if alignment > 0 else -params.alignment_penalty if alignment < 0 else 0.0
     raw = params.score_share * base + params.agree_share * agree + bonus
-    factor = params.toxic_confidence if toxicity is Toxicity.TOXIC else 1.0
+    factor = params.toxic_confidence if toxicity is TOXIC else 1.0
     return min(1.0, max(0.0, raw)) * coverage * factor
 
 
 def toxicity_of(rank: float | None, params: DecisionParams) -> Toxicity:
     """Name a rank of VPIN in its own history; WARMING while there is none, which changes nothing."""
     if rank is None:
-        return Toxicity.WARMING
+        return WARMING
     if rank >= params.flow_toxic:
-        return Toxicity.TOXIC
-    return Toxicity.ELEVATED if rank >= params.flow_elevated else Toxicity.CALM
+        return TOXIC
+    return ELEVATED if rank >= params.flow_elevated else CALM
 
 
 def technical_score(components: Mapping[str, float | None], regime: Regime) -> float | None:
     """Pick E3's reading for the regime: reversion in a range, trend in a trend, their mean otherwise."""
     mr, tr = components.get("mr"), components.get("tr")
-    if regime is Regime.RANGING:
+    if regime is RANGING:
         return mr
     if regime in TRENDS:
         return tr
