@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from tests.domain.money_builders import decision, request
 from tests.domain.test_decision import crowded, look
 from tests.domain.test_performance import LOST, WON
+from vortex.cli.pages import PAGES
 from vortex.domain.explain import Explanation, explain
 from vortex.domain.performance import NO_EDGE, SIMULATED, performances
 from vortex.domain.risk.gates import evaluate
 from vortex.domain.risk.params import RiskParams
-from vortex.pages import PAGES
 
 PARAMS = RiskParams()
 

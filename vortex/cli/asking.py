@@ -1,0 +1,101 @@
+"""What commands do alike: read the configuration, ask a running system, print its answer, fail in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from vortex.app.remote import Answer
+    from vortex.config import Loaded
+
+PAPER = Path("config/paper.toml")
+FAILURE, MISUSE, INTERNAL_FAILURE = 1, 2, 70
+
+
+def reader(files: Sequence[Path], *, pairs: str | None = None, data_dir: Path | None = None) -> Callable[[], Loaded]:
+    """Reads this configuration, now and whenever it is to be read again."""
+    from functools import partial
+
+    from vortex.config import load
+
+    overrides: dict[str, object] = {}
+    if pairs is not None:
+        overrides["trading_pairs"] = pairs
+    if data_dir is not None:
+        overrides["data_dir"] = str(data_dir)
+    return partial(load, files, dict(os.environ), overrides, env_file=Path(".env"))
+
+
+def checked(read: Callable[[], Loaded]) -> Loaded:
+    """The configuration that `read` gives; a mistake in it ends the command with 2."""
+    from vortex.config import ConfigError
+
+    try:
+        return read()
+    except ConfigError as error:
+        fail(str(error), MISUSE)
+
+
+def load_config(files: Sequence[Path], *, pairs: str | None = None) -> Loaded:
+    """The configuration as it is now; a mistake in it ends the command with 2."""
+    return checked(reader(files, pairs=pairs))
+
+
+def request(
+    path: str,
+    url: str | None,
+    data_dir: Path | None,
+    files: Sequence[Path] | None,
+    order: Mapping[str, object] | None = None,
+) -> Answer:
+    """Ask or order a running system; none running ends the command with 1."""
+    from vortex.app.data_dir import read_run
+    from vortex.app.remote import NoAnswerError, UnusableUrlError, ask
+    from vortex.config import ConfigError
+
+    # A reader needs the data directory and the token; it may run where no profile lies.
+    config = load_config(files or ([PAPER] if PAPER.exists() else [])).config
+    where = data_dir or Path(config.data_dir)
+    try:
+        run = None if url is not None else read_run(where)
+        if url is None and run is None:
+            fail(f"no system is running with data directory {where}", FAILURE)
+        return ask(url or (run.control_url if run else ""), path, config.control.token.reveal(), order)
+    except UnusableUrlError as error:
+        fail(str(error), MISUSE)
+    except (NoAnswerError, ConfigError) as error:
+        fail(str(error), FAILURE)
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """End the command with one line on stderr."""
+    sys.stderr.write(f"vortex: {text}\n")
+    raise typer.Exit(code)
+
+
+def show(answer: Answer, kind: str, *, as_json: bool) -> None:
+    """Print a reply under the label of its run; JSON goes out as it came in."""
+    if as_json:
+        print_json(answer.value)
+        return
+    from vortex.cli.pages import PAGES
+    from vortex.cli.tables import PRINTERS
+
+    typer.echo(answer.label)
+    if kind in PAGES:
+        for line in PAGES[kind](answer.value):
+            typer.echo(line)
+    else:
+        PRINTERS[kind](answer.value)
+
+
+def print_json(value: object) -> None:
+    """Print for other programs."""
+    typer.echo(json.dumps(value, indent=2))
