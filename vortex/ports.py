@@ -120,13 +120,30 @@ class HotStore(Protocol):
 
 
 class StoreUnavailableError(Exception):
-    """The cold store cannot take rows now: keep them and try again later."""
+    """The cold store cannot take rows now: keep them and try again later.
+
+    Attributes:
+        retry_after_s: How long the store asked to be left alone; None when it did not say.
+    """
+
+    def __init__(self, text: str, retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class StoreMisconfiguredError(Exception):
+    """No row can be written before a person acts: no table, no grant, the wrong key. Keep the rows."""
+
+
+class RowsRefusedError(Exception):
+    """At least one row of this batch is one that the store will never take; none of the batch was written."""
 
 
 class ColdStore(Protocol):
     """The ledger. Writes are idempotent: the same row any number of times, in any order, gives the same result.
 
-    Writing raises StoreUnavailableError while the store cannot be reached, is locked or full.
+    Writing raises StoreUnavailableError while the store cannot be reached, is locked or full, and
+    StoreMisconfiguredError or RowsRefusedError. A batch is written whole or not at all.
     """
 
     def write_trades(self, rows: Sequence[TradeRow]) -> None: ...
