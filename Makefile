@@ -21,6 +21,9 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip check --quiet
 	@touch $@
 
+$(BIN)/pip-compile:
+	@$(MAKE) setup
+
 start: setup ## the main job: the paper system, in the foreground
 	@exec $(BIN)/vortex start
 
@@ -73,8 +76,9 @@ chaos-mix: setup ## troubles of every kind at once, MINUTES= (20) for each of th
 chaos-day: setup ## no trouble, but 24 hours of it: every strategy trades, rows add up to the wallet; needs VORTEX_DATA
 	$(BIN)/python -m pytest -m "chaos or not chaos" tests/e2e/test_day.py
 
-lock: setup ## resolve both locks anew
-	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
+# Not `setup`: that fails while the locks lack what pyproject names, which is when they are resolved.
+lock: $(BIN)/pip-compile ## resolve both locks anew
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --extra notify --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 clean: ## what the tools left behind
