@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports bench chaos chaos-matrix chaos-kills chaos-faults chaos-mutants chaos-mix chaos-day lock clean
+.PHONY: help setup start test check format lint types imports docs bench chaos chaos-matrix chaos-kills chaos-faults chaos-mutants chaos-mix chaos-day lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,7 +30,7 @@ start: setup ## the main job: the paper system, in the foreground
 test: setup ## every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-check: format lint types imports test ## format, lint, types, import contracts, tests
+check: format lint types imports docs test ## format, lint, types, import contracts, documentation, tests
 
 format: setup ## formatting, checked only
 	$(BIN)/ruff format --check vortex tests docs
@@ -43,6 +43,9 @@ types: setup ## mypy, strict, over source and tests
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
+
+docs: setup ## the documentation as a site, strictly, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: setup ## what the runtime costs, as ratios of two sides in one run, into build/bench.json
 	$(BIN)/python -m tests.bench
