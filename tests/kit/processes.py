@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -65,6 +66,13 @@ def eventually(ask: Callable[[], T | None], timeout_s: float, what: str, seen: C
             return answer
         time.sleep(POLL_S)
     raise AssertionError(f"{what}: not within {timeout_s} s {seen()}")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 class Engine:
