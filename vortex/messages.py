@@ -238,6 +238,28 @@ class RecordTrade(Struct, frozen=True, kw_only=True):
     row: TradeRow
 
 
+class RowsCarried(Struct, frozen=True, kw_only=True):
+    """Courier to storage: what came of its last round.
+
+    Attributes:
+        rows: How many are dealt with; 0 without trouble: none waits.
+        trouble: Why the others of the batch wait on.
+        for_people: The trouble lasts until a person acts.
+        retry_after_s: How long the store asked to be left alone, real seconds.
+    """
+
+    rows: int
+    trouble: str | None = None
+    for_people: bool = False
+    retry_after_s: float | None = None
+
+
+class OutboxMeasured(Struct, frozen=True, kw_only=True):
+    """Storage to exchange, again and again: why rows of further trades may not be kept, or None."""
+
+    problem: str | None
+
+
 class TradeRecorded(Struct, frozen=True, kw_only=True):
     """Storage to exchange: the final row of this trade is safe on disk; until then it is told again after a crash."""
 

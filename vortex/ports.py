@@ -196,13 +196,30 @@ class Outbox(Protocol):
         """Keep the row durably before returning. Raises UnwritableError."""
         ...
 
-    def drain(self, store: ColdStore, limit: int = 100) -> int:
-        """Hand at most `limit` of the oldest rows to the store, forget them once written, return how many.
-
-        Raises UnwritableError, and what the store raises: the rows stay, and may be handed over again.
-        """
+    def status(self) -> OutboxStatus:
+        """What waits; `paused` is not known here. Raises UnwritableError."""
         ...
 
-    def status(self) -> OutboxStatus: ...
-
     def close(self) -> None: ...
+
+
+class Courier(Protocol):
+    """Takes rows from the outbox to the cold store, one request at a time. Each storage actor has a new one.
+
+    Attributes:
+        destination: What people call the store.
+    """
+
+    destination: str
+
+    def start(self, recipient: Recipient) -> None:
+        """Deliver answers here."""
+        ...
+
+    def carry(self) -> None:
+        """Hand over one batch, and forget what the store took; answered by exactly one RowsCarried."""
+        ...
+
+    def finish(self, timeout_s: float) -> None:
+        """Hand over all that waits, for so long at most (real seconds), until the first trouble; then it is over."""
+        ...

@@ -94,8 +94,15 @@ class GetOutbox(Struct, frozen=True, kw_only=True):
 
 
 class OutboxStatus(Struct, frozen=True, kw_only=True):
-    """Rows that wait for the cold store: how many, since when, and how many were set aside as unwritable."""
+    """Rows that wait for the cold store: how many, since when, and how many were set aside as unwritable.
+
+    Attributes:
+        dropped_rejections: How many were ever given up because too many waited.
+        paused: Why nothing is handed over until a person acts; None while it is.
+    """
 
     pending: int
     oldest_ms: int | None
     parked: int
+    dropped_rejections: int = 0
+    paused: str | None = None

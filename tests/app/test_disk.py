@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.app.kit import replies, running
+from vortex.adapters.sqlite.reserve import Reserve
 from vortex.app.disk import DiskRoom
 from vortex.messages import DiskMeasured
 
@@ -19,7 +20,7 @@ def measured(folder: Path) -> int:
         told.put(message)
 
     with running(replies() | {"exchange": {DiskMeasured: note}}) as tiny:
-        room = DiskRoom(folder, tiny.system)
+        room = DiskRoom(folder, tiny.system, Reserve(folder / "reserve", 2**20))
         room.look()
         room.look()
         message = told.get(timeout=5)

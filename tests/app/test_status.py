@@ -64,7 +64,7 @@ def test_a_whole_system_fills_every_field(tmp_path: Path) -> None:
     assert reader.unready() == []
     assert Decimal(status["account"]["equity_usdt"]) > 9_000
     assert status["account"]["drawdown_latched"] is False
-    assert set(status["outbox"]) == {"pending", "oldest_s", "parked"}
+    assert set(status["outbox"]) == {"pending", "oldest_s", "parked", "paused", "dropped_rejections"}
     assert status["exchange"]["orders_1m"] >= 3
     for each in status["symbols"].values():
         assert set(each) == {"state", "position", "protected", "decision", "feeds", "engines"}
@@ -92,7 +92,7 @@ def test_before_the_first_answer_everything_is_absent() -> None:
     assert set(status) == TOP
     assert status["ready"] is False
     assert status["account"] == {"equity_usdt": None, "daily_pnl_usdt": None, "drawdown_latched": None}
-    assert status["outbox"] == {"pending": None, "oldest_s": None, "parked": None}
+    assert status["outbox"] == dict.fromkeys(("pending", "oldest_s", "parked", "paused", "dropped_rejections"))
     assert status["exchange"] == {"weight_used_1m": None, "orders_1m": None, "unknown_orders": None}
     for each in status["symbols"].values():
         assert each["state"] == "STARTING"

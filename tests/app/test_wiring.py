@@ -90,11 +90,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     ports = wiring.Ports(
         clock=clock, ids=CountedIds(), exchange=nobody, feed=nobody,
         hot_store=files.hot_store, cold_store=files.cold_store, journal=files.journal, outbox=files.outbox,
+        courier=lambda: files.courier,
     )  # fmt: skip
     config = load([PAPER], {}, {"runtime.tree_restarts": 2, "runtime.tree_period_s": 9.0}).config
     table = SubscriptionTable()
     yield Bench(wiring.Wiring(config=config, ports=ports, labels=LABELS, random=Random(1), table=table), config)
-    for file in (files.journal, files.outbox, files.cold_store):
+    for file in (files.courier, files.journal, files.outbox, files.cold_store):
         file.close()
 
 

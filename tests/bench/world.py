@@ -183,5 +183,5 @@ class World:
 def _ports(clock: Clock, decisions: Decisions) -> Ports:
     return Ports(
         clock=clock, ids=UuidIds(), exchange=lambda: ABSENT, feed=SilentFeed, hot_store=decisions, cold_store=ABSENT,
-        journal=MemoryJournal(), outbox=ABSENT,
+        journal=MemoryJournal(), outbox=ABSENT, courier=lambda: ABSENT,
     )  # fmt: skip

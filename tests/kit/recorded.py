@@ -147,7 +147,7 @@ def _venue(config: Config, scheduler: Scheduler, seed: int) -> VirtualVenue:
 def _ports(clock: Clock, exchange: Callable[[], Exchange], feed: Callable[[], MarketFeed], files: Files) -> Ports:
     return Ports(
         clock=clock, ids=_NoIds(), exchange=exchange, feed=feed, hot_store=files.hot_store,
-        cold_store=files.cold_store, journal=files.journal, outbox=files.outbox,
+        cold_store=files.cold_store, journal=files.journal, outbox=files.outbox, courier=lambda: files.courier,
     )  # fmt: skip
 
 

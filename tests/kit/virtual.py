@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.kit.courier import PromptCourier
 from vortex.actors.feed import SubscriptionTable
 from vortex.adapters.memory import MemoryHotStore
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
@@ -47,12 +48,15 @@ class Files:
     outbox: SqliteOutbox
     cold_store: SqliteColdStore
     hot_store: MemoryHotStore
+    courier: PromptCourier
 
     @classmethod
     def open(cls, data_dir: Path, clock: Clock) -> Files:
         journal = SqliteJournal(data_dir / "journal.db", clock.now_ms)
         outbox = SqliteOutbox(data_dir / "journal.db", clock.now_ms)
-        return cls(journal, outbox, SqliteColdStore.open(data_dir / "vortex.db"), MemoryHotStore())
+        cold_store = SqliteColdStore.open(data_dir / "vortex.db")
+        courier = PromptCourier.between(data_dir / "journal.db", cold_store)
+        return cls(journal, outbox, cold_store, MemoryHotStore(), courier)
 
 
 @dataclass(slots=True)
@@ -134,6 +138,7 @@ def virtual_run(
     ports = Ports(
         clock=dispatcher, ids=CountedIds(), exchange=lambda: venue.exchange, feed=lambda: venue.feed,
         hot_store=files.hot_store, cold_store=files.cold_store, journal=files.journal, outbox=files.outbox,
+        courier=lambda: files.courier,
     )  # fmt: skip
     labels = RowLabels(mode="paper", account="main", market_source="virtual", profile=config.profile)
     failures: list[BaseException] = []

@@ -29,6 +29,8 @@ class CommonGates:
         self._seats = seats
         self._now_ms = now_ms
         self._closed: dict[Gate, tuple[str, int]] = {}
+        self._unwritable: str | None = None
+        self._outbox: str | None = None
 
     @property
     def refusal(self) -> str | None:
@@ -48,7 +50,13 @@ class CommonGates:
 
     def journal(self, *, writable: bool) -> None:
         """The journal takes what we intend, or does not."""
-        self._set(Gate.JOURNAL, None if writable else "the disk does not take it")
+        self._unwritable = None if writable else "the disk does not take it"
+        self._set(Gate.JOURNAL, self._unwritable or self._outbox)
+
+    def outbox(self, problem: str | None) -> None:
+        """The outbox, which lies beside the journal, takes rows of further trades, or does not."""
+        self._outbox = problem
+        self._set(Gate.JOURNAL, self._unwritable or self._outbox)
 
     def tell(self, seat: Seat) -> None:
         """Tell one who has just come which of these gates are closed and which are open."""

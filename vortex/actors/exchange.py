@@ -56,6 +56,7 @@ from vortex.messages import (
     MoneyTransferred,
     OpenPosition,
     Operate,
+    OutboxMeasured,
     Recipient,
     RegisterSymbol,
     ResetGovernor,
@@ -135,6 +136,7 @@ class ExchangeActor(Actor):
             MarginCall: self._on_margin_call,
             ClockMeasured: self._on_clock,
             DiskMeasured: self._on_disk,
+            OutboxMeasured: self._on_outbox,
             TradeRecorded: self._on_recorded,
             GetExchange: self._on_get,
             _Tick: self._on_tick,
@@ -306,6 +308,9 @@ class ExchangeActor(Actor):
 
     def _on_disk(self, measured: DiskMeasured) -> None:
         self._common.disk(measured.room_bytes)
+
+    def _on_outbox(self, measured: OutboxMeasured) -> None:
+        self._common.outbox(measured.problem)
 
     def _pause(self, why: str) -> None:
         """No entries until a person looked: only he can say that it is well."""

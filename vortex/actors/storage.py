@@ -1,29 +1,37 @@
-"""The storage actor: every row goes into the outbox on disk first, then from there to the cold store."""
+"""The storage actor: every row goes into the outbox on disk first; a courier takes it from there to the cold store."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import Any
 
 from loguru import logger
 from msgspec import Struct
+from msgspec.structs import replace
 
+from vortex.actors.backoff import Backoff
 from vortex.domain.trade import RejectionRow, TradeRow, TradeStatus
-from vortex.messages import Recipient, RecordRejection, RecordTrade, TradeRecorded
-from vortex.ports import ColdStore, Outbox, StoreUnavailableError, UnwritableError
+from vortex.messages import OutboxMeasured, Recipient, RecordRejection, RecordTrade, RowsCarried, TradeRecorded
+from vortex.ports import Courier, Outbox, UnwritableError
 from vortex.queries import GetOutbox, OutboxStatus
 from vortex.runtime import Actor
 
-DRAIN_SOON_MS = 50
-RETRY_FIRST_MS = 500
-RETRY_MOST_MS = 30_000
+CARRY_SOON_MS = 50
 RETRY_WRITE_MS = 1_000
+RETRY_PAUSED_MS = 60_000
+LOOK_MS = 5_000
+FINISH_S = 3.0
+"""For what waits to be handed over at the end; live.STOP_S holds the rest of the stop, too."""
+LATE_MS = 600_000
 MOST_UNWRITTEN = 1_000
 """Rows that wait for a full disk, beside those of trades, which always wait."""
+MOST_PENDING = 200_000
+"""Rows in the outbox that shut entries: days of an absent store."""
 
 
-class _Drain(Struct, frozen=True):
+class _Carry(Struct, frozen=True):
     """Hand waiting rows to the cold store."""
 
 
@@ -31,42 +39,62 @@ class _Write(Struct, frozen=True):
     """Try again to put on disk what it did not take."""
 
 
+class _Look(Struct, frozen=True):
+    """Look what waits, and for how long."""
+
+
 class StorageActor(Actor):
     """The only writer of rows.
 
     Args:
         outbox: Keeps rows on disk until the cold store has them.
-        store: The ledger.
-        exchange: Is told when the final row of a trade is safe on disk.
+        courier: Hands them over.
+        exchange: Is told when the final row of a trade is safe on disk, and whether further ones would be.
+        random: Spreads the tries to reach a store that is away.
     """
 
-    def __init__(self, *, outbox: Outbox, store: ColdStore, exchange: Recipient) -> None:
+    def __init__(self, *, outbox: Outbox, courier: Courier, exchange: Recipient, random: Random) -> None:
         self._outbox = outbox
-        self._store = store
+        self._courier = courier
         self._exchange = exchange
         self._unwritten: deque[TradeRow | RejectionRow] = deque()
-        self._draining = False
-        self._retry_ms = RETRY_FIRST_MS
+        self._backoff = Backoff(random)
+        self._busy = False
+        """The courier is under way, or a time is set when it goes."""
+        self._paused: str | None = None
+        self._unwritable: str | None = None
+        self._given_up = 0
+        self._late = False
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
             RecordTrade: self._on_trade,
             RecordRejection: self._on_rejection,
+            RowsCarried: self._on_carried,
             GetOutbox: self._on_get,
-            _Drain: self._on_drain,
+            _Carry: self._on_carry,
             _Write: self._on_write,
+            _Look: self._on_look,
         }
 
     def started(self) -> None:
-        self._drain_in(0)
+        self._courier.start(self.context.address)
+        self._carry_in(0)
+        self.context.after(0, _Look())
 
     def stopping(self) -> None:
         """Hand over what waits; what the store does not take stays on disk for the next start."""
-        while self._drain():
-            pass
-        waiting = self._outbox.status().pending
+        self._write()
+        if self._unwritten:
+            logger.error("{} rows are not on disk: {}", len(self._unwritten), self._unwritable)
+        self._courier.finish(FINISH_S)
+        waiting = self._status().pending
         if waiting:
-            logger.warning("{} rows wait for the cold store and will be sent on the next start", waiting)
+            words = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
+            sent = "it will be sent" if waiting == 1 else "they will be sent"
+            logger.warning("{} for {}, {} on the next start", words, self._courier.destination, sent)
+
+    # ------------------------------------------------------------------------------------------------- onto the disk
 
     def _on_trade(self, message: RecordTrade) -> None:
         row = message.row
@@ -82,6 +110,7 @@ class StorageActor(Actor):
     def _keep(self, row: TradeRow | RejectionRow) -> None:
         """Rows go to disk in order; while it takes none they wait here, and the newest rejections are given up."""
         if isinstance(row, RejectionRow) and len(self._unwritten) >= MOST_UNWRITTEN:
+            self._given_up += 1
             return
         self._unwritten.append(row)
         if len(self._unwritten) == 1:
@@ -93,35 +122,87 @@ class StorageActor(Actor):
             try:
                 self._outbox.append(row)
             except UnwritableError as error:
-                logger.error("{} rows wait for the disk: {}", len(self._unwritten), error)
-                self.context.after(RETRY_WRITE_MS, _Write())
+                self._cannot_write(error)
                 return
             self._unwritten.popleft()
             if isinstance(row, TradeRow) and row.status is not TradeStatus.OPEN:
                 self._exchange.tell(TradeRecorded(trade_id=row.id))
-        self._drain_in(DRAIN_SOON_MS)
+        if self._unwritable is not None:
+            self._unwritable = None
+            self._exchange.tell(OutboxMeasured(problem=None))
+        self._carry_in(CARRY_SOON_MS)
+
+    def _cannot_write(self, error: UnwritableError) -> None:
+        logger.error("{} rows wait for the disk: {}", len(self._unwritten), error)
+        self._unwritable = str(error)
+        self._exchange.tell(OutboxMeasured(problem=self._unwritable))
+        self.context.after(RETRY_WRITE_MS, _Write())
+
+    # ------------------------------------------------------------------------------------------------- to the store
+
+    def _on_carry(self, _message: _Carry) -> None:
+        self._courier.carry()
+
+    def _on_carried(self, carried: RowsCarried) -> None:
+        self._busy = False
+        if carried.trouble is None:
+            self._well(carried.rows)
+        elif carried.for_people:
+            self._pause(carried.trouble)
+        else:
+            self._try_later(carried.trouble, carried.retry_after_s)
+
+    def _well(self, rows: int) -> None:
+        if self._paused is not None:
+            logger.info("{} takes rows again", self._courier.destination)
+        self._paused = None
+        self._backoff.reset()
+        if rows:
+            self._carry_in(0)
+
+    def _pause(self, why: str) -> None:
+        if why != self._paused:
+            logger.error("rows wait until a person acts, {} cannot be written: {}", self._courier.destination, why)
+        self._paused = why
+        self._carry_in(RETRY_PAUSED_MS)
+
+    def _try_later(self, why: str, retry_after_s: float | None) -> None:
+        wait_s = self._backoff.next_s(retry_after_s)
+        logger.warning("rows wait for {}, next try in {:.1f} s: {}", self._courier.destination, wait_s, why)
+        self._carry_in(wait_s * 1_000.0 / self.context.clock.real_s(1_000.0))
+
+    def _carry_in(self, delay_ms: float) -> None:
+        if not self._busy:
+            self._busy = True
+            self.context.after(delay_ms, _Carry())
+
+    # ------------------------------------------------------------------------------------------------------ watching
 
     def _on_get(self, _message: GetOutbox) -> OutboxStatus:
-        return self._outbox.status()
+        return self._status()
 
-    def _on_drain(self, _message: _Drain) -> None:
-        self._draining = False
-        if self._drain():
-            self._drain_in(0)
+    def _status(self) -> OutboxStatus:
+        status = self._outbox.status()
+        return replace(status, dropped_rejections=status.dropped_rejections + self._given_up, paused=self._paused)
 
-    def _drain_in(self, delay_ms: float) -> None:
-        if not self._draining:
-            self._draining = True
-            self.context.after(delay_ms, _Drain())
-
-    def _drain(self) -> bool:
-        """Hand over one batch; True when there may be more."""
+    def _on_look(self, _message: _Look) -> None:
+        """Other processes may have changed what waits; and the exchange actor may be a new one."""
+        self.context.after(LOOK_MS, _Look())
         try:
-            drained = self._outbox.drain(self._store)
-        except (StoreUnavailableError, UnwritableError) as error:
-            logger.warning("rows wait for the cold store, next try in {} ms: {}", self._retry_ms, error)
-            self._drain_in(self._retry_ms)
-            self._retry_ms = min(self._retry_ms * 2, RETRY_MOST_MS)
-            return False
-        self._retry_ms = RETRY_FIRST_MS
-        return drained > 0
+            status = self._outbox.status()
+        except UnwritableError as error:
+            self._exchange.tell(OutboxMeasured(problem=str(error)))
+            return
+        full = f"{status.pending} rows wait for {self._courier.destination}, {MOST_PENDING} at most"
+        problem = self._unwritable or (full if status.pending >= MOST_PENDING else None)
+        self._exchange.tell(OutboxMeasured(problem=problem))
+        self._watch(status)
+        if status.pending:
+            self._carry_in(0)
+
+    def _watch(self, status: OutboxStatus) -> None:
+        """Say once that the store is far behind."""
+        late = status.oldest_ms is not None and self.context.clock.now_ms() - status.oldest_ms > LATE_MS
+        if late and not self._late:
+            logger.error("{} is behind: {} rows wait, for more than 10 min", self._courier.destination, status.pending)
+        self._late = late

@@ -50,6 +50,7 @@ class DataDir:
         self.path = path
         self.journal = path / "journal.db"
         self.ledger = path / "vortex.db"
+        self.reserve = path / "reserve"
         self.simulator = path / "sim.db"
         self.halt = path / "HALT"
         self._locks = locks

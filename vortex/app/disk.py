@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from vortex.adapters.sqlite.reserve import Reserve
 from vortex.messages import DiskMeasured
 from vortex.runtime import ActorSystem
 
@@ -20,11 +21,13 @@ class DiskRoom:
     Args:
         folder: Where the files are.
         system: The actors.
+        reserve: Room kept for a full disk; made again when there is enough of it.
     """
 
-    def __init__(self, folder: Path, system: ActorSystem) -> None:
+    def __init__(self, folder: Path, system: ActorSystem, reserve: Reserve) -> None:
         self._folder = folder
         self._system = system
+        self._reserve = reserve
         self._next_s = 0.0
 
     def look(self) -> None:
@@ -32,6 +35,7 @@ class DiskRoom:
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + EVERY_S
+        self._reserve.look()
         exchange = self._system.find("exchange")
         try:
             free_bytes = shutil.disk_usage(self._folder).free

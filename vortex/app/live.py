@@ -15,10 +15,12 @@ from msgspec import Struct
 from vortex.actors.feed import SubscriptionTable
 from vortex.actors.order_journal import OrderJournal
 from vortex.adapters.clock import UuidIds
+from vortex.adapters.courier import Couriers
 from vortex.adapters.memory import MemoryHotStore
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.journal import SqliteJournal
-from vortex.adapters.sqlite.outbox import SqliteOutbox
+from vortex.adapters.sqlite.outbox import SqliteOutbox, open_delivery
+from vortex.adapters.sqlite.reserve import Reserve
 from vortex.app import collector, logs
 from vortex.app.api import Api
 from vortex.app.control import ControlServer
@@ -58,6 +60,7 @@ class _Ground(Struct, frozen=True, kw_only=True):
     venue: Venue
     labels: RowLabels
     ports: Ports
+    reserve: Reserve
 
 
 class _Crew(Struct, frozen=True, kw_only=True):
@@ -116,12 +119,15 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     )
     logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *loaded.notes)))
     venue.check_pairs(config.trading_pairs)
-    ports = _ports(config, venue, data_dir, stack)
+    reserve = Reserve(data_dir.reserve)
+    reserve.look()
+    ports = _ports(config, venue, data_dir, reserve, stack)
     venue.clear(config, OrderJournal.reader(ports.journal, config.account.name).load())
     collector.calm()
     return _Ground(
-        data_dir=data_dir, server=server, child=child, sim_url=sim_url, venue=venue, labels=labels, ports=ports
-    )
+        data_dir=data_dir, server=server, child=child, sim_url=sim_url, venue=venue, labels=labels, ports=ports,
+        reserve=reserve,
+    )  # fmt: skip
 
 
 def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: Life, stack: ExitStack) -> _Crew:
@@ -176,7 +182,7 @@ def _serve(config: Config, ground: _Ground, crew: _Crew, stack: ExitStack) -> No
 def _looker(ground: _Ground, crew: _Crew, *, halt: bool) -> Callable[[], None]:
     """What the main thread sees to while it waits."""
     kill_switch = KillSwitch(crew.operator, ground.data_dir.halt, at_start=halt)
-    room = DiskRoom(ground.data_dir.path, crew.system)
+    room = DiskRoom(ground.data_dir.path, crew.system, ground.reserve)
     announced = not crew.systemd.listens
 
     def look() -> None:
@@ -207,14 +213,16 @@ def _simulator(
     return child, child.wait_ready()
 
 
-def _ports(config: Config, venue: Venue, data_dir: DataDir, stack: ExitStack) -> Ports:
+def _ports(config: Config, venue: Venue, data_dir: DataDir, reserve: Reserve, stack: ExitStack) -> Ports:
     now_ms = venue.clock.now_ms
-    journal = SqliteJournal(data_dir.journal, now_ms)
+    journal = SqliteJournal(data_dir.journal, now_ms, reserve=reserve)
     stack.callback(journal.close)
-    outbox = SqliteOutbox(data_dir.journal, now_ms)
+    outbox = SqliteOutbox(data_dir.journal, now_ms, reserve=reserve)
     stack.callback(outbox.close)
     cold_store = SqliteColdStore.open(data_dir.ledger)
     stack.callback(cold_store.close)
+    couriers = Couriers(partial(open_delivery, data_dir.journal, cold_store), f"the ledger {data_dir.ledger}")
+    stack.callback(couriers.close)
     flow = config.engines.order_flow
     return Ports(
         clock=venue.clock,
@@ -225,6 +233,7 @@ def _ports(config: Config, venue: Venue, data_dir: DataDir, stack: ExitStack) ->
         cold_store=cold_store,
         journal=journal,
         outbox=outbox,
+        courier=couriers,
     )
 
 

@@ -72,7 +72,7 @@ def outbox(outbox: OutboxStatus | None, now_ms: int) -> dict[str, object]:
     return {
         **fields(outbox, "pending"),
         "oldest_s": None if oldest_ms is None else max(0, now_ms - oldest_ms) // 1_000,
-        **fields(outbox, "parked"),
+        **fields(outbox, "parked", "paused", "dropped_rejections"),
     }
 
 

@@ -31,7 +31,7 @@ from vortex.domain.decision import SignalBoard
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.pnl import RowLabels
 from vortex.messages import Recipient
-from vortex.ports import Clock, ColdStore, Exchange, HotStore, Ids, Journal, MarketFeed, Outbox
+from vortex.ports import Clock, ColdStore, Courier, Exchange, HotStore, Ids, Journal, MarketFeed, Outbox
 from vortex.runtime import Address, ChildSpec, RestartLimits
 
 PART_STOP_S = 1.0
@@ -39,13 +39,13 @@ PART_STOP_S = 1.0
 TREE_STOP_S = 1.5
 """A symbol's tree has this long: a hung one must leave the rest time to stop in order (live.STOP_S)."""
 
-EXCHANGE_BUDGET_S, STORAGE_BUDGET_S, ACCOUNT_BUDGET_S = 15.0, 37.5, 5.0
-"""A handler of an actor that waits for disk or network hangs when it takes longer than this."""
+EXCHANGE_BUDGET_S, STORAGE_BUDGET_S, ACCOUNT_BUDGET_S = 15.0, 15.0, 5.0
+"""A handler of an actor that waits for the disk hangs when it takes longer than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything outside the actors; exchange and feed are made anew for every incarnation of their actor."""
+    """Everything outside the actors; exchange, feed and courier are made anew for every incarnation of their actor."""
 
     clock: Clock
     ids: Ids
@@ -55,6 +55,7 @@ class Ports:
     cold_store: ColdStore
     journal: Journal
     outbox: Outbox
+    courier: Callable[[], Courier]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,7 +97,9 @@ class Wiring:
             ChildSpec("hot_store", lambda: HotStoreActor(store=ports.hot_store)),
             ChildSpec(
                 "storage",
-                lambda: StorageActor(outbox=ports.outbox, store=ports.cold_store, exchange=exchange),
+                lambda: StorageActor(
+                    outbox=ports.outbox, courier=ports.courier(), exchange=exchange, random=self.random
+                ),
                 run="thread",
                 budget_s=STORAGE_BUDGET_S,
             ),

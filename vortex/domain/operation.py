@@ -13,7 +13,7 @@ class Gate(StrEnum):
     USER_STREAM = "user_stream"
     """The exchange's reports about our orders do not arrive."""
     JOURNAL = "journal"
-    """Intents cannot be written to disk."""
+    """Intents, or rows of trades, cannot be written to disk; or too many rows wait there for the ledger."""
     ACCOUNT = "account"
     """The account actor is not there."""
     MONITOR = "monitor"

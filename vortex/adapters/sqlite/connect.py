@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5.0
@@ -18,17 +19,18 @@ class StoreError(Exception):
     """A database file cannot be used; `str(error)` is one line that names the file and what to do."""
 
 
-def open_database(path: Path, schema: str) -> sqlite3.Connection:
+def open_database(path: Path, schema: str, *, synchronous: Literal["full", "normal"] = "full") -> sqlite3.Connection:
     """Open for writing, creating the tables of the packaged SQL file `schema` in a new database.
 
-    The connection is in autocommit mode and may be used by several threads, one at a time. Raises StoreError.
+    The connection is in autocommit mode and may be used by several threads, one at a time. With `normal` a commit
+    survives the end of the process, but the last ones may not survive that of the power. Raises StoreError.
     """
     with named(path):
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             _require_writable(path)
             connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = full")
+            connection.execute(f"pragma synchronous = {synchronous}")
             _migrate(connection, path, schema)
             _check(connection, path)
         except BaseException:

@@ -11,6 +11,7 @@ from threading import Lock
 from loguru import logger
 
 from vortex.adapters.sqlite.connect import named, open_database, transaction
+from vortex.adapters.sqlite.reserve import Reserve
 from vortex.ports import JournalEntry, UnwritableError
 
 HISTORY = 10_000
@@ -37,13 +38,17 @@ class SqliteJournal:
         path: The database file; created when absent.
         now_ms: UTC epoch milliseconds, stamped on each entry.
         history: Entries kept besides the newest of each key.
+        reserve: Room on disk to give back when it is full.
 
     Raises:
         StoreError: The file is damaged, of a newer version, or cannot be written.
     """
 
-    def __init__(self, path: Path, now_ms: Callable[[], int], *, history: int = HISTORY) -> None:
+    def __init__(
+        self, path: Path, now_ms: Callable[[], int], *, history: int = HISTORY, reserve: Reserve | None = None
+    ) -> None:
         self._now_ms = now_ms
+        self._reserve = reserve
         self._lock = Lock()
         self._connection = open_database(path, "journal.sql")
         with named(path), transaction(self._connection):
@@ -51,6 +56,9 @@ class SqliteJournal:
 
     def append(self, kind: str, key: str, body: bytes) -> int:
         row = (self._now_ms(), kind, key, _sealed(body))
+        return self._insert(row) if self._reserve is None else self._reserve.lend(lambda: self._insert(row))
+
+    def _insert(self, row: tuple[int, str, str, bytes]) -> int:
         with self._lock:
             try:
                 cursor = self._connection.execute(

@@ -2,114 +2,142 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
 
 import msgspec
+from loguru import logger
 
-from vortex.adapters.sqlite.connect import open_database, transaction
-from vortex.adapters.sqlite.rows import TABLES, Row, validate
-from vortex.domain.trade import RejectionRow, TradeRow
-from vortex.ports import ColdStore, UnwritableError
+from vortex.adapters.sqlite.delivery import Delivery
+from vortex.adapters.sqlite.lane import Lane
+from vortex.adapters.sqlite.reserve import Reserve
+from vortex.adapters.sqlite.rows import TABLES, Row, UnwritableRowError, validate
+from vortex.domain.ledger_rules import broken_rule
+from vortex.domain.trade import TradeRow
+from vortex.ports import ColdStore
 from vortex.queries import OutboxStatus
 
-KINDS: Mapping[str, type[TradeRow | RejectionRow]] = {table: kind for kind, table in TABLES.items()}
-STATUS = """
-select count(*) filter (where error is null), min(created_ms) filter (where error is null),
-       count(*) filter (where error is not null)
-from outbox
-"""
+MOST_REJECTIONS = 50_000
+"""Rejections that wait at most; of more, the oldest are given up."""
+COUNT_EVERY = 1_000
+"""Rejections between two counts, and those given up at once."""
+
+
+def rejections_beside(journal: Path) -> Path:
+    """Where rejections wait, beside the journal, in which trades do."""
+    return journal.with_name("rejections.db")
+
+
+def open_delivery(journal: Path, store: ColdStore, dismissed: Callable[[], bool] = lambda: False) -> Delivery:
+    """The way from the outbox beside this journal to the store, with connections of its own. Raises StoreError.
+
+    They do not wait for the disk: rows that were forgotten just before a power cut are handed over once more.
+    """
+    lanes = [
+        Lane("trades", journal, synchronous="normal"),
+        Lane("rejections", rejections_beside(journal)),
+    ]
+    return Delivery(lanes, store, dismissed)
 
 
 class SqliteOutbox:
-    """Implements ports.Outbox on the journal's file, with a connection of its own.
+    """Implements ports.Outbox: trades in the journal's file, rejections, which may come in floods, in one of their own.
 
-    `append` may be called from any thread and waits only for the disk; `drain` has one caller at a time. A crash
-    between the store's write and our forgetting repeats the write, which the store takes as one.
+    `append` may be called from any thread and waits only for the disk, never for the store. A row that no store would
+    take is kept too, set aside from the start: it is for a person to see.
 
     Args:
-        path: The journal's database file; created when absent.
+        path: The journal's database file; created when absent, and that of rejections beside it.
         now_ms: UTC epoch milliseconds, for the age of the oldest row.
+        most_rejections: How many rejections may wait.
+        reserve: Room on disk to give back when it is full.
 
     Raises:
-        StoreError: The file is damaged or of a newer version.
+        StoreError: A file is damaged or of a newer version.
     """
 
-    def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        now_ms: Callable[[], int],
+        *,
+        most_rejections: int = MOST_REJECTIONS,
+        reserve: Reserve | None = None,
+    ) -> None:
         self._now_ms = now_ms
-        self._lock = Lock()
-        self._connection = open_database(path, "journal.sql")
+        self._most = most_rejections
+        self._step = min(COUNT_EVERY, max(1, most_rejections // 10))
+        self._reserve = reserve
+        self._trades = Lane("trades", path)
+        self._rejections = Lane("rejections", rejections_beside(path))
+        self._uncounted = self._step
+        self._given_up = 0
 
     def append(self, row: Row) -> None:
-        """Keep the row durably before returning.
-
-        Raises:
-            UnwritableRowError: No store could keep this row.
-            UnwritableError: The disk does not take it now.
-        """
-        validate(row)
-        values = (TABLES[type(row)], row.id, msgspec.json.encode(row), self._now_ms())
-        with self._file():
-            self._connection.execute("insert into outbox (tbl, row_id, body, created_ms) values (?, ?, ?, ?)", values)
-
-    def drain(self, store: ColdStore, limit: int = 100) -> int:
-        """Hand over at most `limit` of the oldest rows; what the store raises is passed on and the rows stay.
-
-        Raises:
-            UnwritableError: The disk does not let us forget them now: they are handed over again.
-        """
-        with self._file():
-            waiting = self._connection.execute(
-                "select seq, tbl, body from outbox where error is null order by seq limit ?", (limit,)
-            ).fetchall()
-        trades: list[TradeRow] = []
-        rejections: list[RejectionRow] = []
-        handled: list[int] = []
-        for seq, table, body in waiting:
-            row = self._decode(seq, table, body)
-            if isinstance(row, TradeRow):
-                trades.append(row)
-            elif isinstance(row, RejectionRow):
-                rejections.append(row)
-            if row is not None:
-                handled.append(seq)
-        if trades:
-            store.write_trades(trades)
-        if rejections:
-            store.write_rejections(rejections)
-        self._forget(handled)
-        return len(handled)
+        """Keep the row durably before returning. Raises UnwritableError: the disk does not take it now."""
+        problem = _problem(row)
+        if problem is not None:
+            logger.error("{} {} is set aside, no store would take it: {}", TABLES[type(row)], row.id, problem)
+        values = (TABLES[type(row)], _text(row.id), _body(row), self._now_ms(), problem)
+        if isinstance(row, TradeRow):
+            self._keep(self._trades, values)
+        else:
+            self._keep(self._rejections, values)
+            self._bound()
 
     def status(self) -> OutboxStatus:
-        with self._lock:
-            pending, oldest_ms, parked = self._connection.execute(STATUS).fetchone()
-        return OutboxStatus(pending=pending, oldest_ms=oldest_ms, parked=parked)
+        """Both lanes together. Raises UnwritableError."""
+        lanes = (self._trades.counts(), self._rejections.counts())
+        return OutboxStatus(
+            pending=sum(lane.pending for lane in lanes),
+            oldest_ms=min((lane.oldest_ms for lane in lanes if lane.oldest_ms is not None), default=None),
+            parked=sum(lane.parked for lane in lanes),
+            dropped_rejections=self._rejections.dropped(),
+        )
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        self._trades.close()
+        self._rejections.close()
 
-    def _decode(self, seq: int, table: str, body: bytes) -> Row | None:
-        """The row, or None after setting aside what this version cannot read: it must not hold up the rows behind."""
-        try:
-            return msgspec.json.decode(body, type=KINDS[table])
-        except (KeyError, msgspec.DecodeError) as error:
-            with self._file():
-                self._connection.execute("update outbox set error = ? where seq = ?", (repr(error), seq))
-            return None
+    def _keep(self, lane: Lane, values: tuple[str, str, bytes, int, str | None]) -> None:
+        if self._reserve is None:
+            lane.append(*values)
+        else:
+            self._reserve.lend(lambda: lane.append(*values))
 
-    def _forget(self, handled: Sequence[int]) -> None:
-        with self._file(), transaction(self._connection):
-            self._connection.executemany("delete from outbox where seq = ?", [(seq,) for seq in handled])
+    def _bound(self) -> None:
+        """Give up the oldest rejections when too many wait; said once, until there is room again."""
+        self._uncounted += 1
+        if self._uncounted < self._step:
+            return
+        self._uncounted = 0
+        dropped = self._rejections.trim(self._most, self._step)
+        if dropped and not self._given_up:
+            logger.warning("more than {} rejections wait for the ledger: the oldest are given up", self._most)
+        elif self._given_up and not dropped:
+            logger.warning("{} rejections were given up; there is room again", self._given_up)
+        self._given_up = self._given_up + dropped if dropped else 0
 
-    @contextmanager
-    def _file(self) -> Iterator[None]:
-        """One at a time, with what may go wrong on a disk in the words of the port."""
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise UnwritableError(f"the outbox cannot be written: {error}") from error
+
+def _problem(row: Row) -> str | None:
+    """Why no store would take the row."""
+    try:
+        validate(row)
+    except UnwritableRowError as error:
+        return str(error)
+    return broken_rule(row)
+
+
+def _body(row: Row) -> bytes:
+    """As JSON; of what is no Unicode, which JSON cannot hold, what is left of it."""
+    try:
+        return msgspec.json.encode(row)
+    except UnicodeEncodeError:
+        texts = {name: getattr(row, name) for name in row.__struct_fields__ if type(getattr(row, name)) is str}
+        return msgspec.json.encode(
+            msgspec.structs.replace(row, **{name: _text(value) for name, value in texts.items()})
+        )
+
+
+def _text(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()

@@ -30,7 +30,9 @@ from vortex.messages import (
     DiskMeasured,
     ExchangeReplied,
     Operate,
+    OutboxMeasured,
     RemoveSymbol,
+    RowsCarried,
     Shutdown,
     TradeRecorded,
     UserStreamChanged,
@@ -62,7 +64,7 @@ ANYONE = _kinds(
     Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment, Liquidation, VolumeHistory,
     ExchangeReplied, OrderReport, AlgoReport, AccountUpdate, UserStreamChanged,
     FillAnnounced, TriggerRejected, ConfigUpdate, MarginCall, ClockMeasured, DiskMeasured,
-    TradeRecorded, Crash,
+    TradeRecorded, OutboxMeasured, RowsCarried, Crash,
     GetSymbolStatus, GetMirror, GetFeedAges, GetAccount, GetExchange, GetOutbox, GetExplanation, GetHypotheticals,
 )  # fmt: skip
 """From the market, the exchange, the storage actor and people."""

@@ -95,6 +95,7 @@ def stand_ins(record: Record, port: ComparingExchange, clock: Clock, who: Callab
         cold_store=NOTHING,
         journal=LoadedJournal(loaded),
         outbox=NOTHING,
+        courier=lambda: NOTHING,
     )
 
 
