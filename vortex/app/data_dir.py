@@ -99,6 +99,12 @@ def read_run(data_dir: Path) -> RunInfo | None:
     return run if _alive(run.pid) else None
 
 
+def read_owner(data_dir: Path) -> Owner | None:
+    """Whose state the directory holds; None when it is nobody's yet. Raises ConfigError for a damaged file."""
+    owner: Owner | None = _read(data_dir / OWNER, Owner) if (data_dir / OWNER).exists() else None
+    return owner
+
+
 def _check_owner(path: Path, owner: Owner) -> None:
     if not (path / OWNER).exists():
         return

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from vortex.app.remote import Answer
-    from vortex.config import Loaded
+    from vortex.config import Config, Loaded
 
 PAPER = Path("config/paper.toml")
 FAILURE, MISUSE, INTERNAL_FAILURE = 1, 2, 70
@@ -60,8 +60,7 @@ def request(
     from vortex.app.remote import NoAnswerError, UnusableUrlError, ask
     from vortex.config import ConfigError
 
-    # A reader needs the data directory and the token; it may run where no profile lies.
-    config = load_config(files or ([PAPER] if PAPER.exists() else [])).config
+    config = _config(files)
     where = data_dir or Path(config.data_dir)
     try:
         run = None if url is not None else read_run(where)
@@ -72,6 +71,16 @@ def request(
         fail(str(error), MISUSE)
     except (NoAnswerError, ConfigError) as error:
         fail(str(error), FAILURE)
+
+
+def data_directory(data_dir: Path | None, files: Sequence[Path] | None) -> Path:
+    """The data directory that is meant; a mistake in the configuration ends the command with 2."""
+    return data_dir or Path(_config(files).data_dir)
+
+
+def _config(files: Sequence[Path] | None) -> Config:
+    # A reader needs the data directory and the token; it may run where no profile lies.
+    return load_config(files or ([PAPER] if PAPER.exists() else [])).config
 
 
 def fail(text: str, code: int) -> NoReturn:

@@ -23,7 +23,7 @@ def _print_status(answer: Mapping[str, Any]) -> None:
     typer.echo(
         f"{'ready' if answer['ready'] else 'NOT READY'}, up {answer['uptime_s']} s; "
         f"equity {_cell(money['equity_usdt'])} USDT, today {_cell(money['daily_pnl_usdt'])}; "
-        f"{_cell(outbox['pending'])} rows wait for the ledger"
+        f"{_rows(outbox)}"
     )
     positions = _table("symbol", "state", "position", "stop", "decision", "score")
     engines = _table("symbol", *ENGINES, "depth20", "markPrice", "user")
@@ -51,6 +51,25 @@ def _print_actors(rows: Sequence[Mapping[str, Any]]) -> None:
         "dead_letters": "dead letters", "last_error": "last error",
     }  # fmt: skip
     _print_rows(columns, _as_tree(rows))
+
+
+def _rows(outbox: Mapping[str, Any]) -> str:
+    """What waits for the ledger, and what does not get there."""
+    words = [f"{_cell(outbox['pending'])} rows wait for the ledger"]
+    if outbox["parked"]:
+        words.append(f"{outbox['parked']} SET ASIDE: vortex outbox list")
+    if outbox["dropped_rejections"]:
+        words.append(f"{outbox['dropped_rejections']} rejections given up")
+    if outbox["paused"]:
+        words.append(f"PAUSED: {_cell(outbox['paused'])}")
+    return ", ".join(words)
+
+
+def _print_outbox(answer: Mapping[str, Any]) -> None:
+    """Rows of the outbox."""
+    typer.echo(f"{answer['pending']} rows wait for the ledger, {answer['parked']} were set aside")
+    columns = {"created_at": "since UTC", "table": "table", "id": "id", "error": "set aside because"}
+    _print_rows(columns, ({**row, "created_at": row["created_ms"]} for row in answer["rows"]))
 
 
 def _print_trades(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -130,5 +149,6 @@ PRINTERS: Mapping[str, Callable[[Any], None]] = {
     "actors": _print_actors,
     "trades": _print_trades,
     "rejects": _print_rejects,
+    "outbox": _print_outbox,
 }
 """By command: prints what the control API answered."""
