@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports docs bench chaos chaos-matrix chaos-kills chaos-faults chaos-mutants chaos-mix chaos-day lock clean
+.PHONY: help setup start test check format lint types imports docs bench chaos chaos-matrix chaos-kills chaos-faults chaos-outbox chaos-mutants chaos-mix chaos-day lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,7 @@ chaos: setup ## a sample of each of the following, at most an hour in all; what 
 	$(MAKE) chaos-matrix N=1000
 	$(MAKE) chaos-kills N=100
 	$(MAKE) chaos-faults N=2000
+	$(MAKE) chaos-outbox N=20
 	$(MAKE) chaos-mutants N=20
 	$(MAKE) chaos-mix N=1 MINUTES=4
 	$(MAKE) chaos-day
@@ -67,6 +68,9 @@ chaos-kills: setup ## kill the real process around every request of a trade, N t
 chaos-faults: setup ## orders in a world that loses, delays, repeats and lies, over N seeds (10,000), resumable
 	$(BIN)/python -m pytest -m "chaos or not chaos" tests/e2e/faults
 	$(BIN)/python -m tests.chaos.faults --seeds $(or $(N),10000) --minutes 45
+
+chaos-outbox: setup ## kill a process that writes rows N times (40), with lost replies, refused rows and an outage: none lost, none twice
+	$(BIN)/python -m tests.chaos.outbox --kills $(or $(N),40)
 
 chaos-mutants: setup ## plant known defects, then change the code of orders, N changes (all) a module, resumable: both must be found
 	$(BIN)/python -m tests.chaos --mutants

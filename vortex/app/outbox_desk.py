@@ -23,12 +23,17 @@ class OutboxDesk:
     def __init__(self, lanes: tuple[Lane, ...]) -> None:
         self._lanes = lanes
 
-    def listed(self) -> Mapping[str, object]:
-        """Everything that waits or was set aside, what was set aside first; raises UnwritableError."""
+    def counts(self) -> tuple[int, int]:
+        """How many rows wait, and how many were set aside; raises UnwritableError."""
         counts = [lane.counts() for lane in self._lanes]
+        return sum(each.pending for each in counts), sum(each.parked for each in counts)
+
+    def listed(self) -> Mapping[str, object]:
+        """What waits or was set aside, what was set aside first; raises UnwritableError."""
+        pending, parked = self.counts()
         return {
-            "pending": sum(each.pending for each in counts),
-            "parked": sum(each.parked for each in counts),
+            "pending": pending,
+            "parked": parked,
             "rows": [_shown(kept) for lane in self._lanes for kept in lane.kept(ROWS)],
         }
 

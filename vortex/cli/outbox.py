@@ -15,7 +15,7 @@ from vortex.cli.options import AllRows, ConfigFiles, DataDir, Json, RowId, Yes
 if TYPE_CHECKING:
     from vortex.app.outbox_desk import OutboxDesk
 
-app = typer.Typer(help="Rows on their way to the ledger, and those that were set aside.", no_args_is_help=True)
+app = typer.Typer(help="Rows on their way to the ledger, and those that were set aside.")
 
 
 @app.command("list")
