@@ -117,6 +117,8 @@ class Campaign:
         found: list[str] = []
         for path in (self.folder / "journal.db", self.folder / "rejections.db"):
             with closing(sqlite3.connect(path)) as file:
+                if not file.execute("select 1 from sqlite_schema where name = 'outbox'").fetchone():
+                    continue  # killed before it was made
                 found += (row_id for (row_id,) in file.execute(f"select row_id from outbox where {which}"))  # noqa: S608  # ours
         return found
 

@@ -6,7 +6,6 @@ Time is counted by the looks themselves: when the whole process was held up, nob
 from __future__ import annotations
 
 import ctypes
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -30,7 +29,7 @@ MOST_ZOMBIES = 3
 
 
 class Watchdog:
-    """A thread that looks every 50 ms at the cells that run.
+    """Looks every 50 ms at the cells that run, on the thread of the timers: when that one stands still, no beat comes.
 
     Args:
         dispatcher: Whose cells.
@@ -45,9 +44,8 @@ class Watchdog:
         self._zombies: list[Cell] = []
         self._heard_s = time.monotonic()
         self._asked_s = 0.0
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
-        self._thread.start()
+        self._looked_s = time.monotonic()
+        dispatcher.look = self._come_by
 
     @property
     def alive(self) -> bool:
@@ -56,8 +54,7 @@ class Watchdog:
 
     def close(self) -> None:
         """Look no more."""
-        self._closed.set()
-        self._thread.join()
+        self._dispatcher.look = bool
 
     def look(self, step_s: float) -> None:
         """See who is still in the handler of the last look; `step_s` have passed since."""
@@ -97,15 +94,16 @@ class Watchdog:
         cell.finish()
         self._zombies.append(cell)
 
-    def _run(self) -> None:
-        looked_s = time.monotonic()
-        while not self._closed.wait(LOOK_S):
-            now_s = time.monotonic()
-            self.look(min(now_s - looked_s, 2 * LOOK_S))
-            looked_s = now_s
-            if now_s - self._asked_s >= BEAT_S:
-                self._asked_s = now_s
-                self._dispatcher.after(1.0, partial(self._root.tell, Beat(self._hear)))  # any delay takes a timer
+    def _come_by(self) -> None:
+        """Come at least every 50 ms, and oftener when timers are due."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_S:
+            return
+        self.look(min(now_s - self._looked_s, 2 * LOOK_S))
+        self._looked_s = now_s
+        if now_s - self._asked_s >= BEAT_S:
+            self._asked_s = now_s
+            self._dispatcher.after(1.0, partial(self._root.tell, Beat(self._hear)))  # any delay takes a timer
 
     def _hear(self) -> None:
         self._heard_s = time.monotonic()

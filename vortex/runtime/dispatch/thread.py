@@ -1,4 +1,4 @@
-"""A daemon thread per actor, for actors that may block, and one thread for all timers."""
+"""A daemon thread per actor, for actors that may block, and one thread for all timers and for the watchdog's looks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from vortex.runtime.cell import Cell
 from vortex.runtime.clock import Clock
 from vortex.runtime.inbox import Inbox, LeaveLoop, Parcel
 
-LONGEST_PAUSE_S = 0.25
-"""The timers look at the clock at least this often, since its speed may change."""
+LONGEST_PAUSE_S = 0.05
+"""The timers look at the clock at least this often, since its speed may change, and the watchdog at the cells."""
 
 
 class WaitingInbox(Inbox):
@@ -67,6 +67,7 @@ class ThreadDispatcher:
 
     Attributes:
         threads: The cells that have a thread of their own.
+        look: Called again and again on the thread of the timers, of which it must not cost much; it must not raise.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -77,6 +78,7 @@ class ThreadDispatcher:
         self._lock = threading.Lock()
         self._sooner = threading.Event()
         self._closed = False
+        self.look: Callable[[], object] = bool
         self._thread = threading.Thread(target=self._run_timers, name="timers", daemon=True)
         self._thread.start()
 
@@ -116,6 +118,7 @@ class ThreadDispatcher:
     def _run_timers(self) -> None:
         while not self._closed:
             self._sooner.clear()
+            self.look()
             while callable(due := self._due()):
                 due()
             self._sooner.wait(due)
