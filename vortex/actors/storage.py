@@ -86,7 +86,7 @@ class StorageActor(Actor):
         """Hand over what waits; what the store does not take stays on disk for the next start."""
         self._write()
         if self._unwritten:
-            logger.error("{} rows are not on disk: {}", len(self._unwritten), self._unwritable)
+            logger.error("rows that are not on disk and end with this process: {}", len(self._unwritten))
         self._courier.finish(FINISH_S)
         waiting = self._status().pending
         if waiting:
@@ -128,12 +128,14 @@ class StorageActor(Actor):
             if isinstance(row, TradeRow) and row.status is not TradeStatus.OPEN:
                 self._exchange.tell(TradeRecorded(trade_id=row.id))
         if self._unwritable is not None:
+            logger.info("the disk takes rows again, none waits in memory")
             self._unwritable = None
             self._exchange.tell(OutboxMeasured(problem=None))
         self._carry_in(CARRY_SOON_MS)
 
     def _cannot_write(self, error: UnwritableError) -> None:
-        logger.error("{} rows wait for the disk: {}", len(self._unwritten), error)
+        if self._unwritable is None:
+            logger.error("the disk takes no rows, they wait in memory: {}", error)
         self._unwritable = str(error)
         self._exchange.tell(OutboxMeasured(problem=self._unwritable))
         self.context.after(RETRY_WRITE_MS, _Write())
