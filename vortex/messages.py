@@ -53,11 +53,12 @@ class Unsubscribe(Struct, frozen=True, kw_only=True):
 
 
 class SignalEmitted(Struct, frozen=True, kw_only=True):
-    """Engine to decision: an opinion; E1's carries the epoch of the book it answers, others 0."""
+    """Engine to decision: an opinion; E1's carries epoch and arrival of the book it answers, others 0."""
 
     symbol: str
     epoch: int
     signal: Signal
+    recv_ms: int = 0
 
     def conflation_key(self) -> Hashable:
         return self.signal.engine

@@ -73,7 +73,8 @@ class GetExchange(Struct, frozen=True, kw_only=True):
 class ExchangeStatus(Struct, frozen=True, kw_only=True):
     """Answer to GetExchange; `unsettled` symbols are between orders, `trades` holds the open trade of each symbol.
 
-    `halted` symbols take no entry until UNHALT; `flattening` ones are ordered flat and not yet confirmed to be.
+    `halted` symbols take no entry until UNHALT; `flattening` ones are ordered flat and not yet confirmed to be. Until
+    `silent_until_ms` the exchange asked for silence, 0 if it did not.
     """
 
     reconciled: bool
@@ -85,6 +86,9 @@ class ExchangeStatus(Struct, frozen=True, kw_only=True):
     halted: tuple[str, ...]
     flattening: tuple[str, ...]
     trades: Mapping[str, OpenTrade]
+    weight_limit_1m: int = 2_400
+    orders_limit_1m: int = 1_200
+    silent_until_ms: int = 0
 
 
 class GetOutbox(Struct, frozen=True, kw_only=True):

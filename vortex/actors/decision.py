@@ -17,6 +17,7 @@ from vortex.domain.decision import ENGINES, Action, Decision, SignalBoard
 from vortex.domain.explain import Explanation, explain
 from vortex.domain.hypothetical import WouldHave
 from vortex.domain.market import Book, MarkPrice
+from vortex.domain.meters import SymbolMeters
 from vortex.domain.operation import Gate
 from vortex.domain.risk.gates import evaluate
 from vortex.domain.risk.params import RiskParams
@@ -62,6 +63,7 @@ class DecisionActor(Actor):
         supervisor, account, exchange, hot_store: Who gates, reserves, trades and mirrors.
         rejector: Writes down what the risk manager refused.
         ids: Makes decision ids.
+        meters: Where evaluations and their delay are counted.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class DecisionActor(Actor):
         hot_store: Recipient,
         rejector: Rejector,
         ids: Ids,
+        meters: SymbolMeters | None = None,
     ) -> None:
         self._symbol = symbol
         self._board = board
@@ -87,6 +90,7 @@ class DecisionActor(Actor):
         self._rejector = rejector
         self._explained = Explained(board)
         self._ids = ids
+        self._meters = meters or SymbolMeters()
         self._situation = Situation()
         self._epoch = 0
         self._evaluated_ms = 0
@@ -161,6 +165,7 @@ class DecisionActor(Actor):
         if message.signal.engine == EngineId.ORDER_FLOW:
             self._epoch = message.epoch
             self._evaluate()
+            self._meters.tick_to_decision_ms.observe(self._evaluated_ms - message.recv_ms)
 
     def _on_cadence(self, cadence: _Cadence) -> None:
         self.context.after(CADENCE_MS, cadence)
@@ -178,6 +183,7 @@ class DecisionActor(Actor):
         decision = self._board.evaluate(
             now_ms=now_ms, epoch=self._epoch, symbol=self._symbol, decision_id=self._ids.uuid()
         )
+        self._meters.decisions[decision.action] += 1
         self._explained.note(decision)
         self._mirror(decision)
         self._gate(Gate.ENGINES, engines_fault(decision), now_ms)

@@ -54,8 +54,8 @@ class EngineActor(Actor):
             self._begin_anew()
         signal = self._loan.update(value, self._monotonic_ms())
         if signal is not None:
-            epoch = value.epoch if isinstance(value, Book) else 0
-            self._decision.tell(SignalEmitted(symbol=self._symbol, epoch=epoch, signal=signal))
+            epoch, recv_ms = (value.epoch, value.recv_ms) if isinstance(value, Book) else (0, 0)
+            self._decision.tell(SignalEmitted(symbol=self._symbol, epoch=epoch, signal=signal, recv_ms=recv_ms))
             self._close_hole(signal)
 
     def _turned_back(self, value: MarketValue) -> bool:

@@ -23,6 +23,7 @@ from vortex.domain.adoption import ForeignParams
 from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
 from vortex.domain.desk import Desk
+from vortex.domain.meters import Meters
 from vortex.domain.operation import Gate, OperatorAction
 from vortex.domain.order import (
     ZERO,
@@ -89,6 +90,7 @@ class ExchangeActor(Actor):
         account_name: The account's short name in client ids.
         foreign: What is done with a position that is not ours.
         canary: Test stops with two far ones before the first entry.
+        meters: Where requests and trades are counted.
     """
 
     def __init__(
@@ -100,8 +102,9 @@ class ExchangeActor(Actor):
         account_name: str,
         foreign: ForeignParams | None = None,
         canary: bool = False,
+        meters: Meters | None = None,
     ) -> None:
-        self._port = port
+        self._port, self._meters = port, meters or Meters()
         self._journal = OrderJournal(journal, account_name, self._is_over)
         self._holds = Holds(self._journal, self._now_ms)
         self._sender = Sender(port, self._now_ms, self._is_over)
@@ -170,7 +173,7 @@ class ExchangeActor(Actor):
         desk = Desk(symbol, self._ids[symbol], bracket, foreign=self._foreign, last_fill_id=last)
         if self._holds.entries.halted(symbol):
             desk.flatten(CloseReason.HALT, self._now_ms())
-        return Seat(desk, self._journal, self._account, self._now_ms)
+        return Seat(desk, self._journal, self._account, self._now_ms, self._meters.of(symbol))
 
     # --------------------------------------------------------------------------------------------------- handlers
 
@@ -234,6 +237,7 @@ class ExchangeActor(Actor):
 
     def _on_replied(self, message: ExchangeReplied) -> None:
         request, outcome = message.request, message.outcome
+        self._meters.replied(request, outcome, self._now_ms() - message.sent_ms)
         if not isinstance(outcome, Done):
             expected = isinstance(request, CancelOrder | QueryOrder) and isinstance(outcome, Refused)
             logger.log("INFO" if expected else "WARNING", "{} answered {}", request, outcome)
@@ -345,11 +349,14 @@ class ExchangeActor(Actor):
         self._journal.recorded(message.trade_id)
 
     def _on_get(self, _message: GetExchange) -> ExchangeStatus:
-        desks = [seat.desk for seat in self._seats.values()]
+        desks, usage = [seat.desk for seat in self._seats.values()], self._port.usage()
         return ExchangeStatus(
             reconciled=all(desk.reconciled for desk in desks),
             user_stream_ms=self._user_stream_ms,
-            weight_used_1m=self._port.usage().weight_1m,
+            weight_used_1m=usage.weight_1m,
+            weight_limit_1m=usage.weight_limit_1m,
+            orders_limit_1m=usage.orders_limit_1m,
+            silent_until_ms=usage.silent_until_ms,
             orders_1m=self._sender.orders_1m,
             unknown_orders=sum(desk.unresolved for desk in desks),
             unsettled=tuple(desk.symbol for desk in desks if desk.unsettled),

@@ -8,6 +8,7 @@ from loguru import logger
 
 from vortex.domain.explain import Explanation, explain, rejection_details
 from vortex.domain.hypothetical import Hypotheticals
+from vortex.domain.meters import SymbolMeters
 from vortex.domain.pnl import RowLabels
 from vortex.domain.rejections import RejectionThrottle
 from vortex.domain.trade import RejectionRow
@@ -16,17 +17,20 @@ from vortex.ports import Ids
 
 
 class Rejector:
-    """One symbol's rejections on their way to storage.
+    """One symbol's rejections on their way to storage; `meters` counts all of them, also those without a row.
 
     Attributes:
         hypotheticals: What those that were written down would have made.
     """
 
-    def __init__(self, *, storage: Recipient, labels: RowLabels, ids: Ids) -> None:
+    def __init__(
+        self, *, storage: Recipient, labels: RowLabels, ids: Ids, meters: SymbolMeters | None = None
+    ) -> None:
         self.hypotheticals = Hypotheticals()
         self._storage = storage
         self._labels = labels
         self._ids = ids
+        self._meters = meters or SymbolMeters()
         self._throttle = RejectionThrottle()
         self._waiting: tuple[Explanation, Decimal] | None = None
 
@@ -53,6 +57,7 @@ class Rejector:
         side, strategy = decision.side, decision.strategy
         if side is None or strategy is None:
             return  # HOLD is no rejection
+        self._meters.rejections[code] += 1
         count = self._throttle.offer(side, strategy, code, now_ms)
         if count is None:
             return

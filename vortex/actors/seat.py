@@ -8,6 +8,7 @@ from loguru import logger
 
 from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.domain.desk import Desk
+from vortex.domain.meters import SymbolMeters
 from vortex.domain.notices import (
     Adopted,
     Closed,
@@ -45,13 +46,22 @@ class Seat:
         journal: Where ended trades wait until their rows are safe.
         account: The account actor, which hears of every trade.
         now_ms: The injected clock.
+        meters: Where the symbol's trades and their protection are counted.
     """
 
-    def __init__(self, desk: Desk, journal: OrderJournal, account: Recipient, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        journal: OrderJournal,
+        account: Recipient,
+        now_ms: Callable[[], int],
+        meters: SymbolMeters | None = None,
+    ) -> None:
         self.desk = desk
         self._journal = journal
         self._account = account
         self._now_ms = now_ms
+        self._meters = meters or SymbolMeters()
         self._listeners: RegisterSymbol | None = None
         self._leaving = False
         self._rival: str | None = None
@@ -97,6 +107,7 @@ class Seat:
         """Tell what is new, then keep the trade as it now is: an ended one is safe before it is forgotten."""
         for notice in self.desk.take_notices():
             self._tell_notice(notice)
+        self._meters.see(self.desk.bracket, self._now_ms())
         self._journal.keep_accounted(self.desk.symbol, self.desk.vacancy.last_fill_id)
         self._journal.keep(self.desk.symbol, self.desk.bracket)
 
@@ -146,6 +157,7 @@ class Seat:
                 detail = notice.detail if isinstance(notice, Failed) else ""
                 ended = Ended(bracket=notice.bracket, reason=notice.reason, detail=detail)
                 self._journal.keep_ended(ended)
+                self._meters.ended(notice.bracket, notice.reason, self._now_ms())
                 self.tell(_ending(ended))
             case Reconciled():
                 self._tell_reconciled()

@@ -7,7 +7,7 @@ feed ─► E1..E5 and monitor ─► decision ─► account ─► decision �
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ from vortex.config import Config
 from vortex.domain.adoption import ForeignParams
 from vortex.domain.decision import SignalBoard
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
+from vortex.domain.meters import Meters
 from vortex.domain.pnl import RowLabels
 from vortex.messages import Recipient
 from vortex.ports import Clock, ColdStore, Courier, Exchange, HotStore, Ids, Journal, MarketFeed, Outbox
@@ -68,6 +69,7 @@ class Wiring:
         labels: What every row and every output of this run is marked with.
         random: Jitter of restart delays.
         table: Subscriptions; they outlive the feed actor.
+        meters: What the actors count; they outlive every actor.
     """
 
     config: Config
@@ -75,6 +77,7 @@ class Wiring:
     labels: RowLabels
     random: Random
     table: SubscriptionTable
+    meters: Meters = field(default_factory=Meters)
 
     def root(self) -> ChildSpec:
         """The root supervisor: shared actors, then a tree for each symbol."""
@@ -112,6 +115,7 @@ class Wiring:
                     account_name=name,
                     foreign=foreign,
                     canary=config.mode != "paper",
+                    meters=self.meters,
                 ),
                 run="thread",
                 budget_s=EXCHANGE_BUDGET_S,
@@ -160,7 +164,7 @@ class Wiring:
         return ChildSpec(symbol, tree, stop_s=TREE_STOP_S, run="first", limits=limits)
 
     def _decision(self, config: Config, symbol: str, peers: Peers, supervisor: Address) -> DecisionActor:
-        settings, ids = config.of(symbol), self.ports.ids
+        settings, ids, meters = config.of(symbol), self.ports.ids, self.meters.of(symbol)
         return DecisionActor(
             symbol=symbol,
             board=SignalBoard(settings.decision),
@@ -169,8 +173,9 @@ class Wiring:
             account=peers.account,
             exchange=peers.exchange,
             hot_store=peers.hot_store,
-            rejector=Rejector(storage=peers.storage, labels=self.labels, ids=ids),
+            rejector=Rejector(storage=peers.storage, labels=self.labels, ids=ids, meters=meters),
             ids=ids,
+            meters=meters,
         )
 
     def _monitor(self, config: Config, symbol: str, peers: Peers) -> MonitorActor:
