@@ -1,4 +1,4 @@
-"""Write docs/reference/{configuration,messages,codes}.md from the code: `python -m docs.generate_reference`."""  # noqa: INP001  # a script, no package
+"""Write docs/reference/{configuration,messages,codes,metrics}.md from the code: `python -m docs.generate_reference`."""  # noqa: INP001  # a script, no package
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec import inspect as schema
 
 from vortex import messages, queries
+from vortex.app.metrics.catalogue import GROUPS, METRICS, Metric
 from vortex.config import effective, load, shape
 from vortex.domain.market import MarketValue
 from vortex.domain.operation import Gate, OperatorAction
@@ -103,11 +104,39 @@ def described_codes(kind: type[StrEnum]) -> str:
     return f"## {kind.__name__}\n\n{getdoc(kind)}\n\n" + table("code | meaning | used in the code", *rows)
 
 
+def described_metric(metric: Metric) -> tuple[str, ...]:
+    """One row: name, type, labels, unit, meaning, what to do."""
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    bounds = ", ".join(f"{bound / 1000:g}" for bound in metric.bounds_ms)
+    meaning = f"{metric.meaning} Buckets: {bounds}." if bounds else metric.meaning
+    return f"`{metric.name}`", metric.kind, labels, metric.unit, meaning, metric.bad
+
+
+def metrics() -> str:
+    """Every metric of `/metrics`, by group."""
+    head = "metric | type | labels | unit | meaning | when it is bad"
+    lead = (
+        "What `GET /metrics` answers, in Prometheus's text format. The first line names mode, profile and market, as\n"
+        "`vortex_info` does: on paper no figure is real money. What an actor did not answer is missing, not 0. Counters\n"
+        "begin at 0 with the process. How to collect and watch them: [Grafana](../how-to/watch-with-grafana.md)."
+    )
+    parts = [
+        f"## {group}\n\n" + table(head, *(described_metric(metric) for metric in METRICS if metric.group == group))
+        for group in GROUPS
+    ]
+    return page("Metrics", lead, *parts)
+
+
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
     codes = [described_codes(kind) for kind in (RejectCode, CloseReason, Gate, OperatorAction)]
     lead = "Exit codes of the commands: [command line](command-line.md)."
-    return {"configuration.md": configuration(), "messages.md": protocol(), "codes.md": page("Codes", lead, *codes)}
+    return {
+        "configuration.md": configuration(),
+        "messages.md": protocol(),
+        "codes.md": page("Codes", lead, *codes),
+        "metrics.md": metrics(),
+    }
 
 
 if __name__ == "__main__":

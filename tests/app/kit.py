@@ -20,15 +20,18 @@ from vortex.adapters.clock import SystemClock
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.api import Api
 from vortex.app.control import ControlServer
+from vortex.app.metrics.collector import Metrics
 from vortex.app.notify_systemd import Systemd
 from vortex.app.operate import Operator
 from vortex.app.reload import Reloader
 from vortex.app.status import StatusReader
 from vortex.config import Config, ConfigError, Loaded, load
+from vortex.domain.meters import Meters
 from vortex.domain.pnl import RowLabels
 from vortex.domain.risk.view import AccountView
 from vortex.domain.trade import OpenTrade
 from vortex.messages import AddSymbol, GateClosed, Operate, RemoveSymbol
+from vortex.ports import Clock
 from vortex.queries import (
     ExchangeStatus,
     GetAccount,
@@ -214,6 +217,14 @@ def reloader_of(config: Config, told: SimpleQueue[object], read: Callable[[], Lo
     )
 
 
+def metrics_of(reader: StatusReader, meters: Meters, folder: Path, clock: Clock | None = None) -> Metrics:
+    """The metrics of a system on paper."""
+    return Metrics(
+        reader=reader, meters=meters, clock=clock or SystemClock(), labels=LABELS, simulated=True, folder=folder,
+        label=LABEL,
+    )  # fmt: skip
+
+
 @contextmanager
 def served(
     folder: Path, tiny: Tiny, *, host: str = "127.0.0.1", token: str = "", chaos: bool = True
@@ -232,6 +243,7 @@ def served(
         operator=Operator(tiny.system, tiny.reader.symbols, folder / "HALT"),
         reloader=reloader_of(load([], {}).config, tiny.told, read),
         store=store,
+        metrics=metrics_of(tiny.reader, Meters(), folder),
         crash=crash if chaos else None,
         host=host,
         token=token,

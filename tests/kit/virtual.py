@@ -19,6 +19,7 @@ from vortex.adapters.sqlite.outbox import SqliteOutbox
 from vortex.app.wiring import Ports, Wiring
 from vortex.config import Config
 from vortex.domain.indicators.flow import BookFlow
+from vortex.domain.meters import Meters
 from vortex.domain.pnl import RowLabels
 from vortex.ports import Clock
 from vortex.runtime import ActorSystem, VirtualDispatcher
@@ -69,6 +70,7 @@ class VirtualRun:
         world: The market around it, and the way to it and back.
         system: The actors.
         files: What they have written; `cold_store` holds the rows.
+        meters: What the actors count, of all roots together.
         failures: What the root died of, each time.
         start: Starts another root over the same files and the same exchange.
     """
@@ -78,6 +80,7 @@ class VirtualRun:
     world: World
     system: ActorSystem
     files: Files
+    meters: Meters
     failures: list[BaseException]
     start: Callable[[], ActorSystem]
 
@@ -142,13 +145,15 @@ def virtual_run(
     )  # fmt: skip
     labels = RowLabels(mode="paper", account="main", market_source="virtual", profile=config.profile)
     failures: list[BaseException] = []
+    meters = Meters()
 
     def start() -> ActorSystem:
         venue.exchange.stop()
         venue.feed.stop()
         system = ActorSystem(dispatcher, on_root_failure=failures.append)
-        wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=SubscriptionTable())
+        table = SubscriptionTable()
+        wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=table, meters=meters)
         system.start_root(wiring.root())
         return system
 
-    return VirtualRun(dispatcher, core, world, start(), files, failures, start)
+    return VirtualRun(dispatcher, core, world, start(), files, meters, failures, start)

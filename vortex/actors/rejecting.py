@@ -23,9 +23,7 @@ class Rejector:
         hypotheticals: What those that were written down would have made.
     """
 
-    def __init__(
-        self, *, storage: Recipient, labels: RowLabels, ids: Ids, meters: SymbolMeters | None = None
-    ) -> None:
+    def __init__(self, *, storage: Recipient, labels: RowLabels, ids: Ids, meters: SymbolMeters | None = None) -> None:
         self.hypotheticals = Hypotheticals()
         self._storage = storage
         self._labels = labels

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from vortex import __version__
 from vortex.app.guard import Guard
 from vortex.app.insight import Insight
+from vortex.app.metrics.collector import CONTENT_TYPE, Metrics
 from vortex.app.operate import Operator, UnknownSymbolError
 from vortex.app.reload import PairsFixedError, Reloader
 from vortex.app.replies import error_reply, value_reply
@@ -66,6 +67,7 @@ class Api:
         operator: Carries out what people order.
         reloader: Reads the configuration again.
         store: The ledger.
+        metrics: Reads it for Prometheus.
         crash: Sends a crash to an actor, False when there is none of that path; None where chaos is not allowed.
         host: Where the API listens.
         token: When not empty, every request must carry it as a bearer token.
@@ -79,6 +81,7 @@ class Api:
         operator: Operator,
         reloader: Reloader,
         store: ColdStore,
+        metrics: Metrics,
         crash: Callable[[str, Crash], bool] | None,
         host: str,
         token: str,
@@ -88,6 +91,7 @@ class Api:
         self._operator = operator
         self._reloader = reloader
         self._store = store
+        self._metrics = metrics
         self._insight = Insight(reader, store)
         self._crash = crash
         self._host = host
@@ -107,6 +111,7 @@ class Api:
         for path, read in (
             ("/livez", self._livez),
             ("/readyz", self._readyz),
+            ("/metrics", self._prometheus),
             ("/api/status", self._status),
             ("/api/actors", self._actors),
             ("/api/trades", self._trades),
@@ -134,6 +139,9 @@ class Api:
         reasons = await self._workers.read(self._reader.unready)
         code = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
         return value_reply({"ready": not reasons, "reasons": reasons}, code)
+
+    async def _prometheus(self) -> Response:
+        return Response(await self._workers.read(self._metrics.text), headers={"content-type": CONTENT_TYPE})
 
     async def _status(self) -> Response:
         return value_reply(await self._workers.read(self._reader.status))

@@ -37,10 +37,14 @@ class DiskRoom:
         self._next_s = time.monotonic() + EVERY_S
         self._reserve.look()
         exchange = self._system.find("exchange")
-        try:
-            free_bytes = shutil.disk_usage(self._folder).free
-        except OSError as error:
-            logger.error("the free disk cannot be measured: {}", error)
-            free_bytes = 0  # what cannot be seen is not there
         if exchange is not None:
-            exchange.tell(DiskMeasured(room_bytes=free_bytes))
+            exchange.tell(DiskMeasured(room_bytes=free_bytes(self._folder)))
+
+
+def free_bytes(folder: Path) -> int:
+    """What is free there; 0 when that cannot be seen: then it is not there."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError as error:
+        logger.error("the free disk cannot be measured: {}", error)
+        return 0

@@ -27,6 +27,7 @@ from vortex.app.control import ControlServer
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
 from vortex.app.life import Life
+from vortex.app.metrics.collector import Metrics
 from vortex.app.notify_systemd import Systemd
 from vortex.app.operate import KillSwitch, Operator
 from vortex.app.reload import Reloader
@@ -62,12 +63,18 @@ class _Ground(Struct, frozen=True, kw_only=True):
     ports: Ports
     reserve: Reserve
 
+    @property
+    def simulated(self) -> bool:
+        """False only for the real market or a testnet."""
+        return self.venue.market is not None
+
 
 class _Crew(Struct, frozen=True, kw_only=True):
     """Who serves people and the service manager while the actors trade."""
 
     system: ActorSystem
     reader: StatusReader
+    metrics: Metrics
     operator: Operator
     reloader: Reloader
     systemd: Systemd
@@ -152,10 +159,19 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
         pairs=reloader.pairs,
         clock=ground.venue.clock,
         labels=ground.labels,
-        simulated=ground.venue.market is not None,
+        simulated=ground.simulated,
+    )
+    metrics = Metrics(
+        reader=reader,
+        meters=wiring.meters,
+        clock=ground.venue.clock,
+        labels=ground.labels,
+        simulated=ground.simulated,
+        folder=ground.data_dir.path,
+        label=label_of(ground.labels),
     )
     operator = Operator(system, reader.symbols, ground.data_dir.halt)
-    crew = _Crew(system=system, reader=reader, operator=operator, reloader=reloader, systemd=systemd)
+    crew = _Crew(system=system, reader=reader, metrics=metrics, operator=operator, reloader=reloader, systemd=systemd)
     _serve(config, ground, crew, stack)
     return crew
 
@@ -292,6 +308,7 @@ def _api(config: Config, ground: _Ground, crew: _Crew) -> Api:
         operator=crew.operator,
         reloader=crew.reloader,
         store=ground.ports.cold_store,
+        metrics=crew.metrics,
         crash=crash if allowed else None,
         host=config.control.host,
         token=config.control.token.reveal(),

@@ -84,9 +84,7 @@ class StatusReader:
     def unready(self) -> list[str]:
         """Why the system is not ready; empty when it is."""
         symbols = self.symbols()
-        return self._reasons(
-            symbols, self.ask({"exchange": GetExchange(), **dict.fromkeys(symbols, GetSymbolStatus())})
-        )
+        return self.reasons(symbols, self.ask({"exchange": GetExchange(), **dict.fromkeys(symbols, GetSymbolStatus())}))
 
     def status(self) -> dict[str, object]:
         """The answer of `/api/status`."""
@@ -107,7 +105,7 @@ class StatusReader:
             "market_source": self._labels.market_source,
             "simulated": self._simulated,
             "uptime_s": int(self._clock.monotonic_ms() - self._started_ms) // 1_000,
-            "ready": not self._reasons(symbols, answers),
+            "ready": not self.reasons(symbols, answers),
             "gates": views.gates(symbols, answers),
             "account": views.fields(
                 views.pick(answers, "account", AccountView), "equity_usdt", "daily_pnl_usdt", "drawdown_latched"
@@ -134,18 +132,19 @@ class StatusReader:
                 answers[path] = reply(max(0.0, deadline_s - time.monotonic()))
         return answers
 
-    def _reasons(self, symbols: Sequence[str], answers: Mapping[str, object]) -> list[str]:
+    def reasons(self, symbols: Sequence[str], answers: Mapping[str, object]) -> list[str]:
+        """Why the system is not ready, by these answers."""
         states = {actor.path: actor.state for actor in self._system.tree()}
         reasons = [f"{name} has not started" for name in SHARED if name not in states]
         for symbol in symbols:
-            state = self._state(symbol, answers)
+            state = self.state(symbol, answers)
             if state is None:
                 reasons.append(f"{symbol} does not answer")
             elif state in UNREADY:
                 reasons.append(f"{symbol} is {state}")
         return reasons
 
-    def _state(self, symbol: str, answers: Mapping[str, object]) -> str | None:
+    def state(self, symbol: str, answers: Mapping[str, object]) -> str | None:
         """What the symbol's supervisor and the exchange actor say; None when one that should answer does not.
 
         What was ordered counts also while the symbol's tree is down: the exchange actor carries it out by itself.
@@ -170,7 +169,7 @@ class StatusReader:
         user_ms = exchange.user_stream_ms if exchange is not None else None
         return {
             symbol: {
-                "state": self._state(symbol, answers),
+                "state": self.state(symbol, answers),
                 **views.position(symbol, mirror.get(f"position:{symbol}"), exchange),
                 **views.opinions(mirror.get(f"engine_signals:{symbol}"), now_ms),
                 "feeds": views.ages(heard.get(symbol, {}), user_ms, now_ms),

@@ -1,6 +1,6 @@
 """What a run counts of itself while it trades: plain numbers, added to where things happen and read from outside.
 
-Each number is written by one actor alone and read without a lock: a reader may be one event behind, never wrong by more.
+Each number is written by one actor alone and read without a lock: a reader may be one event behind, never more.
 They outlive the actors, so that a crash takes nothing back.
 """
 

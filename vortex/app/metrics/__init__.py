@@ -1,0 +1,1 @@
+"""`GET /metrics`: what there is to measure, and how it is read."""
