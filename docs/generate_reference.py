@@ -117,8 +117,8 @@ def metrics() -> str:
     head = "metric | type | labels | unit | meaning | when it is bad"
     lead = (
         "What `GET /metrics` answers, in Prometheus's text format. The first line names mode, profile and market, as\n"
-        "`vortex_info` does: on paper no figure is real money. What an actor did not answer is missing, not 0. Counters\n"
-        "begin at 0 with the process. How to collect and watch them: [Grafana](../how-to/watch-with-grafana.md)."
+        "`vortex_info` does: on paper no figure is real money. What an actor did not answer is missing, not 0.\n"
+        "Counters begin at 0 with the process. How to watch them: [Grafana](../how-to/watch-with-grafana.md)."
     )
     parts = [
         f"## {group}\n\n" + table(head, *(described_metric(metric) for metric in METRICS if metric.group == group))

@@ -97,15 +97,20 @@ def concerned(order: Operate) -> tuple[str, ...]:
 
 
 def exchange_status(
-    *, halted: tuple[str, ...] = (), flattening: tuple[str, ...] = (), trades: Sequence[OpenTrade] = ()
+    *,
+    halted: tuple[str, ...] = (),
+    flattening: tuple[str, ...] = (),
+    trades: Sequence[OpenTrade] = (),
+    user_stream_ms: int | None = 1,
+    unknown_orders: int = 0,
 ) -> ExchangeStatus:
     """A quiet exchange."""
     return ExchangeStatus(
         reconciled=True,
-        user_stream_ms=1,
+        user_stream_ms=user_stream_ms,
         weight_used_1m=7,
         orders_1m=2,
-        unknown_orders=0,
+        unknown_orders=unknown_orders,
         unsettled=(),
         halted=halted,
         flattening=flattening,

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -80,6 +81,22 @@ def test_trades_open_close_and_agree_with_the_exchange(paper: Engine) -> None:
     for trade in trades:
         agree_with_ledger(trade, ledger)
     assert get(paper.run["sim_url"] + "/sim/v1/requests")["unknown"] == {}
+
+
+def test_metrics_of_a_real_run_say_paper_and_count_its_stops(paper: Engine) -> None:
+    def scraped() -> str:
+        with urllib.request.urlopen(paper.run["control_url"] + "/metrics", timeout=5.0) as reply:  # noqa: S310  # this machine
+            return str(reply.read(), "utf-8")
+
+    def stops_timed() -> bool:
+        lines = dict(line.rsplit(" ", 1) for line in scraped().splitlines() if not line.startswith("#"))
+        return float(lines["vortex_fill_to_stop_seconds_count"]) >= 1
+
+    assert eventually(stops_timed, 150, "a stop that was timed")
+    text = scraped()
+    assert text.startswith("# PAPER · demo profile · recording of 2024-08-08\n")
+    assert 'mode="PAPER"' in text
+    assert 'vortex_fill_to_stop_seconds_bucket{le="2"} 0.0' not in text
 
 
 def test_a_crashed_engine_is_replaced_alone(paper: Engine) -> None:
