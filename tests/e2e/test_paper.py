@@ -96,7 +96,7 @@ def test_metrics_of_a_real_run_say_paper_and_count_its_stops(paper: Engine) -> N
     text = scraped()
     assert text.startswith("# PAPER · demo profile · recording of 2024-08-08\n")
     assert 'mode="PAPER"' in text
-    assert 'vortex_fill_to_stop_seconds_bucket{le="2"} 0.0' not in text
+    assert 'vortex_fill_to_stop_seconds_bucket{le="2.0"} 0.0' not in text
 
 
 def test_a_crashed_engine_is_replaced_alone(paper: Engine) -> None:

@@ -128,7 +128,7 @@ def _family(metric: Metric, found: Iterable[tuple[tuple[str, ...], float | Histo
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
     """Cumulative, as Prometheus wants them; the bounds in seconds."""
-    bounds = (*(f"{bound / MS_PER_S:g}" for bound in histogram.bounds), "+Inf")
+    bounds = (*(str(bound / MS_PER_S) for bound in histogram.bounds), "+Inf")
     below, cumulative = 0, []
     for bound, count in zip(bounds, tuple(histogram.counts), strict=True):
         below += count
