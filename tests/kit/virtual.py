@@ -144,15 +144,14 @@ def virtual_run(
         courier=lambda: files.courier,
     )  # fmt: skip
     labels = RowLabels(mode="paper", account="main", market_source="virtual", profile=config.profile)
-    failures: list[BaseException] = []
-    meters = Meters()
+    failures, meters = list[BaseException](), Meters()
 
     def start() -> ActorSystem:
         venue.exchange.stop()
         venue.feed.stop()
         system = ActorSystem(dispatcher, on_root_failure=failures.append)
-        table = SubscriptionTable()
-        wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=table, meters=meters)
+        wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=SubscriptionTable())
+        wiring.meters = meters
         system.start_root(wiring.root())
         return system
 
