@@ -106,7 +106,7 @@ class SymbolMeters:
         entry = bracket.entry
         if entry.state in UNACKNOWLEDGED and not bracket.fills:
             self._unacknowledged = self._unfilled = bracket.trade_id
-        elif self._unacknowledged == bracket.trade_id and entry.order_ids:
+        elif self._unacknowledged == bracket.trade_id and (entry.order_ids or bracket.entry_fills):
             self._unacknowledged = ""
             self.decision_to_ack_ms.observe(now_ms - bracket.plan.decided_ms)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -141,7 +142,7 @@ def test_a_run_on_paper_says_so_in_its_first_line(traded: tuple[VirtualRun, Page
 def test_every_entry_has_its_stop_timed_as_the_exchange_saw_it(traded: tuple[VirtualRun, Page]) -> None:
     run, page = traded
     ledger = run.ledger()
-    entries = [order for order in ledger["orders"] if order["client_id"].endswith("E") and float(order["executed_qty"])]
+    entries = [entry for entry in entries_of(run) if float(entry["executed_qty"])]
     assert len(entries) >= 4
     assert page.one("vortex_fill_to_stop_seconds_count") == len(entries)
     assert page.one("vortex_decision_to_ack_seconds_count") == len(entries)
@@ -198,6 +199,33 @@ def test_a_crash_is_one_restart_of_that_actor(traded: tuple[VirtualRun, Page]) -
     states = page.all("vortex_actor_state")
     assert {state for *_, state in states} == {"READY"}
     assert len(states) == len(restarts) == 6 + 2 * 8
+
+
+def test_no_entry_is_missed_when_the_exchange_actor_crashes_over_it(tmp_path: Path) -> None:
+    """What is late by a crash is late; it counts all the same."""
+    run = virtual_run(load([PAPER], {}).config, tmp_path, seed=3)
+    run.run_for(20)
+    exchange, crashed = run.system.find("exchange"), 0
+    assert exchange is not None
+    for _ in range(1_200):
+        run.run_for(0.05)
+        if crashed < 2 and len(entries_of(run)) > crashed:
+            exchange.tell(Crash())
+            crashed += 1
+    page = page_of(run, tmp_path)
+    filled = [entry for entry in entries_of(run) if float(entry["executed_qty"])]
+    assert (crashed, run.failures) == (2, [])
+    assert len(filled) >= 2
+    assert page.one("vortex_fill_to_stop_seconds_count") == len(filled)
+    assert page.one("vortex_decision_to_ack_seconds_count") == len(filled)
+    assert page.one("vortex_fill_to_stop_seconds_sum") >= sum(
+        naked_ms(run.ledger()["timeline"], symbol) / 1_000 for symbol in SYMBOLS
+    )
+
+
+def entries_of(run: VirtualRun) -> list[dict[str, Any]]:
+    """The entry orders that the exchange has seen."""
+    return [order for order in run.ledger()["orders"] if order["client_id"].endswith("E")]
 
 
 def test_the_account_is_the_account_actors(traded: tuple[VirtualRun, Page]) -> None:
