@@ -26,6 +26,15 @@ class Recipient(Protocol):
     def tell(self, message: object) -> None: ...
 
 
+class Nobody:
+    """A recipient that takes everything and does nothing."""
+
+    def tell(self, message: object) -> None: ...
+
+
+NOBODY = Nobody()
+
+
 # -------------------------------------------------------------------------------------- market data: feed to actors
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from vortex.domain.notify.watch import ClosedGate
 from vortex.domain.trade import OpenTrade
 from vortex.messages import GateClosed
 
@@ -30,6 +31,13 @@ class SymbolStatus(Struct, frozen=True, kw_only=True):
     state: str
     entry_allowed: bool
     gates: tuple[GateClosed, ...]
+
+
+class GateReport(Struct, frozen=True, kw_only=True):
+    """Outside to the notifier: every gate of these symbols that is closed now."""
+
+    symbols: tuple[str, ...]
+    closed: tuple[ClosedGate, ...]
 
 
 class GetMirror(Struct, frozen=True, kw_only=True):

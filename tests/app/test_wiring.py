@@ -19,7 +19,7 @@ from vortex.actors.decision import DecisionActor
 from vortex.actors.feed import SubscriptionTable
 from vortex.actors.order_journal import OrderJournal
 from vortex.adapters.sqlite.journal import SqliteJournal
-from vortex.app import life, live, wiring
+from vortex.app import life, live, stopping, wiring
 from vortex.config import Config, load
 from vortex.domain.trade import TradeStatus
 from vortex.runtime import ActorState, Address, ChildSpec, RestartLimits, Supervisor, VirtualDispatcher
@@ -129,4 +129,4 @@ def test_only_symbols_that_are_added_later_follow_a_new_configuration(bench: Ben
 def test_the_times_to_stop_fit_into_each_other() -> None:
     assert wiring.PART_STOP_S < wiring.TREE_STOP_S
     assert 2 * wiring.TREE_STOP_S < live.STOP_S
-    assert live.SETTLE_S + live.STOP_S < life.SHUTDOWN_S < 10.0
+    assert max(stopping.SETTLE_S.values()) + live.STOP_S < life.SHUTDOWN_S < 10.0

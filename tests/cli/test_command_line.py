@@ -339,7 +339,7 @@ def start(*arguments: str, **variables: str) -> Ended:
 def test_real_money_goes_to_the_real_market_or_nowhere(tmp_path: Path) -> None:
     file = tmp_path / "live.toml"
     limits = "max_notional_usdt = 1000\nmax_daily_loss_usdt = 50\nmax_trades_per_day = 5\n"
-    file.write_text(f'mode = "live"\n[risk]\n{limits}', encoding="utf-8")
+    file.write_text(f'mode = "live"\n[notify]\nnone = true\n[risk]\n{limits}', encoding="utf-8")
     keys = {"BINANCE_API_KEY": "canary-key", "BINANCE_SECRET_KEY": "canary-secret", "TESTNET": "false"}
     place = {"VORTEX__EXCHANGE__REST_URL": "https://127.0.0.1:1", "VORTEX__CONTROL__PORT": "0"}
     ended = start("--config", str(file), "--data-dir", str(tmp_path / "data"), **keys, **place)

@@ -154,6 +154,7 @@ def test_testnet_true_turns_live_into_demo_trading_and_says_so(tmp_path: Path, t
 @pytest.mark.parametrize("text", ["false", "False", "0", "NO"])
 def test_real_money_needs_the_mode_and_three_limits_in_files(tmp_path: Path, text: str) -> None:
     limits = "[risk]\nmax_notional_usdt = 1000\nmax_daily_loss_usdt = 50\nmax_trades_per_day = 5\n"
+    limits += "[notify]\nnone = true\n"
     loaded = load_text(tmp_path, f'mode = "live"\n{limits}', {**KEYS, "TESTNET": text})
     assert (loaded.config.mode, loaded.config.data_dir, loaded.notes) == ("live", "var/live", ())
 

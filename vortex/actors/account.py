@@ -16,6 +16,7 @@ from vortex.domain.risk.params import RiskParams
 from vortex.domain.risk.view import AccountView
 from vortex.domain.trade import CloseReason
 from vortex.messages import (
+    NOBODY,
     AccountChanged,
     CloseAll,
     EntryFailed,
@@ -51,13 +52,23 @@ class AccountActor(Actor):
         journal: Where the day's ledger and the cooldowns survive.
         account_name: The account's short name, the key of its ledger.
         exchange: Closes everything when the day's loss reaches the hard limit.
+        notifier: Hears of every change too.
     """
 
-    def __init__(self, *, params: RiskParams, journal: Journal, account_name: str, exchange: Recipient) -> None:
+    def __init__(
+        self,
+        *,
+        params: RiskParams,
+        journal: Journal,
+        account_name: str,
+        exchange: Recipient,
+        notifier: Recipient = NOBODY,
+    ) -> None:
         self._ledger = AccountLedger(params)
         self._journal = journal
         self._account_name = account_name
         self._exchange = exchange
+        self._notifier = notifier
         self._joined: dict[str, Recipient] = {}
         self._saved = b""
         self._told: AccountView | None = None
@@ -165,5 +176,5 @@ class AccountActor(Actor):
         news = msgspec.structs.replace(view, ts_ms=0)  # time alone is no news
         if news != self._told:
             self._told = news
-            for subscriber in self._joined.values():
+            for subscriber in (*self._joined.values(), self._notifier):
                 subscriber.tell(AccountChanged(view=view))

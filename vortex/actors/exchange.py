@@ -48,6 +48,7 @@ from vortex.domain.order import (
 )
 from vortex.domain.trade import CloseReason
 from vortex.messages import (
+    NOBODY,
     CloseAll,
     ClosePosition,
     DeregisterSymbol,
@@ -91,6 +92,7 @@ class ExchangeActor(Actor):
         foreign: What is done with a position that is not ours.
         canary: Test stops with two far ones before the first entry.
         meters: Where requests and trades are counted.
+        notifier: Hears of trades and of what people order.
     """
 
     def __init__(
@@ -103,10 +105,12 @@ class ExchangeActor(Actor):
         foreign: ForeignParams | None = None,
         canary: bool = False,
         meters: Meters | None = None,
+        notifier: Recipient = NOBODY,
     ) -> None:
         self._port, self._meters = port, meters or Meters()
         self._journal = OrderJournal(journal, account_name, self._is_over)
-        self._holds = Holds(self._journal, self._now_ms)
+        self._holds = Holds(self._journal, self._now_ms, notifier)
+        self._notifier = notifier
         self._sender = Sender(port, self._now_ms, self._is_over)
         self._canary = CanaryRun(self._journal, self._sender, self._now_ms, wanted=canary)
         self._account = account
@@ -173,7 +177,8 @@ class ExchangeActor(Actor):
         desk = Desk(symbol, self._ids[symbol], bracket, foreign=self._foreign, last_fill_id=last)
         if self._holds.entries.halted(symbol):
             desk.flatten(CloseReason.HALT, self._now_ms())
-        return Seat(desk, self._journal, self._account, self._now_ms, self._meters.of(symbol))
+        meters = self._meters.of(symbol)
+        return Seat(desk, self._journal, self._account, self._now_ms, meters=meters, notifier=self._notifier)
 
     # --------------------------------------------------------------------------------------------------- handlers
 

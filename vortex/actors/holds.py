@@ -9,11 +9,13 @@ from loguru import logger
 from vortex.actors.order_journal import OrderJournal
 from vortex.actors.seat import Seat
 from vortex.domain.entries import Entries, Hold
+from vortex.domain.notify.kinds import Kind, Notification
 from vortex.domain.operation import Gate, OperatorAction
 from vortex.domain.trade import CloseReason
-from vortex.messages import Operate
+from vortex.messages import NOBODY, Operate, Recipient
 
 GATES = (Gate.KILL_SWITCH, Gate.HALTED, Gate.PAUSED)
+ENDS_ENTRIES = frozenset({OperatorAction.HALT, OperatorAction.PAUSE})
 FLAT_FOR = {OperatorAction.FLATTEN: CloseReason.MANUAL, OperatorAction.HALT: CloseReason.HALT}
 
 
@@ -23,11 +25,13 @@ class Holds:
     Args:
         journal: Where they are on disk before anyone hears of them.
         now_ms: The injected clock.
+        notifier: Hears of every order.
     """
 
-    def __init__(self, journal: OrderJournal, now_ms: Callable[[], int]) -> None:
+    def __init__(self, journal: OrderJournal, now_ms: Callable[[], int], notifier: Recipient = NOBODY) -> None:
         self._journal = journal
         self._now_ms = now_ms
+        self._notifier = notifier
         self.entries = Entries()
 
     def load(self) -> None:
@@ -41,6 +45,9 @@ class Holds:
         entries = self.entries.operated(order.action, order.symbol, hold)
         self._journal.keep_entries(entries)
         self.entries = entries
+        kind = Kind.HALT if order.action in ENDS_ENTRIES else Kind.OPERATION
+        text = f"{order.action} {order.symbol or 'all symbols'}: {order.why}"
+        self._notifier.tell(Notification(kind=kind, text=text))
 
     def enforce(self, action: OperatorAction, seat: Seat) -> None:
         """Apply an order to a symbol: what it closes or opens, and what is to be given up or flat for it."""

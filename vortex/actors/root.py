@@ -10,13 +10,16 @@ from typing import Any, Protocol, TypeAlias
 from loguru import logger
 from msgspec import Struct
 
+from vortex.actors.telling import tell_crash, tell_quarantine
 from vortex.domain.operation import OperatorAction
 from vortex.messages import (
+    NOBODY,
     AddSymbol,
     Leave,
     Operate,
     PeerFailed,
     PeerStarted,
+    Recipient,
     RemoveSymbol,
     Shutdown,
     SymbolLeft,
@@ -63,11 +66,13 @@ class RootSupervisor(Supervisor):
         plan: What to run.
         limits: Restarts allowed to the shared actors together.
         random: Jitter of the restart delays.
+        notifier: Hears of every crash.
     """
 
-    def __init__(self, *, plan: Plan, limits: RestartLimits, random: Random) -> None:
+    def __init__(self, *, plan: Plan, limits: RestartLimits, random: Random, notifier: Recipient = NOBODY) -> None:
         super().__init__(limits=limits, random=random)
         self._plan = plan
+        self._notifier = notifier
         self._symbols: dict[str, bool] = {}
         self._left: set[str] = set()
         self._given_up: dict[str, Operate] = {}
@@ -90,6 +95,7 @@ class RootSupervisor(Supervisor):
         return (*self._plan.shared(address), *(self._plan.symbol(symbol, address) for symbol in self._symbols))
 
     def child_started(self, name: str, address: Address) -> None:
+        tell_quarantine(self._notifier, address)
         if name in SHARED:
             self._shared_started(name, address)
             return
@@ -101,6 +107,7 @@ class RootSupervisor(Supervisor):
 
     def child_failed(self, name: str, error: BaseException, generation: int) -> None:
         logger.error("{} generation {} crashed: {!r}", name, generation, error)
+        tell_crash(self._notifier, name, error, generation)
         if name in SHARED:
             self._tell_symbols(PeerFailed(name=name, detail=f"{name} restarts after {type(error).__name__}"))
 

@@ -22,9 +22,11 @@ from vortex.domain.notices import (
     Rival,
     WrittenOff,
 )
+from vortex.domain.notify.kinds import Kind, Notification
 from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
 from vortex.messages import (
+    NOBODY,
     EntryFailed,
     GateClosed,
     GateOpened,
@@ -47,6 +49,7 @@ class Seat:
         account: The account actor, which hears of every trade.
         now_ms: The injected clock.
         meters: Where the symbol's trades and their protection are counted.
+        notifier: Hears of every trade too, and of what may need a person.
     """
 
     def __init__(
@@ -56,12 +59,14 @@ class Seat:
         account: Recipient,
         now_ms: Callable[[], int],
         meters: SymbolMeters | None = None,
+        notifier: Recipient = NOBODY,
     ) -> None:
         self.desk = desk
         self._journal = journal
         self._account = account
         self._now_ms = now_ms
         self._meters = meters or SymbolMeters()
+        self._notifier = notifier
         self._listeners: RegisterSymbol | None = None
         self._leaving = False
         self._rival: str | None = None
@@ -136,6 +141,7 @@ class Seat:
     def tell(self, message: PositionOpened | PositionClosed | EntryFailed) -> None:
         """Tell everyone who follows trades."""
         self._account.tell(message)
+        self._notifier.tell(message)
         if self._listeners is not None:
             self._listeners.decision.tell(message)
             self._listeners.monitor.tell(message)
@@ -162,8 +168,7 @@ class Seat:
             case Reconciled():
                 self._tell_reconciled()
             case ExitFailing():
-                text = "{} {}: {} exits did not close it, the next one leaves now: {}"
-                logger.error(text, self.desk.symbol, notice.trade_id, notice.tries, notice.detail)
+                self._tell_exit_failing(notice)
             case Foreign():
                 self._tell_foreign(notice)
             case Adopted():
@@ -185,8 +190,14 @@ class Seat:
             protected=notice.protected,
             liquidation_price=liquidation,
         )
+        self._notifier.tell(message)
         if self._listeners is not None:
             self._listeners.monitor.tell(message)
+
+    def _tell_exit_failing(self, notice: ExitFailing) -> None:
+        text = f"{self.desk.symbol} {notice.trade_id}: {notice.tries} exits did not close it, the next one leaves now"
+        logger.error("{}: {}", text, notice.detail)
+        self._notifier.tell(Notification(kind=Kind.STOP_FAILED, text=f"{text}: {notice.detail}"))
 
     def _tell_foreign(self, notice: Foreign) -> None:
         logger.warning("{}: a position of {} is not ours", self.desk.symbol, notice.amount)

@@ -10,9 +10,11 @@ from loguru import logger
 from msgspec import Struct
 
 from vortex.actors.gates import Gates
+from vortex.actors.telling import tell_crash, tell_quarantine
 from vortex.domain.market import Book, MarkPrice
 from vortex.domain.operation import Gate
 from vortex.messages import (
+    NOBODY,
     DeregisterSymbol,
     GateClosed,
     GateOpened,
@@ -73,6 +75,7 @@ class SymbolSupervisor(Supervisor):
         inputs: What each engine reads, by child name.
         limits: Restarts allowed before the whole tree is restarted.
         random: Jitter of the restart delays.
+        notifier: Hears of every crash.
     """
 
     def __init__(
@@ -84,9 +87,11 @@ class SymbolSupervisor(Supervisor):
         inputs: Mapping[str, tuple[type, ...]],
         limits: RestartLimits,
         random: Random,
+        notifier: Recipient = NOBODY,
     ) -> None:
         super().__init__(limits=limits, random=random)
         self._symbol = symbol
+        self._notifier = notifier
         self._peers = peers
         self._parts = parts
         self._wants = {**inputs, DECISION: (Book, MarkPrice), MONITOR: (Book, MarkPrice)}
@@ -135,6 +140,7 @@ class SymbolSupervisor(Supervisor):
         if address.quarantined:
             refused = ", ".join(sorted(kind.__name__ for kind in address.quarantined))
             self._gates.shut(BEHIND.get(name, ()), f"{name} is quarantined from {refused}")
+            tell_quarantine(self._notifier, address)
         if name == DECISION:
             self._brief(address)
         if not self._released:
@@ -147,6 +153,7 @@ class SymbolSupervisor(Supervisor):
     def child_failed(self, name: str, error: BaseException, generation: int) -> None:
         """Close the gates of what is gone; a missing engine is seen by the decision itself."""
         logger.error("{} generation {} crashed: {!r}", self.child(name).path, generation, error)
+        tell_crash(self._notifier, self.child(name).path, error, generation)
         self._up.discard(name)
         self._gates.shut(BEHIND.get(name, ()), f"{name} restarts after {type(error).__name__}")
 

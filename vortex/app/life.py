@@ -33,10 +33,12 @@ class Life:
 
     Attributes:
         code: The exit code; 0 until the end says otherwise.
+        why: The reason of the end; empty until then.
     """
 
     def __init__(self, hard_exit: Callable[[int], object] = os._exit) -> None:
         self.code = 0
+        self.why = ""
         self._reasons: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
         self._signals = 0
         self._hangup = False
@@ -92,8 +94,8 @@ class Life:
                 self._hangup = False
                 reload()
             reason = self._reason(min(left_s, LOOK_S))
-        self.code, why = reason or (0, f"{seconds:g} s are over")
-        logger.info("stopping: {}", why)
+        self.code, self.why = reason or (0, f"{seconds:g} s are over")
+        logger.info("stopping: {}", self.why)
         self._overdue.start()
 
     def _reason(self, seconds: float) -> tuple[int, str] | None:

@@ -26,28 +26,29 @@ from vortex.app.api import Api
 from vortex.app.control import ControlServer
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
+from vortex.app.heartbeat import Heartbeat
 from vortex.app.life import Life
 from vortex.app.metrics.collector import Metrics
 from vortex.app.notify_systemd import Systemd
+from vortex.app.notifying import CLOSE_S, open_notifier
 from vortex.app.operate import KillSwitch, Operator
 from vortex.app.reload import Reloader
 from vortex.app.replay.recording import Recording
 from vortex.app.sim_child import SimulatorChild
 from vortex.app.status import StatusReader
+from vortex.app.stopping import settle
 from vortex.app.venue import Venue, open_venue
 from vortex.app.wiring import Ports, Wiring
 from vortex.config import Config, Loaded
 from vortex.domain.indicators.flow import BookFlow
+from vortex.domain.notify.kinds import Kind, Notification
 from vortex.domain.pnl import RowLabels
-from vortex.messages import Shutdown
+from vortex.messages import NOBODY, Recipient
 from vortex.runtime import ActorSystem, Crash, PoolDispatcher, StockDispatcher, ThreadDispatcher
 
 DISPATCHERS = {"pool": PoolDispatcher, "thread": ThreadDispatcher, "stock": StockDispatcher}
-SETTLE_S = 3.0
-"""For orders under way to end and stops to be confirmed."""
 STOP_S = 5.0
 """For the actors to stop, the outbox included. The rest takes moments; whatever hangs, life.SHUTDOWN_S ends it."""
-POLL_S = 0.05
 FAILURE, INTERNAL_FAILURE = 1, 70
 
 
@@ -128,7 +129,8 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     venue.check_pairs(config.trading_pairs)
     reserve = Reserve(data_dir.reserve)
     reserve.look()
-    ports = _ports(config, venue, data_dir, reserve, stack)
+    notifier = _notifier(config, labels, venue, data_dir, stack)
+    ports = _ports(config, venue, data_dir, reserve, notifier, stack)
     venue.clear(config, OrderJournal.reader(ports.journal, config.account.name).load())
     collector.calm()
     return _Ground(
@@ -172,11 +174,11 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
     )
     operator = Operator(system, reader.symbols, ground.data_dir.halt)
     crew = _Crew(system=system, reader=reader, metrics=metrics, operator=operator, reloader=reloader, systemd=systemd)
-    _serve(config, ground, crew, stack)
+    _serve(config, ground, crew, life, stack)
     return crew
 
 
-def _serve(config: Config, ground: _Ground, crew: _Crew, stack: ExitStack) -> None:
+def _serve(config: Config, ground: _Ground, crew: _Crew, life: Life, stack: ExitStack) -> None:
     """Answer people from now on; what they could reach goes away before the actors do."""
     ground.server.serve(_api(config, ground, crew).app())
     stack.callback(ground.server.stop)
@@ -191,7 +193,9 @@ def _serve(config: Config, ground: _Ground, crew: _Crew, stack: ExitStack) -> No
             started_ms=ground.venue.clock.now_ms(),
         )
     )
-    stack.callback(_settle, crew.system, crew.reader)
+    started = f"{', '.join(config.trading_pairs)}; control API on {ground.server.url}"
+    ground.ports.notifier.tell(Notification(kind=Kind.START, text=started))
+    stack.callback(lambda: settle(crew.system, crew.reader, config.monitor.on_exit, ground.ports.notifier, life.why))
     stack.callback(crew.systemd.stopping)
 
 
@@ -199,6 +203,7 @@ def _looker(ground: _Ground, crew: _Crew, *, halt: bool) -> Callable[[], None]:
     """What the main thread sees to while it waits."""
     kill_switch = KillSwitch(crew.operator, ground.data_dir.halt, at_start=halt)
     room = DiskRoom(ground.data_dir.path, crew.system, ground.reserve)
+    heartbeat = Heartbeat(crew.system, crew.reader.symbols, ground.ports.notifier)
     announced = not crew.systemd.listens
 
     def look() -> None:
@@ -207,6 +212,7 @@ def _looker(ground: _Ground, crew: _Crew, *, halt: bool) -> Callable[[], None]:
         if ground.child is not None:
             ground.child.look()
         kill_switch.look()
+        heartbeat.look()
         if not announced and not crew.reader.unready():
             announced = True
             crew.systemd.ready()
@@ -229,7 +235,19 @@ def _simulator(
     return child, child.wait_ready()
 
 
-def _ports(config: Config, venue: Venue, data_dir: DataDir, reserve: Reserve, stack: ExitStack) -> Ports:
+def _notifier(config: Config, labels: RowLabels, venue: Venue, data_dir: DataDir, stack: ExitStack) -> Recipient:
+    """Who tells people; nobody when no address is configured."""
+    notifier = open_notifier(config, label_of(labels), venue.clock, data_dir.path / "notify.json")
+    if notifier is None:
+        return NOBODY
+    notifier.start()
+    stack.callback(notifier.close, CLOSE_S)
+    return notifier
+
+
+def _ports(
+    config: Config, venue: Venue, data_dir: DataDir, reserve: Reserve, notifier: Recipient, stack: ExitStack
+) -> Ports:
     now_ms = venue.clock.now_ms
     journal = SqliteJournal(data_dir.journal, now_ms, reserve=reserve)
     stack.callback(journal.close)
@@ -250,6 +268,7 @@ def _ports(config: Config, venue: Venue, data_dir: DataDir, reserve: Reserve, st
         journal=journal,
         outbox=outbox,
         courier=couriers,
+        notifier=notifier,
     )
 
 
@@ -279,7 +298,9 @@ def _start(
     stack: ExitStack,
 ) -> tuple[ActorSystem, Wiring]:
     def failed(error: BaseException) -> None:
-        life.end(INTERNAL_FAILURE, f"the actor tree gave up: {error}")
+        why = f"the actor tree gave up: {error}"
+        ports.notifier.tell(Notification(kind=Kind.HALT, text=f"{why}; positions keep their stops"))
+        life.end(INTERNAL_FAILURE, why)
 
     system = ActorSystem(
         DISPATCHERS[config.runtime.dispatcher](ports.clock),
@@ -314,31 +335,6 @@ def _api(config: Config, ground: _Ground, crew: _Crew) -> Api:
         token=config.control.token.reveal(),
         label=label_of(ground.labels),
     )
-
-
-def _settle(system: ActorSystem, reader: StatusReader) -> None:
-    """Close entries at once; wait until no order is under way and every open position has its stop."""
-    root = system.find("root")
-    if root is not None:
-        root.tell(Shutdown())
-    deadline_s = time.monotonic() + SETTLE_S
-    status = reader.exchange()
-    while status is not None and status.unsettled and time.monotonic() < deadline_s:
-        time.sleep(POLL_S)
-        status = reader.exchange()
-    if status is None:
-        logger.error("the exchange actor does not answer: look at the exchange for open positions and their stops")
-        return
-    for symbol, trade in status.trades.items():
-        logger.warning(
-            "{} {}: stays open, {} {}, stop at {} {}; time exits do not run while stopped",
-            symbol,
-            trade.trade_id,
-            trade.plan.side,
-            trade.quantity,
-            trade.plan.sl_price,
-            "rests on the exchange" if trade.protected else "IS NOT CONFIRMED",
-        )
 
 
 def _stop(system: ActorSystem, life: Life) -> None:

@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
+from urllib.parse import unquote
 
 from loguru import logger
 
@@ -24,6 +25,10 @@ TEXT = "<dim>{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}</dim> <level>{level: <7}</level>
 SHORTEST_SECRET = 4
 """Characters; masking less would blot out ordinary words."""
 
+SHORTEST_PART = 8
+"""Characters of a piece of an address that is masked wherever it stands."""
+HOST = re.compile(r"localhost|[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+
 PUBLIC = frozenset({"paper"})
 """Key and secret of the simulator's account."""
 
@@ -37,14 +42,26 @@ _SECRET_SHAPES = re.compile(
 """What is secret whoever wrote it: signed queries, stream keys, headers, passwords in addresses."""
 
 
-def secrets_of(config: object) -> Iterator[str]:
-    """Every secret of a configuration, whatever section it is in."""
-    for name in getattr(config, "__struct_fields__", ()):
-        value = getattr(config, name)
-        if isinstance(value, Secret):
-            yield value.reveal()
-        else:
-            yield from secrets_of(value)
+def secrets_of(value: object) -> Iterator[str]:
+    """Every secret of a configuration, whatever section or list it is in; of an address also each of its parts."""
+    if isinstance(value, Secret):
+        yield value.reveal()
+        yield from _parts(value.reveal())
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from secrets_of(item)
+    else:
+        for name in getattr(value, "__struct_fields__", ()):
+            yield from secrets_of(getattr(value, name))
+
+
+def _parts(address: str) -> Iterator[str]:
+    """What may be secret by itself: libraries quote an address in pieces. Hosts and short words are none."""
+    _, mark, rest = address.partition("://")
+    if mark:
+        for part in re.split(r"[/?&@:=#,]", rest):
+            if len(part) >= SHORTEST_PART and not HOST.fullmatch(part):
+                yield from dict.fromkeys((part, unquote(part)))
 
 
 class SafeStream:

@@ -31,7 +31,7 @@ from vortex.domain.decision import SignalBoard
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.meters import Meters
 from vortex.domain.pnl import RowLabels
-from vortex.messages import Recipient
+from vortex.messages import NOBODY, Recipient
 from vortex.ports import Clock, ColdStore, Courier, Exchange, HotStore, Ids, Journal, MarketFeed, Outbox
 from vortex.runtime import Address, ChildSpec, RestartLimits
 
@@ -57,6 +57,7 @@ class Ports:
     journal: Journal
     outbox: Outbox
     courier: Callable[[], Courier]
+    notifier: Recipient = NOBODY
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +84,12 @@ class Wiring:
         """The root supervisor: shared actors, then a tree for each symbol."""
         runtime = self.config.runtime
         limits = RestartLimits(runtime.root_restarts, runtime.root_period_s)
-        return ChildSpec("root", lambda: RootSupervisor(plan=self, limits=limits, random=self.random), run="first")
+        notifier = self.ports.notifier
+        return ChildSpec(
+            "root",
+            lambda: RootSupervisor(plan=self, limits=limits, random=self.random, notifier=notifier),
+            run="first",
+        )
 
     def reconfigure(self, config: Config) -> None:
         """Build symbols that are added from now on by this configuration. Safe from any thread."""
@@ -91,11 +97,8 @@ class Wiring:
 
     def shared(self, address: AddressOf) -> Sequence[ChildSpec]:
         """The actors that all symbols share, in order of start; what may block has a thread of its own."""
-        config, ports, name = self.config, self.ports, self.config.account.name
+        config, ports = self.config, self.ports
         exchange, account = address("exchange"), address("account")
-        foreign = ForeignParams(
-            foreign_position=config.exchange.foreign_position, adopted_stop_pct=config.exchange.adopted_stop_pct
-        )
         return (
             ChildSpec("hot_store", lambda: HotStoreActor(store=ports.hot_store)),
             ChildSpec(
@@ -108,25 +111,41 @@ class Wiring:
             ),
             ChildSpec(
                 "exchange",
-                lambda: ExchangeActor(
-                    port=ports.exchange(),
-                    journal=ports.journal,
-                    account=account,
-                    account_name=name,
-                    foreign=foreign,
-                    canary=config.mode != "paper",
-                    meters=self.meters,
-                ),
+                lambda: self._exchange(config, account),
                 run="thread",
                 budget_s=EXCHANGE_BUDGET_S,
             ),
             ChildSpec(
                 "account",
-                lambda: AccountActor(params=config.risk, journal=ports.journal, account_name=name, exchange=exchange),
+                lambda: self._account(config, exchange),
                 run="thread",
                 budget_s=ACCOUNT_BUDGET_S,
             ),
             ChildSpec("feed", lambda: FeedActor(feed=ports.feed(), table=self.table)),
+        )
+
+    def _exchange(self, config: Config, account: Recipient) -> ExchangeActor:
+        foreign = ForeignParams(
+            foreign_position=config.exchange.foreign_position, adopted_stop_pct=config.exchange.adopted_stop_pct
+        )
+        return ExchangeActor(
+            port=self.ports.exchange(),
+            journal=self.ports.journal,
+            account=account,
+            account_name=config.account.name,
+            foreign=foreign,
+            canary=config.mode != "paper",
+            meters=self.meters,
+            notifier=self.ports.notifier,
+        )
+
+    def _account(self, config: Config, exchange: Recipient) -> AccountActor:
+        return AccountActor(
+            params=config.risk,
+            journal=self.ports.journal,
+            account_name=config.account.name,
+            exchange=exchange,
+            notifier=self.ports.notifier,
         )
 
     def symbols(self) -> Mapping[str, bool]:
@@ -158,6 +177,7 @@ class Wiring:
                 inputs={spec.id: spec.engine.inputs for spec in REGISTRY},
                 limits=RestartLimits(runtime.child_restarts, runtime.child_period_s),
                 random=self.random,
+                notifier=self.ports.notifier,
             )
 
         limits = RestartLimits(runtime.tree_restarts, runtime.tree_period_s)

@@ -83,5 +83,5 @@ def _long(name: str, variables: Mapping[str, str], place: str) -> Setting:
     if shape.type_at(key) is None and key[-1].endswith("_file"):
         secret = (*key[:-1], key[-1].removesuffix("_file"))
         if is_secret(secret):
-            key, text = secret, read_secret(Path(text))
+            key, text = secret, read_secret(Path(text), many=shape.is_list(secret))
     return Setting(key=key, text=text, origin=f"{place} {name}")

@@ -71,9 +71,11 @@ def _unquoted(value: str) -> str:
     return re.split(r"\s+#", value, maxsplit=1)[0] if not value.startswith("#") else ""
 
 
-def read_secret(path: Path) -> str:
-    """The one line that a secret's file holds. Raises ConfigError when it is empty or has more."""
+def read_secret(path: Path, *, many: bool = False) -> str:
+    """The one line that a secret's file holds; of `many` the lines with commas between. Raises ConfigError."""
     text = read_text(path).strip()
+    if many and text:
+        return ",".join(line.strip() for line in text.splitlines() if line.strip())
     if not text or len(text.splitlines()) != 1:
         raise ConfigError(f"{path}: expected exactly one line, the secret")
     return text

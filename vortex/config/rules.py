@@ -10,7 +10,7 @@ from msgspec import structs
 
 from vortex.config.errors import ConfigError, refused
 from vortex.config.schema import LIVE_LIMITS, Config
-from vortex.config.secret import Secret
+from vortex.config.secret import MASK, Secret
 from vortex.config.sections import Mode
 from vortex.config.tree import Tree
 
@@ -34,11 +34,23 @@ def effective_mode(config: Config, tree: Tree, testnet: tuple[bool, str] | None)
     return written, None
 
 
+def _check_notify(config: Config, tree: Tree) -> None:
+    notify = config.notify
+    if notify.urls and notify.none:
+        raise refused(tree.origin(("notify", "none")), "notify.none", value=True, allowed="false beside notify.urls")
+    for url in notify.urls:
+        if "://" not in url.reveal():
+            raise refused(
+                tree.origin(("notify", "urls")), "notify.urls", MASK, "addresses with ://, as apprise writes them"
+            )
+
+
 def check(config: Config, tree: Tree, testnet: tuple[bool, str] | None, files: Sequence[str]) -> None:
     """Everything that holds across keys; `config.mode` is the effective one. Raises ConfigError."""
     _check_pairs(config, tree)
     _check_control(config, tree)
     _check_urls(config, tree)
+    _check_notify(config, tree)
     if config.mode != "paper":
         _check_variables(config, tree, testnet)
     if config.mode == "live":
@@ -87,6 +99,13 @@ def _check_live(config: Config, tree: Tree, files: Sequence[str]) -> None:
         )
     if config.chaos.enabled:
         raise refused(tree.origin(("chaos", "enabled")), "chaos.enabled", value=True, allowed="false in live mode")
+    if not config.notify.urls and not config.notify.none:
+        raise refused(
+            tree.origin(("notify", "urls")),
+            "notify.urls",
+            [],
+            "an address that is told of trouble, or notify.none = true",
+        )
 
 
 def _check_urls(config: Config, tree: Tree) -> None:

@@ -89,6 +89,7 @@ PER_SYMBOL: tuple[str, ...] = SymbolConfig.__struct_fields__
 """Sections that `[symbols.NAME.*]` may override."""
 
 ACCOUNT_WIDE: Mapping[str, frozenset[str]] = {
+    "monitor": frozenset({"on_exit"}),
     "risk": frozenset(
         {
             "notional_total_max",
@@ -104,7 +105,7 @@ ACCOUNT_WIDE: Mapping[str, frozenset[str]] = {
             "governor_entries_per_min",
             "governor_losing_trips_per_hour",
         }
-    )
+    ),
 }
 """Keys of a per-symbol section that hold for the whole account and cannot be overridden."""
 

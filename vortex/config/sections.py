@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from vortex.config.secret import Secret
+from vortex.domain.notify.kinds import Kind
 from vortex.domain.ranges import above, switch, within
 
 Mode: TypeAlias = Literal["paper", "testnet", "live"]
@@ -136,7 +137,15 @@ class Dashboard(Section, frozen=True, kw_only=True):
 
 
 class Notify(Section, frozen=True, kw_only=True):
-    """[notify]: accepted, without keys."""
+    """[notify]: who is told what happens; needs `pip install "vortex[notify]"`."""
+
+    urls: Annotated[
+        tuple[Secret, ...], switch("addresses as apprise writes them, better in VORTEX__NOTIFY__URLS_FILE, one a line")
+    ] = ()
+    none: Annotated[bool, switch("nobody is told; live mode wants this, or an address that works")] = False
+    mute: Annotated[tuple[Kind, ...], switch("kinds that are left out")] = ()
+    most_per_min: Annotated[int, within(1, 1_000, "more in a minute are combined; urgent ones never wait")] = 10
+    digest_s: Annotated[int, within(1, 3_600, "for how long those are collected, s")] = 60
 
 
 class Log(Section, frozen=True, kw_only=True):

@@ -73,7 +73,13 @@ def item_of(node: inspect.Type) -> inspect.Type:
 def is_secret(path: Path) -> bool:
     """True when the value under this key must never be shown."""
     node = type_at(path)
-    return node is not None and isinstance(inner := bare(node), inspect.CustomType) and inner.cls is Secret
+    return node is not None and isinstance(inner := bare(item_of(node)), inspect.CustomType) and inner.cls is Secret
+
+
+def is_list(path: Path) -> bool:
+    """True when the value under this key is a list."""
+    node = type_at(path)
+    return node is not None and isinstance(bare(node), LISTS)
 
 
 def is_decimal(path: Path) -> bool:

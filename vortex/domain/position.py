@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Struct
 
 from vortex.domain.market import Book, MarkPrice
 from vortex.domain.money import exact
 from vortex.domain.order import Side
-from vortex.domain.ranges import within
+from vortex.domain.ranges import switch, within
 from vortex.domain.trade import CloseReason, OpenTrade
 
 
@@ -21,6 +21,9 @@ class MonitorParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     emergency_atr: Annotated[float, within(0, 100, "mark this near liquidation closes, ATR14(15m)s")] = 0.3
     book_stale_ms: Annotated[int, within(100, 60_000, "age of a book from which the mark price counts, ms")] = 3_000
     blind_ms: Annotated[int, within(100, 600_000, "age of both from which nothing is known, ms")] = 10_000
+    on_exit: Annotated[
+        Literal["keep", "flatten"], switch("at a stop positions stay, guarded by their stops; or are closed")
+    ] = "keep"
 
     def __post_init__(self) -> None:
         if self.book_stale_ms > self.blind_ms:

@@ -1,0 +1,1 @@
+"""The ways to people: apprise, and the thread that keeps trading from waiting for it."""
