@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -52,11 +53,16 @@ def open_addresses(urls: Sequence[str]) -> list[AppriseAddress]:
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # what it says holds addresses
     asset = AppriseAsset(app_id="VORTEX-7", app_desc="VORTEX-7", async_mode=False)
     found = []
-    for number, url in enumerate(urls, 1):
-        scheme = url.partition("://")[0]
-        name = f"notify.urls {number} ({scheme if scheme.isalnum() and len(scheme) <= LONGEST_SCHEME else '?'})"
-        plugin = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-        if plugin is None:
-            raise AddressError(f"{name}: apprise does not know such an address")
-        found.append(AppriseAddress(plugin, name))
+    with warnings.catch_warnings(action="ignore"):  # it loads every plugin, and some load what is deprecated
+        for number, url in enumerate(urls, 1):
+            plugin = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+            name = f"notify.urls {number} ({_scheme(url)})"
+            if plugin is None:
+                raise AddressError(f"{name}: apprise does not know such an address")
+            found.append(AppriseAddress(plugin, name))
     return found
+
+
+def _scheme(url: str) -> str:
+    scheme, mark, _ = url.partition("://")
+    return scheme if mark and scheme.isalnum() and len(scheme) <= LONGEST_SCHEME else "?"
