@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -22,6 +23,11 @@ LOOK_S = 0.25
 
 def _nothing() -> None:
     """Where nothing is to be done."""
+
+
+def no_core_dumps() -> None:
+    """Leave no image of memory, keys included, on disk after a crash; what we start inherits it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class Life:

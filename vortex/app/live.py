@@ -29,6 +29,8 @@ from vortex.app.disk import DiskRoom
 from vortex.app.heartbeat import Heartbeat
 from vortex.app.life import Life
 from vortex.app.metrics.collector import Metrics
+from vortex.app.log_files import LogFiles
+from vortex.app.logs import FileSink, as_line
 from vortex.app.notify_systemd import Systemd
 from vortex.app.notifying import CLOSE_S, open_notifier
 from vortex.app.operate import KillSwitch, Operator
@@ -63,6 +65,7 @@ class _Ground(Struct, frozen=True, kw_only=True):
     labels: RowLabels
     ports: Ports
     reserve: Reserve
+    sink: FileSink | None
 
     @property
     def simulated(self) -> bool:
@@ -125,6 +128,7 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     labels = RowLabels(
         mode=config.mode, account=config.account.name, market_source=venue.market_source, profile=config.profile
     )
+    sink = _log_files(config, data_dir, label_of(labels), stack)
     logger.info("{}", "; ".join((f"{label_of(labels)}: {', '.join(config.trading_pairs)}", *loaded.notes)))
     venue.check_pairs(config.trading_pairs)
     reserve = Reserve(data_dir.reserve)
@@ -134,9 +138,16 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     venue.clear(config, OrderJournal.reader(ports.journal, config.account.name).load())
     collector.calm()
     return _Ground(
-        data_dir=data_dir, server=server, child=child, sim_url=sim_url, venue=venue, labels=labels, ports=ports,
+        data_dir=data_dir,
+        server=server,
+        child=child,
+        sim_url=sim_url,
+        venue=venue,
+        labels=labels,
+        ports=ports,
         reserve=reserve,
-    )  # fmt: skip
+        sink=sink,
+    )
 
 
 def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: Life, stack: ExitStack) -> _Crew:
@@ -153,7 +164,7 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
         check_pairs=ground.venue.check_pairs,
         reconfigure=partial(_reconfigure, wiring, recording),
         tell_root=root.tell,
-        set_log=logs.set_up,
+        set_log=ground.sink.again if ground.sink is not None else logs.set_up,
         systemd=systemd,
     )
     reader = StatusReader(
@@ -213,6 +224,8 @@ def _looker(ground: _Ground, crew: _Crew, *, halt: bool) -> Callable[[], None]:
             ground.child.look()
         kill_switch.look()
         heartbeat.look()
+        if ground.sink is not None:
+            ground.sink.tidy()
         if not announced and not crew.reader.unready():
             announced = True
             crew.systemd.ready()
@@ -233,6 +246,14 @@ def _simulator(
     )
     stack.callback(child.stop)
     return child, child.wait_ready()
+
+
+def _log_files(config: Config, data_dir: DataDir, label: str, stack: ExitStack) -> FileSink | None:
+    if not config.log.files:
+        return None
+    sink = FileSink(config, LogFiles(data_dir.path / "logs", config.log, head=as_line(label)))
+    stack.callback(sink.close)
+    return sink
 
 
 def _notifier(config: Config, labels: RowLabels, venue: Venue, data_dir: DataDir, stack: ExitStack) -> Recipient:

@@ -1,4 +1,4 @@
-"""Logs on stderr, for people or as JSON lines. What libraries log arrives in the same place; secrets never do."""
+"""Logs on stderr, for people or as JSON lines, and in files. What libraries log arrives there too; secrets never do."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import logging
 import re
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol, TextIO
 from urllib.parse import unquote
 
 from loguru import logger
 
+from vortex.app.log_files import LogFiles
 from vortex.config import Config
 from vortex.config.secret import MASK, Secret
 from vortex.config.sections import Log
@@ -64,10 +67,18 @@ def _parts(address: str) -> Iterator[str]:
                 yield from dict.fromkeys((part, unquote(part)))
 
 
+class Stream(Protocol):
+    """Where text goes."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> None: ...
+
+
 class SafeStream:
     """Masks secrets in everything that is written, also in the texts of exceptions and in their chained causes."""
 
-    def __init__(self, stream: TextIO, secrets: Iterable[str]) -> None:
+    def __init__(self, stream: Stream, secrets: Iterable[str]) -> None:
         self._stream = stream
         known = {text for text in secrets if len(text) >= SHORTEST_SECRET and text not in PUBLIC}
         forms = known | {json.dumps(text)[1:-1] for text in known}
@@ -76,8 +87,9 @@ class SafeStream:
 
     def write(self, text: str) -> None:
         masked = self._known.sub(MASK, text)
-        self._stream.write(_SECRET_SHAPES.sub(rf"\g<1>{MASK}", masked))
-        self._stream.flush()
+        with suppress(OSError):  # a full disk, a reader that went away: there is no other place to say it
+            self._stream.write(_SECRET_SHAPES.sub(rf"\g<1>{MASK}", masked))
+            self._stream.flush()
 
 
 class _ToLoguru(logging.Handler):
@@ -111,6 +123,44 @@ def set_up(config: Config, stream: TextIO | None = None, *, prefix: str = "") ->
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
     logging.getLogger("vortex").setLevel(settings.level)
     threading.excepthook = _thread_died
+
+
+class FileSink:
+    """The log files of a run, beside what is written to stderr; as JSON lines, whatever stderr gets.
+
+    Args:
+        config: Its secrets are masked here too.
+        files: Where the lines go.
+    """
+
+    def __init__(self, config: Config, files: LogFiles) -> None:
+        self._files = files
+        self._sink = self._add(config)
+
+    def again(self, config: Config) -> None:
+        """Set all of the log up anew, after a reload."""
+        set_up(config)
+        self._files.set(config.log)
+        self._sink = self._add(config)
+
+    def tidy(self) -> None:
+        """Do a little of what older files need; call it often."""
+        self._files.tidy()
+
+    def close(self) -> None:
+        with suppress(ValueError):  # somebody else removed every sink
+            logger.remove(self._sink)
+        self._files.close()
+
+    def _add(self, config: Config) -> int:
+        stream = SafeStream(self._files, secrets_of(config))
+        return logger.add(stream, level=config.log.level, format=_as_json, diagnose=False, backtrace=False)
+
+
+def as_line(message: str, *, level: str = "INFO") -> str:
+    """One JSON line of the log by hand."""
+    head = {"ts_ms": time.time_ns() // 1_000_000, "level": level, "logger": __name__, "message": message, "error": None}
+    return f"{json.dumps(head)}\n"
 
 
 def _one_line(record: Record) -> None:

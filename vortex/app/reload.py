@@ -13,7 +13,7 @@ from vortex.config import Config, ConfigError, Loaded, changed
 from vortex.messages import AddSymbol, RemoveSymbol
 
 PAIRS = "trading_pairs"
-LIVE = frozenset({"log.level", "log.json"})
+LIVE = frozenset({"log.level", "log.json", "log.rotate_mib", "log.keep"})
 """Keys besides the pairs that take effect at once."""
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 def start(config: ConfigFiles = None, pairs: Pairs = None, seconds: Seconds = None, data_dir: DataDir = None) -> None:
     """Run the system in the foreground; without --config the paper system."""
-    from vortex.app.life import Life
+    from vortex.app.life import Life, no_core_dumps
 
+    no_core_dumps()
     life = Life()
     life.handle_signals()
     read = reader(config or [PAPER], pairs=pairs, data_dir=data_dir)

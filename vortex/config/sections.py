@@ -149,10 +149,13 @@ class Notify(Section, frozen=True, kw_only=True):
 
 
 class Log(Section, frozen=True, kw_only=True):
-    """[log]: what is written to stderr."""
+    """[log]: what is written to stderr, and to files in the data directory."""
 
     level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], switch("least severity that is written")] = "INFO"
-    json: Annotated[bool, switch("one JSON object a line instead of text")] = False
+    json: Annotated[bool, switch("one JSON object a line on stderr instead of text")] = False
+    files: Annotated[bool, switch("also JSON lines in data_dir/logs")] = True
+    rotate_mib: Annotated[int, within(1, 10_000, "size of one file, MiB")] = 20
+    keep: Annotated[int, within(1, 1_000, "older files that are kept, compressed")] = 10
 
 
 class Chaos(Section, frozen=True, kw_only=True):
