@@ -28,9 +28,9 @@ from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
 from vortex.app.heartbeat import Heartbeat
 from vortex.app.life import Life
-from vortex.app.metrics.collector import Metrics
 from vortex.app.log_files import LogFiles
 from vortex.app.logs import FileSink, as_line
+from vortex.app.metrics.collector import Metrics
 from vortex.app.notify_systemd import Systemd
 from vortex.app.notifying import CLOSE_S, open_notifier
 from vortex.app.operate import KillSwitch, Operator
