@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from vortex.adapters.clock import SystemClock
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.api import Api
+from vortex.app.candles import Candles
 from vortex.app.control import ControlServer
 from vortex.app.metrics.collector import Metrics
 from vortex.app.notify_systemd import Systemd
@@ -232,7 +233,13 @@ def metrics_of(reader: StatusReader, meters: Meters, folder: Path, clock: Clock 
 
 @contextmanager
 def served(
-    folder: Path, tiny: Tiny, *, host: str = "127.0.0.1", token: str = "", chaos: bool = True
+    folder: Path,
+    tiny: Tiny,
+    *,
+    host: str = "127.0.0.1",
+    token: str = "",
+    chaos: bool = True,
+    candles: Candles | None = None,
 ) -> Iterator[Client]:
     """The API of this system on a free port; chaos only notes what it would do."""
     store = SqliteColdStore.open(folder / "vortex.db")
@@ -249,6 +256,7 @@ def served(
         reloader=reloader_of(load([], {}).config, tiny.told, read),
         store=store,
         metrics=metrics_of(tiny.reader, Meters(), folder),
+        candles=candles or Candles(),
         crash=crash if chaos else None,
         host=host,
         token=token,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
 import pytest
 
 from tests.app.kit import LABEL, SYMBOLS, TIMEOUT_S, Client, Tiny, replies, running, served
+from tests.app.test_candles import candle
+from tests.domain.test_performance import LOST, WON
+from vortex.adapters.sqlite.cold_store import SqliteColdStore
+from vortex.app.candles import Candles
 from vortex.app.guard import COMMANDS_PER_S, MOST_BYTES, READS_PER_S
 from vortex.app.status import StatusReader
 from vortex.queries import GetExchange, GetSymbolStatus, SymbolStatus
@@ -262,3 +267,28 @@ def test_an_error_of_our_own_shows_no_values(tiny: Tiny, tmp_path: Path) -> None
         reply = client.get("/api/status")
     assert (reply.status, reply.code) == (500, "internal")
     assert "12345" not in str(reply.body)
+
+
+def test_candles_come_without_asking_an_actor(tmp_path: Path) -> None:
+    candles = Candles()
+    for number in range(3):
+        candles.put(candle(number))
+    with running(replies()) as tiny, served(tmp_path, tiny, candles=candles) as client:
+        reply = client.get("/api/candles/BTCUSDT?limit=2")
+        assert (reply.status, reply.body["symbol"], reply.body["interval"]) == (200, "BTCUSDT", "1m")
+        assert [each["open_ms"] for each in reply.body["candles"]] == [60_000, 120_000]
+        assert {"open", "high", "low", "close", "closed", "generated"} <= set(reply.body["candles"][0])
+        assert client.get("/api/candles/ETHUSDT").body["candles"] == []
+        assert client.get("/api/candles/NOSUCH").code == "not_found"
+        assert client.get("/api/candles/BTCUSDT?limit=0").code == "malformed"
+
+
+def test_performance_is_what_the_ledger_holds(tmp_path: Path) -> None:
+    with running(replies()) as tiny, served(tmp_path, tiny) as client:
+        assert client.get("/api/performance").body["sources"] == []
+        with closing(SqliteColdStore.open(tmp_path / "vortex.db")) as ledger:
+            ledger.write_trades([WON, LOST])
+        (source,) = client.get("/api/performance").body["sources"]
+        whole = next(each for each in source["tallies"] if (each["by"], each["name"]) == ("period", "all"))
+        assert (whole["n"], whole["net_usdt"]) == (2, "2.29285")
+        assert source["curve"][-1]["net_usdt"] == "2.29285"

@@ -29,7 +29,7 @@ from vortex.queries import GetAccount, GetExchange, GetMirror, GetSymbolStatus
 PAPER = Path(__file__).parents[2] / "config" / "paper.toml"
 TOP = {
     "mode", "profile", "market_source", "simulated", "uptime_s", "ready", "gates", "account", "symbols", "outbox",
-    "exchange",
+    "exchange", "now_ms",
 }  # fmt: skip
 FEEDS = {"depth20", "aggTrade", "kline_1m", "kline_15m", "markPrice", "forceOrder", "user", "sentiment"}
 POSITION = {
@@ -82,7 +82,7 @@ def test_a_whole_system_fills_every_field(tmp_path: Path) -> None:
         assert each["feeds"]["sentiment"] is not None
         assert each["feeds"]["forceOrder"] is None
         assert set(each["engines"]) == {"E1", "E2", "E3", "E4", "E5"}
-        assert {"score", "quality", "age_ms"} <= set(each["engines"]["E1"])
+        assert {"score", "quality", "weight", "age_ms"} <= set(each["engines"]["E1"])
 
 
 def test_before_the_first_answer_everything_is_absent() -> None:
@@ -98,7 +98,9 @@ def test_before_the_first_answer_everything_is_absent() -> None:
         assert each["state"] == "STARTING"
         assert (each["position"], each["protected"], each["decision"]) == (None, None, None)
         assert each["feeds"] == dict.fromkeys(FEEDS)
-        assert each["engines"]["E5"] == {"score": None, "quality": None, "age_ms": None, "reasons": []}
+        assert each["engines"]["E5"] == {
+            "score": None, "quality": None, "weight": None, "age_ms": None, "reasons": []
+        }  # fmt: skip
     closed = {gate["gate"]: gate["detail"] for gate in status["gates"]}
     assert closed == {"exchange": "does not answer", "account": "does not answer"}
 

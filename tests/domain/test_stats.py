@@ -58,3 +58,13 @@ def test_a_drawdown_is_a_share_of_the_peak(returns: list[float]) -> None:
 
 def test_the_deepest_fall_counts_not_the_last() -> None:
     assert stats.max_drawdown([0.1, -0.5, 1.0, -0.2]) == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize(
+    ("wins", "trades", "interval"),
+    [(0, 10, (0.0, 0.2775)), (1, 1, (0.2065, 1.0)), (5, 10, (0.2366, 0.7634)), (500, 1_000, (0.4691, 0.5309))],
+)
+def test_the_interval_of_the_share_of_wins(wins: int, trades: int, interval: tuple[float, float]) -> None:
+    """Wilson's, by the values that textbooks and R's prop.test without continuity correction give."""
+    assert stats.win_rate_95(wins, trades) == pytest.approx(interval, abs=1e-4)
+    assert stats.win_rate_95(0, 0) is None

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from vortex import __version__
+from vortex.app.candles import INTERVAL, KEPT, Candles
 from vortex.app.guard import Guard
 from vortex.app.insight import Insight
 from vortex.app.metrics.collector import CONTENT_TYPE, Metrics
@@ -29,6 +30,7 @@ from vortex.runtime import Crash
 from vortex.runtime.errors import ActorFault
 
 Limit = Annotated[int, Query(ge=1, le=1_000)]
+CandleLimit = Annotated[int, Query(ge=1, le=KEPT)]
 Name = Annotated[str, Path(max_length=64)]
 REFUSALS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
     (UnknownSymbolError, HTTPStatus.NOT_FOUND, "unknown_symbol"),
@@ -68,6 +70,7 @@ class Api:
         reloader: Reads the configuration again.
         store: The ledger.
         metrics: Reads it for Prometheus.
+        candles: The newest ones of each symbol.
         crash: Sends a crash to an actor, False when there is none of that path; None where chaos is not allowed.
         host: Where the API listens.
         token: When not empty, every request must carry it as a bearer token.
@@ -82,6 +85,7 @@ class Api:
         reloader: Reloader,
         store: ColdStore,
         metrics: Metrics,
+        candles: Candles,
         crash: Callable[[str, Crash], bool] | None,
         host: str,
         token: str,
@@ -92,6 +96,7 @@ class Api:
         self._reloader = reloader
         self._store = store
         self._metrics = metrics
+        self._candles = candles
         self._insight = Insight(reader, store)
         self._crash = crash
         self._host = host
@@ -118,6 +123,8 @@ class Api:
             ("/api/rejects", self._rejects),
             ("/api/decisions/{name}", self._decision),
             ("/api/stats", self._stats),
+            ("/api/performance", self._performance),
+            ("/api/candles/{name}", self._candles_of),
         ):
             app.add_api_route(path, read, methods=["GET"], response_class=Response)
         commands: dict[str, Callable[..., Awaitable[Response]]] = {
@@ -163,6 +170,14 @@ class Api:
 
     async def _stats(self) -> Response:
         return value_reply(await self._workers.read(self._insight.stats))
+
+    async def _performance(self) -> Response:
+        return value_reply(await self._workers.read(self._insight.results))
+
+    async def _candles_of(self, name: Name, limit: CandleLimit = KEPT) -> Response:
+        if name not in self._reader.symbols():
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"no symbol {name!r} runs")
+        return value_reply({"symbol": name, "interval": INTERVAL, "candles": self._candles.of(name, limit)})
 
     def _operate(self, action: OperatorAction) -> Callable[[SymbolOrder | None], Awaitable[Response]]:
         async def command(order: SymbolOrder | None = None) -> Response:

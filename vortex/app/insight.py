@@ -12,6 +12,7 @@ from vortex.app.status import StatusReader
 from vortex.domain.explain import Explanation
 from vortex.domain.hypothetical import WouldHave, merged
 from vortex.domain.performance import performances
+from vortex.domain.results import results
 from vortex.domain.trade import RejectionRow, TradeRow
 from vortex.ports import ColdStore
 from vortex.queries import GetExplanation, GetHypotheticals
@@ -40,8 +41,11 @@ class Insight:
         A rejection keeps its own story in the ledger; that of a trade ends with the process that entered.
         """
         explained = self._explained(name)
-        trade = next((row for row in self._store.recent_trades(MOST_ROWS) if row.id == name), None)
-        reject = next((row for row in self._store.recent_rejections(MOST_ROWS) if row.id == name), None)
+        newest = name in self._reader.symbols()  # which is in no ledger
+        trades = [] if newest else self._store.recent_trades(MOST_ROWS)
+        rejects = [] if newest else self._store.recent_rejections(MOST_ROWS)
+        trade = next((row for row in trades if row.id == name), None)
+        reject = next((row for row in rejects if row.id == name), None)
         if explained is None and trade is None and reject is None:
             return None
         return {
@@ -65,6 +69,11 @@ class Insight:
             "sources": performances(self._trades(), resample),
             "rejected_since_start": [_means(each) for each in merged(tuple(parts))],
         }
+
+    def results(self) -> dict[str, object]:
+        """Return what closed trades made, by period, symbol, strategy and exit, with the curve they drew."""
+        now_ms = self._reader.now_ms()
+        return {"now_ms": now_ms, "sources": results(self._trades(), now_ms)}
 
     def _trades(self) -> list[TradeRow]:
         return self._store.recent_trades(MOST_TRADES)

@@ -23,6 +23,7 @@ from vortex.adapters.sqlite.outbox import SqliteOutbox, open_delivery
 from vortex.adapters.sqlite.reserve import Reserve
 from vortex.app import collector, logs
 from vortex.app.api import Api
+from vortex.app.candles import Candles, WatchedFeed
 from vortex.app.control import ControlServer
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
@@ -66,6 +67,7 @@ class _Ground(Struct, frozen=True, kw_only=True):
     ports: Ports
     reserve: Reserve
     sink: FileSink | None
+    candles: Candles
 
     @property
     def simulated(self) -> bool:
@@ -134,7 +136,8 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     reserve = Reserve(data_dir.reserve)
     reserve.look()
     notifier = _notifier(config, labels, venue, data_dir, stack)
-    ports = _ports(config, venue, data_dir, reserve, notifier, stack)
+    candles = Candles()
+    ports = _ports(config, venue, data_dir, reserve, notifier, candles, stack)
     venue.clear(config, OrderJournal.reader(ports.journal, config.account.name).load())
     collector.calm()
     return _Ground(
@@ -147,6 +150,7 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
         ports=ports,
         reserve=reserve,
         sink=sink,
+        candles=candles,
     )
 
 
@@ -267,7 +271,13 @@ def _notifier(config: Config, labels: RowLabels, venue: Venue, data_dir: DataDir
 
 
 def _ports(
-    config: Config, venue: Venue, data_dir: DataDir, reserve: Reserve, notifier: Recipient, stack: ExitStack
+    config: Config,
+    venue: Venue,
+    data_dir: DataDir,
+    reserve: Reserve,
+    notifier: Recipient,
+    candles: Candles,
+    stack: ExitStack,
 ) -> Ports:
     now_ms = venue.clock.now_ms
     journal = SqliteJournal(data_dir.journal, now_ms, reserve=reserve)
@@ -283,7 +293,7 @@ def _ports(
         clock=venue.clock,
         ids=UuidIds(),
         exchange=venue.exchange,
-        feed=lambda: venue.feed(lambda: BookFlow(flow.depth, flow.decay, flow.levels)),
+        feed=lambda: WatchedFeed(venue.feed(lambda: BookFlow(flow.depth, flow.decay, flow.levels)), candles),
         hot_store=MemoryHotStore(),
         cold_store=cold_store,
         journal=journal,
@@ -351,6 +361,7 @@ def _api(config: Config, ground: _Ground, crew: _Crew) -> Api:
         reloader=crew.reloader,
         store=ground.ports.cold_store,
         metrics=crew.metrics,
+        candles=ground.candles,
         crash=crash if allowed else None,
         host=config.control.host,
         token=config.control.token.reveal(),

@@ -67,6 +67,10 @@ class StatusReader:
         """Every actor of the tree."""
         return self._system.tree()
 
+    def now_ms(self) -> int:
+        """The time of the injected clock."""
+        return self._clock.now_ms()
+
     def alive(self) -> bool:
         """False once the tree of actors has given up, or moves no more; asks nobody."""
         return self._system.alive()
@@ -104,6 +108,7 @@ class StatusReader:
             "profile": self._labels.profile,
             "market_source": self._labels.market_source,
             "simulated": self._simulated,
+            "now_ms": self._clock.now_ms(),
             "uptime_s": int(self._clock.monotonic_ms() - self._started_ms) // 1_000,
             "ready": not self.reasons(symbols, answers),
             "gates": views.gates(symbols, answers),

@@ -103,17 +103,18 @@ def opinions(mirrored: Mapping[str, Any] | None, now_ms: int) -> dict[str, objec
     """The last decision and the newest signal of each engine."""
     decision: Decision | None = mirrored["decision"] if mirrored else None
     signals: Mapping[str, Signal | None] = mirrored["signals"] if mirrored else {}
+    weights: Mapping[str, float] = decision.weights if decision is not None else {}
     shown = ("id", "action", "strategy", "confidence", "final_score", "reasons", "ts_ms")
     return {
         "decision": None if decision is None else fields(decision, *shown),
-        "engines": {engine: _engine(signals.get(engine), now_ms) for engine in ENGINES},
+        "engines": {engine: _engine(signals.get(engine), weights.get(engine), now_ms) for engine in ENGINES},
     }
 
 
-def _engine(signal: Signal | None, now_ms: int) -> dict[str, object]:
+def _engine(signal: Signal | None, weight: float | None, now_ms: int) -> dict[str, object]:
     reasons: Sequence[str] = signal.reasons if signal is not None else ()
     age_ms = None if signal is None else max(0, now_ms - signal.ts_ms)
-    return {**fields(signal, "score", "quality"), "age_ms": age_ms, "reasons": reasons}
+    return {**fields(signal, "score", "quality"), "weight": weight, "age_ms": age_ms, "reasons": reasons}
 
 
 def ages(heard: Mapping[str, int | None], user_ms: int | None, now_ms: int) -> dict[str, int | None]:

@@ -14,11 +14,24 @@ DAYS_PER_YEAR = 365
 """The market never closes."""
 
 MIN_RETURNS = 2
+Z_95 = 1.959964
+"""Standard deviations either side that hold 95 % of a normal distribution."""
 
 
 def win_rate(net: Sequence[Decimal]) -> Decimal | None:
     """Return the share of trades with a net profit; break-even is no win."""
     return Decimal(sum(pnl > 0 for pnl in net)) / len(net) if net else None
+
+
+def win_rate_95(wins: int, trades: int) -> tuple[float, float] | None:
+    """Return the 95 % interval of the share of wins (Wilson, 1927, which holds for few trades too); None of none."""
+    if not trades:
+        return None
+    share, weight = wins / trades, Z_95**2 / trades
+    centre = share + weight / 2
+    reach = Z_95 * sqrt(share * (1 - share) / trades + weight / (4 * trades))
+    low, high = ((centre + sign * reach) / (1 + weight) for sign in (-1, 1))
+    return max(0.0, low), min(1.0, high)
 
 
 def profit_factor(net: Sequence[Decimal]) -> Decimal | None:
