@@ -56,7 +56,7 @@ def test_paper_live_decides_as_prod_does() -> None:
     live, prod = values("paper-live.toml"), values("prod.toml")
     assert live.keys() == prod.keys()
     own = {key: value for key, value in live.items() if value != prod[key]}
-    assert own == {"mode": "paper", "profile": "paper-live", "sim.market": ["live"]}
+    assert own == {"mode": "paper", "profile": "paper-live", "sim.market": ["live"], "dashboard.enabled": True}
     assert written("paper-live.toml")["data_dir"] == "var/paper-live"
 
 

@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 REPOSITORY = Path(__file__).parents[2]
-FREE_PORTS = {"VORTEX__SIM__PORT": "0", "VORTEX__CONTROL__PORT": "0"}
+FREE_PORTS = {
+    "VORTEX__SIM__PORT": "0",
+    "VORTEX__CONTROL__PORT": "0",
+    "VORTEX__DASHBOARD__PORT": "0",
+    "VORTEX__DASHBOARD__ENABLED": "false",
+}
+"""And no web page unless a test is about it: it takes seconds of the processor to start."""
 POLL_S = 0.05
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 AS_ANYBODY = (
@@ -81,7 +87,8 @@ class Engine:
     def __init__(self, data_dir: Path, *arguments: str, **settings: str) -> None:
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.log"
-        env = environment(**FREE_PORTS, VORTEX__DATA_DIR=str(data_dir), VORTEX__CHAOS__ENABLED="true", **settings)
+        own = {"VORTEX__DATA_DIR": str(data_dir), "VORTEX__CHAOS__ENABLED": "true"}
+        env = environment(**FREE_PORTS | own | settings)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603  # our own program
                 [sys.executable, *AS_ANYBODY, "-m", "vortex", "start", *arguments],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 
 import uvicorn
 from fastapi import FastAPI
 
+from vortex.app import listening
+
 MOST_CONNECTIONS = 256
 STOP_S = 1.5
-_LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # how a server on every address is reached from here
 
 
 class ControlServer:
@@ -25,13 +25,7 @@ class ControlServer:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._socket = socket.create_server((host, port), family=family)
-        except OSError as error:
-            raise OSError(f"control API: cannot listen on {host} port {port}: {error.strerror}") from error
-        local, bound = _LOCAL.get(host, host), self._socket.getsockname()[1]
-        self.url = f"http://[{local}]:{bound}" if ":" in local else f"http://{local}:{bound}"
+        self._socket, self.url, _ = listening.take("control API", host, port)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 

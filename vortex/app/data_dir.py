@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from loguru import logger
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vortex.config import Config, ConfigError
 
@@ -81,6 +82,16 @@ class DataDir:
     def write_run(self, run: RunInfo) -> None:
         _write(self.path / RUN, run)
 
+    def show_dashboard(self, url: str | None) -> None:
+        """Say in `run.json` where the web page is now; a disk that refuses costs only that."""
+        run = last_run(self.path)
+        if run is None:
+            return
+        try:
+            self.write_run(replace(run, dashboard_url=url))
+        except OSError as error:
+            logger.warning("{}: the page's address is not written: {}", self.path / RUN, error.strerror)
+
     def release(self) -> None:
         """Let others have it; what says that we run is ignored once we do not, should it have to stay."""
         try:
@@ -92,11 +103,14 @@ class DataDir:
 
 def read_run(data_dir: Path) -> RunInfo | None:
     """The system that runs with this directory; None when there is none. Raises ConfigError for a damaged file."""
+    run = last_run(data_dir)
+    return run if run is not None and _alive(run.pid) else None
+
+
+def last_run(data_dir: Path) -> RunInfo | None:
+    """What runs with this directory, or ran and did not stop in order. Raises ConfigError for a damaged file."""
     path = data_dir / RUN
-    if not path.exists():
-        return None
-    run = _read(path, RunInfo)
-    return run if _alive(run.pid) else None
+    return _read(path, RunInfo) if path.exists() else None
 
 
 def read_owner(data_dir: Path) -> Owner | None:

@@ -21,21 +21,40 @@ READS_PER_S, COMMANDS_PER_S = 200, 20
 MOST_BYTES = 65_536
 
 
+class OwnNames:
+    """The names under which a server may be asked.
+
+    Args:
+        host: Where it listens. A name that is not its own is foreign: a page whose name an attacker points at this
+            machine must not get through (DNS rebinding). Bound to every address, it is known by any of them.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._names = LOOPBACK | {host.lower()}
+        self._any_address = host in ANY_ADDRESS
+
+    def has(self, url: str) -> bool:
+        """True when the URL's host is one of them; False for anything that is not a URL."""
+        try:
+            name = urlsplit(url).hostname or ""
+        except ValueError:
+            return False
+        return name in self._names or (self._any_address and _is_address(name))
+
+
 class Guard:
     """ASGI middleware; every reply, also a refusal, carries the run's label in `x-vortex`.
 
     Args:
         app: What it guards.
-        host: Where the API listens. A name that is not its own is foreign: a page whose name an attacker points at
-            this machine must not get through (DNS rebinding). Bound to every address, it is known by any of them.
+        host: Where the API listens; see OwnNames.
         token: When not empty, every request must carry it as a bearer token.
         label: What a person must know of this run.
     """
 
     def __init__(self, app: ASGIApp, *, host: str, token: str, label: str) -> None:
         self._app = app
-        self._names = LOOPBACK | {host.lower()}
-        self._any_address = host in ANY_ADDRESS
+        self._names = OwnNames(host)
         self._token = token.encode()
         self._label = label.encode("latin-1", "replace").decode("latin-1")
         self._reads, self._commands = RateLimit(READS_PER_S), RateLimit(COMMANDS_PER_S)
@@ -59,20 +78,12 @@ class Guard:
         )
 
     def _foreign(self, headers: Headers) -> Response | None:
-        if not self._ours(f"http://{headers.get('host', '')}"):
+        if not self._names.has(f"http://{headers.get('host', '')}"):
             return error_reply(HTTPStatus.FORBIDDEN, "foreign_host", "this host name is not served")
         origin = headers.get("origin")
-        if origin is not None and not self._ours(origin):
+        if origin is not None and not self._names.has(origin):
             return error_reply(HTTPStatus.FORBIDDEN, "foreign_origin", "this origin may not use the control API")
         return None
-
-    def _ours(self, url: str) -> bool:
-        """True when the URL's host is this API; False for anything that is not a URL."""
-        try:
-            name = urlsplit(url).hostname or ""
-        except ValueError:
-            return False
-        return name in self._names or (self._any_address and _is_address(name))
 
     def _too_often(self, scope: Scope, method: str) -> Response | None:
         client = scope["client"][0] if scope.get("client") else ""

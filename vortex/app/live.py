@@ -25,6 +25,7 @@ from vortex.app import collector, logs
 from vortex.app.api import Api
 from vortex.app.candles import Candles, WatchedFeed
 from vortex.app.control import ControlServer
+from vortex.app.dashboard_child import DashboardChild
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
 from vortex.app.heartbeat import Heartbeat
@@ -84,6 +85,7 @@ class _Crew(Struct, frozen=True, kw_only=True):
     operator: Operator
     reloader: Reloader
     systemd: Systemd
+    dashboard: DashboardChild | None
 
 
 def run(loaded: Loaded, life: Life, seconds: float | None = None, *, read: Callable[[], Loaded]) -> int:
@@ -188,9 +190,32 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
         label=label_of(ground.labels),
     )
     operator = Operator(system, reader.symbols, ground.data_dir.halt)
-    crew = _Crew(system=system, reader=reader, metrics=metrics, operator=operator, reloader=reloader, systemd=systemd)
+    crew = _Crew(
+        system=system,
+        reader=reader,
+        metrics=metrics,
+        operator=operator,
+        reloader=reloader,
+        systemd=systemd,
+        dashboard=_dashboard(config, ground, stack),
+    )
     _serve(config, ground, crew, life, stack)
     return crew
+
+
+def _dashboard(config: Config, ground: _Ground, stack: ExitStack) -> DashboardChild | None:
+    """The web page, which starts once the main thread looks; it is ended first of all that is reached by people."""
+    if not config.dashboard.enabled:
+        return None
+
+    def on_url(url: str | None) -> None:
+        ground.data_dir.show_dashboard(url)
+        if url is not None:
+            logger.info("dashboard on {}", url)
+
+    child = DashboardChild(config, ground.server.url, str(ground.data_dir.path), on_url)
+    stack.callback(child.stop)
+    return child
 
 
 def _serve(config: Config, ground: _Ground, crew: _Crew, life: Life, stack: ExitStack) -> None:
@@ -230,6 +255,8 @@ def _looker(ground: _Ground, crew: _Crew, *, halt: bool) -> Callable[[], None]:
         heartbeat.look()
         if ground.sink is not None:
             ground.sink.tidy()
+        if crew.dashboard is not None:
+            crew.dashboard.look()
         if not announced and not crew.reader.unready():
             announced = True
             crew.systemd.ready()

@@ -56,6 +56,11 @@ def ask(url: str, path: str, token: str = "", order: object | None = None) -> An
         connection.close()
 
 
+def check_url(url: str) -> None:
+    """Raise UnusableUrlError for what `ask` cannot use."""
+    _connection(url).close()
+
+
 def _connection(url: str) -> HTTPConnection:
     try:
         parts = urlsplit(url)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from vortex.cli import ordering, outbox, reading, recording, running, telling
+from vortex.cli import dashboard, ordering, outbox, reading, recording, running, telling
 from vortex.cli.asking import MISUSE
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer has no public name for the base
@@ -32,6 +32,7 @@ app.command("show-config")(reading.show_config)
 app.add_typer(telling.app, name="notify")
 app.command()(recording.replay)
 app.command()(recording.record)
+app.command()(dashboard.dashboard)
 app.command()(reading.version)
 
 

@@ -130,8 +130,9 @@ class Control(Section, frozen=True, kw_only=True):
 
 
 class Dashboard(Section, frozen=True, kw_only=True):
-    """[dashboard]: the web page."""
+    """[dashboard]: the web page, a process of its own; a host other than this machine needs `[control] token`."""
 
+    enabled: Annotated[bool, switch("start it together with the engine")] = False
     host: Annotated[str, switch("address it listens on")] = "127.0.0.1"
     port: Annotated[int, within(0, 65_535, "0 is any free port")] = 8788
 
