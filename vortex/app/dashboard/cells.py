@@ -10,6 +10,7 @@ from msgspec import Struct
 
 DASH = "-"
 SECOND_MS, MINUTE_S, HOUR_S, DAY_S = 1_000, 60, 3_600, 86_400
+MOST_DIGITS = 8
 STALE_MS = 1_500
 """From here on an age is written in seconds."""
 
@@ -69,13 +70,14 @@ def clean(value: str) -> str:
 
 
 def price(value: object) -> Cell:
-    """Every digit that counts, at least two after the point."""
+    """The digits that count, at most eight in all but at least two after the point; the title has every one."""
     amount = _decimal(value)
     if amount is None:
         return Cell(DASH, "dim")
     trimmed = amount.normalize()
     exponent = trimmed.as_tuple().exponent
-    places = max(2, min(8, -exponent if isinstance(exponent, int) else 0))
+    most = MOST_DIGITS - max(1, amount.adjusted() + 1)
+    places = max(2, min(most, -exponent if isinstance(exponent, int) else 0))
     return Cell(f"{amount:,.{places}f}", "", str(value))
 
 
@@ -98,7 +100,7 @@ def gain(value: object, places: int = 4) -> Cell:
         return Cell(DASH, "dim")
     shown = f"{amount:+,.{places}f}"
     if not any(digit in shown for digit in "123456789"):
-        return Cell(shown.replace("-", "+"), "", f"{value} USDT")
+        return Cell(shown[1:], "", f"{value} USDT")
     return Cell(shown, "good" if amount > 0 else "bad", f"{value} USDT")
 
 

@@ -24,8 +24,8 @@ def curve(page: Json | None) -> dict[str, Any]:
     times = [cells.stamp(point["closed_ms"]) for point in points]
     net, fallen = ([float(point[name]) for point in points] for name in ("net_usdt", "drawdown_usdt"))
     return {
-        **_frame(),
-        "legend": {"data": ["net", "drawdown"], "top": 0, "right": 8, "textStyle": {"color": GREY}, "itemHeight": 8},
+        **_frame("axis"),
+        "legend": {"data": ["net", "drawdown"], "top": 0, "left": 0, "textStyle": {"color": GREY}, "itemHeight": 8},
         "xAxis": {"type": "category", "data": times, "axisLine": AXIS, "axisLabel": {"color": GREY}},
         "yAxis": _value_axis("USDT"),
         "series": [
@@ -43,7 +43,7 @@ def candles(answer: Json | None, trades: Sequence[Json] | None) -> dict[str, Any
     symbol = answer["symbol"] if answer is not None else ""
     own = [trade for trade in trades or () if trade["symbol"] == symbol]
     return {
-        **_frame(),
+        **_frame("item"),
         "xAxis": {"type": "category", "data": [cells.stamp(each["open_ms"])[6:11] for each in rows], "axisLine": AXIS,
                   "axisLabel": {"color": GREY}},
         "yAxis": {**_value_axis(""), "scale": True},
@@ -84,12 +84,12 @@ def _marks(name: str, shape: str, color: str, data: Sequence[Mapping[str, Any]])
     }  # fmt: skip
 
 
-def _frame() -> dict[str, Any]:
+def _frame(trigger: str) -> dict[str, Any]:
     return {
         "animation": False,
         "textStyle": {"fontFamily": FONT},
         "grid": {"left": 8, "right": 12, "top": 26, "bottom": 4, "containLabel": True},
-        "tooltip": {"trigger": "item", "confine": True},
+        "tooltip": {"trigger": trigger, "confine": True},
     }
 
 

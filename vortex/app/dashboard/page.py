@@ -67,7 +67,7 @@ class Page:
             "gates": html.table(panels.gates(status)),
             "positions": html.table(panels.positions(status), stacked=True),
             "engines": html.table(panels.engines(status, symbol)),
-            "decision": html.lines((panels.decision(status, symbol), *ledger_panels.changes(why))),
+            "decision": html.lines((panels.decision(why), *ledger_panels.changes(why))),
             "path": html.table(ledger_panels.checks(why)),
             "results": html.table(ledger_panels.tallies(board.results)),
             "caption": html.lines((ledger_panels.caption(board.results),)),
@@ -87,57 +87,57 @@ class Page:
         self._texts["beat"].set_content(html.lines((lasted, f"{cells.clock(board.looked_ms)} UTC")))
         self._texts["outage"].set_content(html.lines(wording.outage(board)))
         self._outage.set_visibility(board.down)
-        self._live.classes(add="old" if board.down else "", remove="" if board.down else "old")
+        self._main.classes(add="old" if board.down else "", remove="" if board.down else "old")
 
     def _build(self) -> None:
         with ui.element("header").classes("bar"):
             self._text("label", "label")
             self._text("beat", "beat")
             self._theme = ui.button("theme: auto", on_click=self._next_theme).props("flat dense no-caps size=sm")
-        with ui.element("main").classes("board"):
+        with ui.element("main").classes("board") as self._main:
             self._outage = ui.element("div").classes("outage wide").props("role=alert")
             with self._outage:
                 self._text("outage")
-            with ui.element("div").classes("live wide grid") as self._live:
-                self._build_live()
-            self._build_ledger()
+            self._panel("Account", "account", "live wide")
+            self._panel("Closed gates", "gates", "live wide")
+            self._panel("Open positions", "positions", "live wide")
+            with ui.element("div").classes("pile"):
+                self._build_left()
+            with ui.element("div").classes("pile"):
+                self._build_right()
+            self._panel("Last trades", "trades", "wide")
+            with self._section("Last rejects", "rejects", "wide"):
+                self._text("rejects").on("click", self._asked_why, js_handler=CLICK)
+            self._panel("Actors", "actors", "live wide")
 
-    def _build_live(self) -> None:
-        self._panel("Account", "account", wide=True)
-        self._panel("Open positions", "positions", wide=True)
-        with self._section("Control"):
+    def _build_left(self) -> None:
+        with self._section("Control", "control"):
             self._buttons = Buttons(self._watch)
-        self._panel("Closed gates", "gates")
-        with self._section("Candles, 1 minute"):
+        with self._section("Candles, 1 minute", "candles"):
             self._select = ui.select([], on_change=self._selected).props("dense options-dense borderless")
-            self._select.classes("symbol").mark("symbol")
-            self._candles = ui.echart(charts.candles(None, None)).classes("chart candles")
-        with self._section("Engines and the last decision", "engines"):
+            self._select.classes("symbol")
+            self._candles = ui.echart(charts.candles(None, None)).classes("chart")
+        self._panel("Feeds: age of the last message", "feeds", "live")
+        self._panel("Results", "results")
+
+    def _build_right(self) -> None:
+        with self._section("Engines and the newest evaluation", "engines", "live"):
             self._text("engines")
             self._text("decision", "words")
             self._text("path", "path")
-        self._panel("Feeds: age of the last message", "feeds", wide=True)
-        self._panel("Actors", "actors")
-        self._panel("Ledger and mirror", "stores")
-
-    def _build_ledger(self) -> None:
-        with self._section("Net result of closed trades", "curve"):
+        with self._section("Net result of closed trades, USDT", "curve"):
             self._text("caption", "words")
             self._curve = ui.echart(charts.curve(None)).classes("chart curve")
-        self._panel("Results", "results")
-        self._panel("Last trades", "trades", wide=True)
-        with self._section("Last rejects", "rejects", wide=True):
-            self._text("rejects").on("click", self._asked_why, js_handler=CLICK)
+        self._panel("Ledger and mirror", "stores", "live")
 
-    def _section(self, title: str, name: str = "", *, wide: bool = False) -> ui.element:
-        section = ui.element("section").classes("panel wide" if wide else "panel")
-        section.props(f'data-panel="{name or title.split(",", maxsplit=1)[0].lower()}"')
+    def _section(self, title: str, name: str, classes: str = "") -> ui.element:
+        section = ui.element("section").classes(f"panel {classes}").props(f'data-panel="{name}"')
         with section:
             ui.html(html.heading(title), sanitize=False)
         return section
 
-    def _panel(self, title: str, name: str, *, wide: bool = False) -> None:
-        with self._section(title, name, wide=wide):
+    def _panel(self, title: str, name: str, classes: str = "") -> None:
+        with self._section(title, name, classes):
             self._text(name)
 
     def _text(self, name: str, classes: str = "") -> ui.html:

@@ -57,7 +57,7 @@ def account(status: Json | None) -> Sequence[tuple[str, Cell]]:
     known = [each["upnl_usdt"] for each in held if each["upnl_usdt"] is not None]
     latch: Mapping[bool | None, Cell] = {
         True: Cell("LATCHED", "bad", "no entries for the rest of the UTC day"),
-        False: Cell("open"),
+        False: Cell("not latched"),
     }
     return (
         ("equity, USDT", cells.usdt(money.get("equity_usdt"))),
@@ -116,17 +116,17 @@ def engines(status: Json | None, symbol: str) -> Table:
     return Table(columns=heads, rows=tuple(rows), empty="not known")
 
 
-def decision(status: Json | None, symbol: str) -> str:
-    """The last decision of a symbol in one line."""
-    each = dict(_symbols(status)).get(symbol)
-    made = each["decision"] if each is not None else None
-    if made is None:
-        return "no decision yet"
+def decision(explained: Json | None) -> str:
+    """The newest evaluation of a symbol in one line."""
+    story = (explained or {}).get("explanation")
+    if story is None:
+        return "no evaluation is known"
+    made = story["decision"]
     strategy = f" by strategy {made['strategy']}" if made["strategy"] else ""
-    reasons = cells.clean(", ".join(made["reasons"]))
-    return (
-        f"{made['action']}{strategy}, score {made['final_score']:+.3f}, confidence {made['confidence']:.3f} "
-        f"(a score, no probability): {reasons}"
+    market = f"{made['regime']}/{made['phase'] or 'UNKNOWN'}, flow {made['toxicity']}"
+    return cells.clean(
+        f"{cells.stamp(made['ts_ms'])} {made['action']}{strategy}, score {made['final_score']:+.3f}, confidence "
+        f"{made['confidence']:.3f} (a score, no probability); {market}; {', '.join(made['reasons'])}"
     )
 
 
