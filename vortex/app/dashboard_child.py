@@ -76,6 +76,7 @@ class DashboardChild:
         if self._process.poll() is None:
             self._process.kill()
         self._close(self._process)
+        self._process = None
 
     def _look(self) -> None:
         if self._process is None:
@@ -105,9 +106,15 @@ class DashboardChild:
             return
         self._said += process.stdout.read() or b""
         line, newline, _ = self._said.partition(b"\n")
-        if newline:
+        if not newline:
+            return
+        try:
             self._url = msgspec.json.decode(line, type=_Ready).url
-            self._on_url(self._url)
+        except msgspec.DecodeError:
+            logger.error("the dashboard said {!r} where it should be ready", line[:80])
+            process.kill()
+            return
+        self._on_url(self._url)
 
     def _ended(self, process: subprocess.Popen[bytes], code: int) -> None:
         self._close(process)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,9 @@ class Board(Struct, frozen=True, kw_only=True):
     trouble: str = ""
     sign_ms: int | None = None
     status: Json | None = None
-    actors: list[Json] | None = None
-    trades: list[Json] | None = None
-    rejects: list[Json] | None = None
+    actors: Sequence[Json] | None = None
+    trades: Sequence[Json] | None = None
+    rejects: Sequence[Json] | None = None
     results: Json | None = None
     why: Mapping[str, Json | None] = {}
     candles: Mapping[str, Json | None] = {}
@@ -185,12 +185,12 @@ class Source:
         if rows is None:
             return None
         self._ledger_state = state
-        made: Json = msgspec.to_builtins({"now_ms": now_ms, "sources": results(rows, now_ms)})
+        made: Json = _as_sent({"now_ms": now_ms, "sources": results(rows, now_ms)})
         return made
 
     def _rows(self) -> tuple[list[Json], list[Json]] | None:
         rows = self._read(lambda store: (store.recent_trades(TRADES), store.recent_rejections(ROWS)))
-        return None if rows is None else msgspec.to_builtins(rows)
+        return None if rows is None else _as_sent(rows)
 
     def _read(self, read: Callable[[SqliteColdStore], Any]) -> Any:
         try:
@@ -213,6 +213,11 @@ class Source:
 
     def _now_ms(self) -> int:
         return round(self._now_s() * 1_000)
+
+
+def _as_sent(value: object) -> Any:
+    """What the control API would have answered."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _now_ms_of(board: Board) -> int:
