@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports docs bench chaos chaos-matrix chaos-kills chaos-faults chaos-outbox chaos-mutants chaos-mix chaos-day lock clean
+.PHONY: help setup start test check format lint types imports docs bench chaos chaos-matrix chaos-kills chaos-faults chaos-outbox chaos-mutants chaos-mix chaos-day screenshots lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -82,6 +82,9 @@ chaos-mix: setup ## troubles of every kind at once, MINUTES= (20) for each of th
 
 chaos-day: setup ## no trouble, but 24 hours of it: every strategy trades, rows add up to the wallet; needs VORTEX_DATA
 	$(BIN)/python -m pytest -m "chaos or not chaos" tests/e2e/test_day.py
+
+screenshots: setup ## the pictures of the web page, from a paper system that has traded; needs chromium
+	$(BIN)/python -m docs.screenshots
 
 # Not `setup`: that fails while the locks lack what pyproject names, which is when they are resolved.
 lock: $(BIN)/pip-compile ## resolve both locks anew

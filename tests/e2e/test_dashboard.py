@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -15,20 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.kit.processes import REPOSITORY, Engine, engine, environment, eventually, post, simulator
+from tests.kit.browser import DESK, PHONE, chromium, dashboard
+from tests.kit.processes import Engine, engine, eventually, post, simulator
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 WAIT_S, WAIT_MS, LONG_S = 30.0, 30_000.0, 120.0
-PHONE = ViewportSize(width=360, height=740)
-DESK = ViewportSize(width=1440, height=900)
 SETTINGS = {"VORTEX__RISK__A__MAX_HOLD_S": "600", "VORTEX__RISK__B__MAX_HOLD_S": "600"}
 """Positions stay until they are flattened or stopped."""
 
@@ -81,27 +71,8 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    assert shutil.which(CHROMIUM), f"{CHROMIUM} is missing: install the Debian package chromium"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as launched:
         yield launched
-        launched.close()
-
-
-@contextmanager
-def dashboard(*arguments: str, **settings: str) -> Iterator[str]:
-    """`vortex dashboard` for the length of the block; yields its address."""
-    process = subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-m", "vortex", "dashboard", "--port", "0", *arguments],
-        cwd=REPOSITORY, env=environment(**settings), stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())["url"]
-    finally:
-        process.terminate()
-        assert process.wait(10) == 0
-        process.stdout.close()
 
 
 @pytest.fixture(scope="module")

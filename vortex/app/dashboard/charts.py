@@ -26,7 +26,7 @@ def curve(page: Json | None) -> dict[str, Any]:
     return {
         **_frame("axis"),
         "legend": {"data": ["net", "drawdown"], "top": 0, "left": 0, "textStyle": {"color": GREY}, "itemHeight": 8},
-        "xAxis": {"type": "category", "data": times, "axisLine": AXIS, "axisLabel": {"color": GREY}},
+        "xAxis": _time_axis(times),
         "yAxis": _value_axis("USDT"),
         "series": [
             {"name": "net", "type": "line", "data": net, "symbol": "none", "lineStyle": {"width": 1.5},
@@ -44,8 +44,7 @@ def candles(answer: Json | None, trades: Sequence[Json] | None) -> dict[str, Any
     own = [trade for trade in trades or () if trade["symbol"] == symbol]
     return {
         **_frame("item"),
-        "xAxis": {"type": "category", "data": [cells.stamp(each["open_ms"])[6:11] for each in rows], "axisLine": AXIS,
-                  "axisLabel": {"color": GREY}},
+        "xAxis": _time_axis([cells.stamp(each["open_ms"])[6:11] for each in rows]),
         "yAxis": {**_value_axis(""), "scale": True},
         "dataZoom": [{"type": "inside", "start": 100 - 100 * min(1.0, AT_FIRST / max(1, len(rows))), "end": 100}],
         "series": [
@@ -91,6 +90,11 @@ def _frame(trigger: str) -> dict[str, Any]:
         "grid": {"left": 8, "right": 12, "top": 26, "bottom": 4, "containLabel": True},
         "tooltip": {"trigger": trigger, "confine": True},
     }
+
+
+def _time_axis(times: Sequence[str]) -> dict[str, Any]:
+    labels = {"color": GREY, "hideOverlap": True, "showMinLabel": False, "showMaxLabel": False}
+    return {"type": "category", "data": list(times), "axisLine": AXIS, "axisLabel": labels}
 
 
 def _value_axis(name: str) -> dict[str, Any]:
