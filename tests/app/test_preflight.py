@@ -34,6 +34,7 @@ FACTS = Facts(
     permissions=GOOD_KEY,
     hedge_mode=False,
     multi_assets=False,
+    margin_types=dict.fromkeys(RULES, "ISOLATED"),
     rules=RULES,
     max_leverage=dict.fromkeys(RULES, 125),
     taker_fee=Decimal("0.0005"),
@@ -69,8 +70,8 @@ def test_a_clean_account_passes_every_check_with_a_line_each() -> None:
     found = checks(FACTS, LIVE)
     assert {check.verdict for check in found} == {Verdict.OK}
     assert [check.name for check in found] == [
-        "clock", "key permissions", "position mode", "assets mode", "filters", "leverage brackets", "taker fee",
-        "balance", "open positions", "open orders",
+        "clock", "key permissions", "position mode", "assets mode", "margin type", "filters", "leverage brackets",
+        "taker fee", "balance", "open positions", "open orders",
     ]  # fmt: skip
     assert str(found[0]) == "clock: ok: the exchange is +12 ms ahead of this machine, round trip 34 ms"
     assert changes(FACTS) == ()
@@ -293,3 +294,19 @@ def test_a_failed_check_ends_the_start_before_anything_is_told_or_changed() -> N
     with pytest.raises(ConfigError, match=r"^key permissions: withdrawals are on and must be off: "):
         clear(account, LIVE, wait=never)
     assert account.done == ["read BTCUSDT"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "words"),
+    [
+        ({}, Verdict.OK, "becomes isolated"),
+        ({"positions": HELD}, Verdict.WARN, "on BTCUSDT, not flat"),
+        ({"orders": LOST}, Verdict.WARN, "unknown"),
+    ],
+)
+def test_cross_margin_stands_in_the_way_of_what_is_open_only(
+    changed: dict[str, Any], verdict: Verdict, words: str
+) -> None:
+    found, detail = seen("margin type", facts(margin_types={"BTCUSDT": "CROSSED", "ETHUSDT": "ISOLATED"}, **changed))
+    assert found is verdict
+    assert words in detail

@@ -9,25 +9,23 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.app.kit import LABEL, SYMBOLS, TIMEOUT_S, Client, replies, running, served
 from tests.app.test_remote import answering
+from tests.cli.kit import Ended, Vortex, command_line
 from tests.kit.processes import REPOSITORY, environment
 from vortex import __version__
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.data_dir import DataDir, RunInfo
-from vortex.cli import main
 from vortex.config import Config
 from vortex.domain.order import Side
 from vortex.domain.trade import RejectionRow, Strategy, TradeRow, TradeStatus
 
-FOREIGN = ("VORTEX", "BINANCE", "SUPABASE", "DATABASE", "REDIS", "TRADING_PAIRS", "TESTNET", "COLUMNS")
 TRADE = TradeRow(
     id="t-1", symbol="BTCUSDT", side=Side.LONG, strategy=Strategy.A, entry_price=Decimal("61809.50"),
     quantity=Decimal("0.001"), leverage=12, open_fee_usdt=Decimal("0.03"), sl_price=Decimal(1), tp_price=Decimal(2),
@@ -45,35 +43,11 @@ REJECTION = RejectionRow(
 ORDERS = ("pause", "resume", "flatten", "halt", "unhalt")
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Vortex = Callable[..., Ended]
-
-
 @pytest.fixture
 def vortex(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Vortex]:
     """Runs a command in this process, in the repository and in an environment that configures nothing."""
-    monkeypatch.chdir(REPOSITORY)
-    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
-        monkeypatch.delenv(name)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-
-    def run(*arguments: object, **variables: str) -> Ended:
-        for name, text in variables.items():
-            monkeypatch.setenv(name, text)
-        monkeypatch.setattr(sys, "argv", ["vortex", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return Ended(int(caught.value.code or 0), out, err)
-
-    yield run
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    with command_line(REPOSITORY, monkeypatch, capsys) as run:
+        yield run
 
 
 @pytest.fixture(scope="module")

@@ -65,15 +65,15 @@ class DataDir:
             AlreadyRunningError: Another process holds it or, outside paper mode, trades with the same API key.
         """
         path = Path(config.data_dir)
-        owner = Owner(mode=config.mode, account=config.account.name)
+        owner = owner_of(config)
         try:
             with ExitStack() as locks:
                 path.mkdir(parents=True, exist_ok=True)
-                _check_owner(path, owner)  # before the lock: a wrong directory is wrong, running or not
+                check_owner(path, owner)  # before the lock: a wrong directory is wrong, running or not
                 locks.callback(os.close, _lock(path / LOCK, f"data_dir {path}"))
                 if config.mode != "paper":
                     locks.callback(os.close, _lock(_key_lock(config), "the account of this API key"))
-                _check_owner(path, owner)  # somebody else may have come and gone in between
+                check_owner(path, owner)  # somebody else may have come and gone in between
                 _write(path / OWNER, owner)
                 return cls(path, locks.pop_all())
         except OSError as error:
@@ -119,7 +119,13 @@ def read_owner(data_dir: Path) -> Owner | None:
     return owner
 
 
-def _check_owner(path: Path, owner: Owner) -> None:
+def owner_of(config: Config) -> Owner:
+    """Whose state this configuration's directory must be."""
+    return Owner(mode=config.mode, account=config.account.name)
+
+
+def check_owner(path: Path, owner: Owner) -> None:
+    """Raise ConfigError when the directory holds somebody else's state, or its mark is damaged."""
     if not (path / OWNER).exists():
         return
     found = _read(path / OWNER, Owner)

@@ -93,6 +93,7 @@ def checks(facts: Facts, config: Config, ours: Collection[str] = ()) -> tuple[Ch
         check("key permissions", facts.permissions, lambda found: _permissions(found, facts.clock.ts_ms, config)),
         check("position mode", facts.hedge_mode, hedge),
         check("assets mode", facts.multi_assets, multi),
+        check("margin type", facts.margin_types, lambda found: _margin(found, facts, config)),
         check("filters", facts.rules, lambda rules: _filters(rules, config)),
         check("leverage brackets", facts.max_leverage, lambda found: _brackets(found, config)),
         check("taker fee", facts.taker_fee, lambda fee: _fee(fee, config)),
@@ -199,6 +200,18 @@ def _setting(wrong: str, right: str, facts: Facts) -> Callable[[bool], Finding]:
         return Verdict.FAILED, f"{wrong} with {obstacle}: close and cancel them, or change it to {right} yourself"
 
     return judge
+
+
+def _margin(found: Mapping[str, str], facts: Facts, config: Config) -> Finding:
+    crossed = [pair for pair in config.trading_pairs if found.get(pair, "ISOLATED") != "ISOLATED"]
+    if not crossed:
+        return Verdict.OK, "isolated"
+    if isinstance(facts.positions, Unread) or isinstance(facts.orders, Unread):
+        return Verdict.WARN, f"cross margin on {_some(crossed)}, and what is open there is unknown"
+    busy = {each.symbol for each in facts.positions} | {each.symbol for each in facts.orders}
+    if stuck := [pair for pair in crossed if pair in busy]:
+        return Verdict.WARN, f"cross margin on {_some(stuck)}, not flat: no entry there until it is"
+    return Verdict.OK, f"cross margin on {_some(crossed)}: becomes isolated before the first entry there"
 
 
 def _filters(rules: Mapping[str, SymbolRules], config: Config) -> Finding:

@@ -37,14 +37,15 @@ class SimulatorChild:
         config: Its `[sim]` section says what to simulate.
         state: File that keeps the exchange's state across restarts.
         on_exit: Called by `look` with its exit code, once, when it has ended without being asked to.
+        log: File descriptor that its log goes to; None is our own stderr.
     """
 
-    def __init__(self, config: Config, state: Path, on_exit: Callable[[int], None]) -> None:
+    def __init__(self, config: Config, state: Path, on_exit: Callable[[int], None], log: int | None = None) -> None:
         self._on_exit = on_exit
         self._asked = False
         # A group of its own: Ctrl-C reaches every process of the terminal's group, but an exchange must outlive us.
         self._process = subprocess.Popen(  # noqa: S603  # our own program
-            _command(config, state), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0
+            _command(config, state), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, process_group=0
         )
 
     def wait_ready(self) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from vortex.cli import dashboard, ordering, outbox, reading, recording, running, telling
+from vortex.cli import checking, dashboard, ordering, outbox, reading, recording, running, telling
 from vortex.cli.asking import MISUSE
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer has no public name for the base
@@ -27,6 +27,7 @@ app.command()(reading.why)
 app.command()(reading.stats)
 for _action, _words in ordering.ORDERS.items():
     app.command(_action, help=_words)(ordering.command_for(_action))
+app.command()(checking.doctor)
 app.add_typer(outbox.app, name="outbox")
 app.command("show-config")(reading.show_config)
 app.add_typer(telling.app, name="notify")

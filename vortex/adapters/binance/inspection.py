@@ -64,6 +64,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Everything the start-up checks go by. `permissions` is None where no host tells them.
 
     Attributes:
+        margin_types: ISOLATED or CROSSED, by symbol.
         rules: Filters of every tradable symbol.
         max_leverage: By symbol, of the lowest bracket.
         taker_fee: Of the first pair, a fraction.
@@ -73,6 +74,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     permissions: KeyPermissions | Unread | None
     hedge_mode: bool | Unread
     multi_assets: bool | Unread
+    margin_types: dict[str, str] | Unread
     rules: dict[str, SymbolRules] | Unread
     max_leverage: dict[str, int] | Unread
     taker_fee: Decimal | Unread
@@ -116,6 +118,14 @@ class Inspection:
         """Bring a setting about. Raises OSError with the exchange's words when it would not."""
         self._run(self._change(change))
 
+    def round_trips_ms(self, count: int) -> tuple[float, ...]:
+        """Ask so many times for the time, one after another, on one connection; ms. Raises OSError."""
+        return self._run(self._round_trips(count))
+
+    def mark_price(self, symbol: str) -> Decimal:
+        """The present mark price. Raises OSError when the exchange would not tell it."""
+        return self._run(self._mark_price(symbol))
+
     def close(self) -> None:
         self._loop.run(self._client.close(), _WHOLE_S)
 
@@ -124,6 +134,19 @@ class Inspection:
             return self._loop.run(coroutine, _WHOLE_S)
         except _FAILURES as error:
             raise OSError(f"the exchange does not answer: {describe(error)}") from None
+
+    async def _round_trips(self, count: int) -> tuple[float, ...]:
+        await self._client.fapiPublicGetTime()  # connects, which no later request does
+        taken_ms = []
+        for _ in range(count):
+            sent_ms = self._clock.monotonic_ms()
+            await self._client.fapiPublicGetTime()
+            taken_ms.append(self._clock.monotonic_ms() - sent_ms)
+        return tuple(taken_ms)
+
+    async def _mark_price(self, symbol: str) -> Decimal:
+        reply = await self._client.fapiPublicGetPremiumIndex({"symbol": symbol})
+        return msgspec.convert(reply, _Mark, strict=False).mark_price
 
     async def _facts(self, pair: str) -> Facts:
         clock = await self._client.read_clock()  # first: what follows is signed by it
@@ -134,7 +157,8 @@ class Inspection:
             self._try(self._positions),
             self._try(self._orders),
         )
-        rules, max_leverage, taker_fee, money = await asyncio.gather(
+        margin_types, rules, max_leverage, taker_fee, money = await asyncio.gather(
+            self._try(self._margin_types),
             self._try(self._rules),
             self._try(self._max_leverage),
             self._try(lambda: self._taker_fee(pair)),
@@ -145,6 +169,7 @@ class Inspection:
             permissions=permissions,
             hedge_mode=hedge_mode,
             multi_assets=multi_assets,
+            margin_types=margin_types,
             rules=rules,
             max_leverage=max_leverage,
             taker_fee=taker_fee,
@@ -170,6 +195,9 @@ class Inspection:
 
     async def _multi_assets(self) -> bool:
         return msgspec.convert(await self._client.fapiPrivateGetMultiAssetsMargin(), _AssetMode).multi_assets_margin
+
+    async def _margin_types(self) -> dict[str, str]:
+        return symbol_rows.margin_types(await self._client.fapiPrivateGetSymbolConfig())
 
     async def _rules(self) -> dict[str, SymbolRules]:
         reply = await self._client.fapiPublicGetExchangeInfo()
@@ -215,6 +243,10 @@ class _PositionMode(Struct, rename="camel"):
 
 class _AssetMode(Struct, rename="camel"):
     multi_assets_margin: bool
+
+
+class _Mark(Struct, rename="camel"):
+    mark_price: Decimal
 
 
 class _PositionRow(Struct, rename="camel"):

@@ -101,6 +101,11 @@ def margin_type(rows: object, symbol: str) -> str:
     raise LookupError(f"symbolConfig has no row for {symbol}")
 
 
+def margin_types(rows: object) -> dict[str, str]:
+    """ISOLATED or CROSSED of every symbol, from symbolConfig."""
+    return {row.symbol: row.margin_type.upper() for row in msgspec.convert(rows, list[_Setting], strict=False)}
+
+
 def leverage(reply: object, symbol: str) -> int:
     """The leverage that was set. Raises LookupError when the reply is about another symbol."""
     row = msgspec.convert(reply, _Leverage, strict=False)

@@ -10,7 +10,7 @@ from threading import Lock
 
 from loguru import logger
 
-from vortex.adapters.sqlite.connect import named, open_database, transaction
+from vortex.adapters.sqlite.connect import named, open_database, open_read_only, transaction
 from vortex.adapters.sqlite.reserve import Reserve
 from vortex.ports import JournalEntry, UnwritableError
 
@@ -39,17 +39,27 @@ class SqliteJournal:
         now_ms: UTC epoch milliseconds, stamped on each entry.
         history: Entries kept besides the newest of each key.
         reserve: Room on disk to give back when it is full.
+        read_only: Open for a look, also beside the process that writes; the file must be there.
 
     Raises:
         StoreError: The file is damaged, of a newer version, or cannot be written.
     """
 
     def __init__(
-        self, path: Path, now_ms: Callable[[], int], *, history: int = HISTORY, reserve: Reserve | None = None
+        self,
+        path: Path,
+        now_ms: Callable[[], int],
+        *,
+        history: int = HISTORY,
+        reserve: Reserve | None = None,
+        read_only: bool = False,
     ) -> None:
         self._now_ms = now_ms
         self._reserve = reserve
         self._lock = Lock()
+        if read_only:
+            self._connection = open_read_only(path)
+            return
         self._connection = open_database(path, "journal.sql")
         with named(path), transaction(self._connection):
             self._connection.execute(COMPACT, (history,))

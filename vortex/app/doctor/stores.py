@@ -1,0 +1,139 @@
+"""The stores: the files in the data directory, the remote ledger, Redis. Looked at as a reader, with short waits."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from vortex.adapters.sqlite.connect import StoreError, named, open_read_only
+from vortex.app.doctor.family import Options, line
+from vortex.app.preflight import Check, Finding, Verdict
+from vortex.config import Config
+
+WAIT_S = 4.0
+GOOD_POLICIES = frozenset({"volatile-lru", "noeviction"})
+"""Under any other Redis may drop what has no time to live: the open positions."""
+
+Probe: TypeAlias = Callable[[Config], Finding]
+
+
+def look(config: Config, _: Options) -> Iterator[Check]:
+    """Each store that this configuration uses; of the others, that it does not."""
+    for name, probe in PROBES.items():
+        yield line(name, lambda probe=probe: probe(config))  # type: ignore[misc]  # mypy gives the default no type
+
+
+def journal(config: Config) -> Finding:
+    """Orders under way."""
+    return _file(Path(config.data_dir) / "journal.db")
+
+
+def ledger(config: Config) -> Finding:
+    """Trades and rejections."""
+    return _file(Path(config.data_dir) / "vortex.db")
+
+
+def postgres(config: Config) -> Finding:
+    """Whether DATABASE_URL leads to a server that lets us in."""
+    url = config.cold_store.database_url.reveal()
+    if not url:
+        return Verdict.NOT_CHECKED, "DATABASE_URL is not set, or not used in this mode"
+    import psycopg  # noqa: PLC0415  # a quarter of a second, for those who use it
+
+    try:
+        with psycopg.connect(url, connect_timeout=int(WAIT_S)) as connection:
+            row = connection.execute("select current_user, current_setting('server_version')").fetchone() or ()
+    except psycopg.Error as error:
+        return Verdict.FAILED, " ".join(str(error).split())
+    return Verdict.OK, "user {}, PostgreSQL {}".format(*row)
+
+
+def supabase(config: Config) -> Finding:
+    """Whether SUPABASE_URL answers to SUPABASE_KEY."""
+    url, key = config.cold_store.supabase_url, config.cold_store.supabase_key.reveal()
+    if not url:
+        return Verdict.NOT_CHECKED, "SUPABASE_URL is not set, or not used in this mode"
+    status = _status(url, "/rest/v1/trade_logs?limit=0", {"apikey": key, "authorization": f"Bearer {key}"})
+    meaning = {
+        200: (Verdict.OK, "it answers to this key, and has the tables"),
+        401: (Verdict.FAILED, "SUPABASE_KEY is not accepted"),
+        403: (Verdict.FAILED, "SUPABASE_KEY may not read trade_logs: use the service role's key"),
+        404: (Verdict.FAILED, "there is no table trade_logs: run vortex db migrate"),
+    }
+    return meaning.get(status, (Verdict.FAILED, f"HTTP {status}"))
+
+
+def redis(config: Config) -> Finding:
+    """Whether it answers, and keeps what it is given."""
+    store = config.hot_store
+    if not store.redis_host:
+        return Verdict.NOT_CHECKED, "REDIS_HOST is not set, or not used in this mode"
+    from redis import Redis, RedisError  # noqa: PLC0415  # as above
+
+    server: Any = Redis(store.redis_host, store.redis_port, socket_timeout=WAIT_S, socket_connect_timeout=WAIT_S,
+                        decode_responses=True)  # fmt: skip
+    try:
+        with closing(server):
+            server.ping()
+            return redis_settings({**server.config_get("maxmemory-policy"), **server.config_get("appendonly")})
+    except RedisError as error:
+        return Verdict.FAILED, f"{store.redis_host}:{store.redis_port}: {' '.join(str(error).split())}"
+
+
+def redis_settings(settings: Mapping[str, str]) -> Finding:
+    """What Redis does when its memory is full, and after its restart."""
+    policy, append = settings.get("maxmemory-policy", ""), settings.get("appendonly", "")
+    words = f"maxmemory-policy {policy}, appendonly {append}"
+    if policy not in GOOD_POLICIES:
+        return Verdict.FAILED, f"{words}: open positions may be dropped; set maxmemory-policy volatile-lru"
+    if append != "yes":
+        return Verdict.WARN, f"{words}: its restart forgets everything; set appendonly yes"
+    return Verdict.OK, words
+
+
+def notifier(_: Config) -> Finding:
+    """Who is told what."""
+    return Verdict.NOT_CHECKED, "no notifications are configured"
+
+
+def _file(path: Path) -> Finding:
+    """A database of ours: its version and whether it is whole."""
+    if not path.exists():
+        return Verdict.OK, f"{path} will be made"
+    with closing(open_read_only(path)) as connection, named(path):
+        (verdict,) = connection.execute("pragma quick_check(1)").fetchone()
+        (schema,) = connection.execute("pragma user_version").fetchone()
+    if verdict != "ok":
+        raise StoreError(f"{path}: damaged ({verdict}): move it aside together with its -wal and -shm files")
+    return Verdict.OK, f"{path} is whole, schema {schema}, SQLite {sqlite3.sqlite_version}"
+
+
+def _status(url: str, path: str, headers: Mapping[str, str]) -> int:
+    """The status of one answer; redirects are not followed: the key goes where it was meant to go."""
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=WAIT_S)
+    try:
+        connection.request("GET", path, headers=dict(headers))
+        return connection.getresponse().status
+    except (HTTPException, socket.gaierror) as error:
+        raise OSError(f"{parts.netloc}: {error}") from error
+    finally:
+        connection.close()
+
+
+PROBES: dict[str, Probe] = {
+    "journal": journal,
+    "ledger": ledger,
+    "postgres": postgres,
+    "supabase": supabase,
+    "redis": redis,
+    "notifications": notifier,
+}
+"""What looks at each store, by the name of its line."""
