@@ -210,7 +210,7 @@ def test_the_account_is_checked_before_anything_trades(config: Config) -> None:
         assert run(config, life, 0.0) == 0
     said = [line for line in logged if line.startswith("check: ")]
     assert len(said) == 10
-    assert [line for line in said if ": failed: " in line] == []
+    assert [line for line in said if ": FAILED: " in line] == []
     assert "check: position mode: ok: one-way" in said
     assert "check: key permissions: not checked: the simulator does not tell them" in said
 

@@ -54,7 +54,7 @@ class Verdict(StrEnum):
 
     OK = "ok"
     WARN = "warn"
-    FAILED = "failed"
+    FAILED = "FAILED"
     NOT_CHECKED = "not checked"
 
 

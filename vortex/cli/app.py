@@ -29,6 +29,7 @@ for _action, _words in ordering.ORDERS.items():
     app.command(_action, help=_words)(ordering.command_for(_action))
 app.command()(checking.doctor)
 app.add_typer(outbox.app, name="outbox")
+app.command()(checking.init)
 app.command("show-config")(reading.show_config)
 app.add_typer(telling.app, name="notify")
 app.command()(recording.replay)
