@@ -210,6 +210,28 @@ def test_what_people_read_is_labelled_and_fits_a_terminal(vortex: Vortex, api: C
     assert re.search(r"^01-15 08:00:00 +ETHUSDT +SHORT +B +RR_LOW +3 ", shown["rejects"].out, re.MULTILINE)
 
 
+LONG = {"path": "root", "state": "READY", "generation": 1, "restarts": 0, "mailbox": 0, "dead_letters": 0,
+        "last_error": "word " * 60 + "end"}  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_every_table_fits_the_terminal_and_nothing_of_it_is_cut(vortex: Vortex, api: Client, width: int) -> None:
+    told = {"VORTEX__CONTROL__TOKEN": "t0ken", "COLUMNS": str(width)}
+    shown = {
+        command: vortex(command, "--url", api.url, **told) for command in ("status", "actors", "trades", "rejects")
+    }
+    for command, ended in shown.items():
+        lines = ended.out.splitlines()
+        assert (ended.code, max(map(len, lines)) <= width) == (0, True), command
+        assert lines[0] == LABEL
+    for word in ("61809.50", "0.001", "opened UTC", "net USDT"):
+        assert word in shown["trades"].out, word
+    with answering(200, json.dumps([LONG]).encode(), x_vortex="x") as (url, _):
+        lines = vortex("actors", "--url", url).out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert re.sub(r"\s", "", str(LONG["last_error"])) in re.sub(r"\s", "", "".join(lines))
+
+
 def test_why_and_stats_are_pages_under_the_label(vortex: Vortex, api: Client) -> None:
     token = {"VORTEX__CONTROL__TOKEN": "t0ken"}
     told = vortex("why", REJECTION.id, "--url", api.url, **token)

@@ -26,7 +26,7 @@ class Answer(NamedTuple):
     value: Any
 
 
-def ask(url: str, path: str, token: str = "", order: object | None = None) -> Answer:
+def ask(url: str, path: str, token: str = "", order: object | None = None, timeout_s: float = TIMEOUT_S) -> Answer:
     """GET `path` from the control API at `url`, or POST an order to it.
 
     Proxies of the environment and redirects are not followed: a token goes where it was meant to go.
@@ -36,12 +36,13 @@ def ask(url: str, path: str, token: str = "", order: object | None = None) -> An
         path: What to ask, with its query.
         token: The bearer token, when one is needed.
         order: Sent as JSON; None asks.
+        timeout_s: Real seconds that connecting, and each part of the answer, may take.
 
     Raises:
         UnusableUrlError: `url` is not http://HOST:PORT or https://HOST:PORT.
-        NoAnswerError: No answer within 5 s, an error, or something that is no VORTEX-7.
+        NoAnswerError: No answer in time, an error, or something that is no VORTEX-7.
     """
-    connection = _connection(url)
+    connection = _connection(url, timeout_s)
     try:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         if order is None:
@@ -58,10 +59,10 @@ def ask(url: str, path: str, token: str = "", order: object | None = None) -> An
 
 def check_url(url: str) -> None:
     """Raise UnusableUrlError for what `ask` cannot use."""
-    _connection(url).close()
+    _connection(url, TIMEOUT_S).close()
 
 
-def _connection(url: str) -> HTTPConnection:
+def _connection(url: str, timeout_s: float) -> HTTPConnection:
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname, parts.port
@@ -71,10 +72,10 @@ def _connection(url: str) -> HTTPConnection:
     if host is None or not plain or scheme not in ("http", "https"):
         raise UnusableUrlError(f"url = {url!r}: expected http://HOST:PORT")
     if scheme == "http":
-        return HTTPConnection(host, port, timeout=TIMEOUT_S)
+        return HTTPConnection(host, port, timeout=timeout_s)
     from http.client import HTTPSConnection  # noqa: PLC0415  # loads OpenSSL, which a local address does not need
 
-    return HTTPSConnection(host, port, timeout=TIMEOUT_S)
+    return HTTPSConnection(host, port, timeout=timeout_s)
 
 
 def _answer(url: str, reply: HTTPResponse, body: bytes) -> Answer:

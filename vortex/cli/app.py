@@ -1,8 +1,9 @@
-"""The command line on one page: every command, in the order in which help lists them."""
+"""The command line on one page: every command, in the order in which help lists them, with examples."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -15,33 +16,65 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     help="VORTEX-7, a crash-proof scalping engine for Binance USD-M futures.",
+    epilog="`vortex COMMAND --help` shows options and examples. First steps: vortex init, vortex doctor, vortex start.",
 )
 
-app.command()(running.start)
-app.command()(running.sim)
-app.command()(reading.status)
-app.command()(reading.actors)
-app.command()(reading.trades)
-app.command()(reading.rejects)
-app.command()(reading.why)
-app.command()(reading.stats)
+RUN, LOOK, ORDER, DATA = "Run", "Look at a running system", "Order a running system", "Market data and records"
+SET_UP = "Set up and check"
+
+
+def command(panel: str, function: Callable[..., None], name: str, *examples: str, words: str | None = None) -> None:
+    """Add a command; its help ends with the examples."""
+    epilog = "\n\n".join(("Examples:", *(f"  {example}" for example in examples)))
+    app.command(name, help=words, rich_help_panel=panel, epilog=epilog)(function)
+
+
+command(RUN, running.start, "start", "vortex start", "vortex start --config config/prod.toml --pairs BTCUSDT,SOLUSDT")
+command(RUN, running.sim, "sim", "vortex sim", "vortex sim --market BTCUSDT=synthetic:1 --speed 4 --port 0")
+command(
+    SET_UP, checking.init, "init", "vortex init", "vortex init demo --mode testnet --pairs BTCUSDT,SOLUSDT"
+)  # fmt: skip
+command(
+    SET_UP, checking.doctor, "doctor", "vortex doctor", "vortex doctor --config config/prod.toml --canary",
+    "vortex doctor --latency-from https://fapi.binance.com",
+)  # fmt: skip
+command(SET_UP, reading.show_config, "show-config", "vortex show-config", "vortex show-config --config my.toml --json")
+app.add_typer(telling.app, name="notify", rich_help_panel=SET_UP)
+command(SET_UP, reading.version, "version", "vortex version")
+command(LOOK, reading.status, "status", "vortex status", "vortex status -f", "vortex status --data-dir var/live --json")
+command(LOOK, reading.actors, "actors", "vortex actors", "vortex actors BTCUSDT -f")
+command(
+    LOOK, reading.trades, "trades", "vortex trades --limit 50", "vortex trades -f",
+    "vortex trades --limit 1000 --csv > trades.csv",
+)  # fmt: skip
+command(LOOK, reading.rejects, "rejects", "vortex rejects", "vortex rejects -f --json")
+command(LOOK, reading.why, "why", "vortex why BTCUSDT", "vortex why 6b0c6d0e-0f5c-5d0e-9f5e-3c1f0a2b4c6d")
+command(LOOK, dashboard.dashboard, "dashboard", "vortex dashboard", "vortex dashboard --port 0 --data-dir var/live")
+command(LOOK, reading.stats, "stats", "vortex stats", "vortex stats --json")
 for _action, _words in ordering.ORDERS.items():
-    app.command(_action, help=_words)(ordering.command_for(_action))
-app.command()(checking.doctor)
-app.add_typer(outbox.app, name="outbox")
-app.command()(checking.init)
-app.command("show-config")(reading.show_config)
-app.add_typer(telling.app, name="notify")
-app.command()(recording.replay)
-app.command()(recording.record)
-app.command()(dashboard.dashboard)
-app.command()(reading.version)
+    command(
+        ORDER,
+        ordering.command_for(_action),
+        _action,
+        f"vortex {_action} BTCUSDT",
+        f"vortex {_action} --all",
+        words=_words,
+    )
+app.add_typer(outbox.app, name="outbox", rich_help_panel=DATA)
+command(
+    DATA,
+    recording.record,
+    "record",
+    "vortex record --symbols BTCUSDT --for 3600",
+    "vortex record --verify captures/X.gz",
+)
+command(DATA, recording.replay, "replay", "vortex replay var/paper/inputs-1753790400000.rec")
 
 
 def main() -> None:
     """Run the command line; what is wrong with it is said in one line."""
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="vortex", standalone_mode=False)
     except UsageError as error:
         show = getattr(error, "format_message", error.__str__)
         sys.stderr.write(f"vortex: {' '.join(show().split())}\n")

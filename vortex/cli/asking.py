@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -48,29 +48,48 @@ def load_config(files: Sequence[Path], *, pairs: str | None = None) -> Loaded:
     return checked(reader(files, pairs=pairs))
 
 
-def request(
-    path: str,
-    url: str | None,
-    data_dir: Path | None,
-    files: Sequence[Path] | None,
-    order: Mapping[str, object] | None = None,
-) -> Answer:
-    """Ask or order a running system; none running ends the command with 1."""
-    from vortex.app.data_dir import read_run
-    from vortex.app.remote import NoAnswerError, UnusableUrlError, ask
-    from vortex.config import ConfigError
+class Question:
+    """What is asked of a running system, as often as it takes; the configuration is read once.
 
-    config = _config(files)
-    where = data_dir or Path(config.data_dir)
-    try:
-        run = None if url is not None else read_run(where)
-        if url is None and run is None:
-            fail(f"no system is running with data directory {where}", FAILURE)
-        return ask(url or (run.control_url if run else ""), path, config.control.token.reveal(), order)
-    except UnusableUrlError as error:
-        fail(str(error), MISUSE)
-    except (NoAnswerError, ConfigError) as error:
-        fail(str(error), FAILURE)
+    Args:
+        path: What to ask, with its query.
+        url: Its control API; None finds it by the data directory.
+        data_dir: Its data directory; None is that of the configuration.
+        files: The configuration; without any that of paper mode, where it lies here.
+        pick: What of the answer is wanted; None is all.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        url: str | None,
+        data_dir: Path | None,
+        files: Sequence[Path] | None,
+        pick: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._path = path
+        self._pick = pick
+        self._url = url
+        config = _config(files)
+        self._data_dir = data_dir or Path(config.data_dir)
+        self._token = config.control.token.reveal()
+
+    def ask(self, order: Mapping[str, object] | None = None) -> Answer:
+        """Ask, or order; none running ends the command with 1."""
+        from vortex.app.data_dir import read_run
+        from vortex.app.remote import NoAnswerError, UnusableUrlError, ask
+        from vortex.config import ConfigError
+
+        try:
+            run = None if self._url is not None else read_run(self._data_dir)
+            if self._url is None and run is None:
+                fail(f"no system is running with data directory {self._data_dir}", FAILURE)
+            answer = ask(self._url or (run.control_url if run else ""), self._path, self._token, order)
+        except UnusableUrlError as error:
+            fail(str(error), MISUSE)
+        except (NoAnswerError, ConfigError) as error:
+            fail(str(error), FAILURE)
+        return answer if self._pick is None else answer._replace(value=self._pick(answer.value))
 
 
 def data_directory(data_dir: Path | None, files: Sequence[Path] | None) -> Path:
@@ -89,20 +108,22 @@ def fail(text: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def fail_usage(text: str) -> NoReturn:
+    """End the command as every wrong use of the command line ends."""
+    raise typer.BadParameter(text)
+
+
 def show(answer: Answer, kind: str, *, as_json: bool) -> None:
     """Print a reply under the label of its run; JSON goes out as it came in."""
     if as_json:
         print_json(answer.value)
         return
     from vortex.cli.pages import PAGES
-    from vortex.cli.tables import PRINTERS
+    from vortex.cli.tables import TABLES
 
     typer.echo(answer.label)
-    if kind in PAGES:
-        for line in PAGES[kind](answer.value):
-            typer.echo(line)
-    else:
-        PRINTERS[kind](answer.value)
+    for line in {**PAGES, **TABLES}[kind](answer.value):
+        typer.echo(line)
 
 
 def print_json(value: object) -> None:

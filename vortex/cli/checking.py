@@ -24,10 +24,7 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check everything that a start needs, one line each; nothing is changed. 1 when a check fails.
-
-    Examples: vortex doctor · vortex doctor --config config/prod.toml --canary
-    """
+    """Check everything that a start needs, one line each; nothing is changed. 1 when a check fails."""
     from loguru import logger
 
     from vortex.app.doctor.examination import examine
@@ -56,10 +53,7 @@ def init(
     pairs: Pairs = None,
     data_dir: Annotated[str | None, typer.Option(help="State of this mode and account; default var/MODE.")] = None,
 ) -> None:
-    """Write a configuration and a .env to begin with; nothing that is there is overwritten.
-
-    Examples: vortex init · vortex init demo --mode testnet --pairs BTCUSDT,SOLUSDT
-    """
+    """Write a configuration and a .env to begin with; nothing that is there is overwritten."""
     from vortex.app.starter import CONFIG, ExistsError, write
     from vortex.config import ConfigError, load
 

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from vortex.cli import completing
+
 NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,18})?")
 RICHEST = 1_000_000_000
 """USDT of a simulated account."""
@@ -35,8 +37,9 @@ ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="TOML f
 Pairs = Annotated[str | None, typer.Option(help="Trading pairs, comma separated.")]
 DataDir = Annotated[Path | None, typer.Option(help="State of this mode and account.")]
 Url = Annotated[str | None, typer.Option(help="Control API of a running system.")]
-Symbol = Annotated[str | None, typer.Argument(help="The symbol, e.g. BTCUSDT.")]
+Symbol = Annotated[str | None, typer.Argument(help="The symbol, e.g. BTCUSDT.", autocompletion=completing.symbols)]
 All = Annotated[bool, typer.Option("--all", help="All symbols.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RowId = Annotated[str | None, typer.Argument(metavar="ID", help="Of the row.")]
 AllRows = Annotated[bool, typer.Option("--all", help="Every row that was set aside.")]

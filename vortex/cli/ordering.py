@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from vortex.cli.asking import request
+from vortex.cli.asking import Question
 from vortex.cli.options import All, ConfigFiles, DataDir, Symbol, Url
 
 ORDERS = {
@@ -31,7 +31,7 @@ def command_for(action: str) -> Callable[..., None]:
         if (symbol is None) != everything:
             both = f"vortex {action} BTCUSDT, or vortex {action} --all"
             raise typer.BadParameter(f"write either a symbol or --all: {both}")
-        answer = request(f"/api/{action}", url, data_dir, config, order={"symbol": symbol})
+        answer = Question(f"/api/{action}", url, data_dir, config).ask({"symbol": symbol})
         typer.echo(answer.label)
         typer.echo(f"{action}: {', '.join(answer.value['symbols'])}")
 

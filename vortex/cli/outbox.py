@@ -21,14 +21,15 @@ app = typer.Typer(help="Rows on their way to the ledger, and those that were set
 @app.command("list")
 def show(data_dir: DataDir = None, config: ConfigFiles = None, as_json: Json = False) -> None:
     """Show the rows that wait for the ledger, and those that it, or a check of ours, refused."""
-    from vortex.cli.tables import PRINTERS
+    from vortex.cli.tables import TABLES
 
     with _desk(data_directory(data_dir, config), label=not as_json) as desk:
         found = desk.listed()
     if as_json:
         print_json(found)
     else:
-        PRINTERS["outbox"](found)
+        for line in TABLES["outbox"](found):
+            typer.echo(line)
 
 
 @app.command()
