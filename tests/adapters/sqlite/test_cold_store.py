@@ -154,7 +154,7 @@ def test_reading_where_nothing_ran_says_so(path: Path) -> None:
         SqliteColdStore.read_only(path)
 
 
-@pytest.mark.parametrize("version", [2, 99])
+@pytest.mark.parametrize("version", [3, 99])
 def test_a_file_of_a_newer_version_is_refused_and_kept(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"pragma user_version = {version}")

@@ -18,7 +18,7 @@ DISK = settings(max_examples=50, deadline=None)  # every example waits for the d
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> SqliteColdStore:
-    return SqliteColdStore(open_database(tmp_path_factory.mktemp("rows") / "vortex.db", "cold_store.sql"))
+    return SqliteColdStore(open_database(tmp_path_factory.mktemp("rows") / "vortex.db", "cold_store"))
 
 
 @DISK

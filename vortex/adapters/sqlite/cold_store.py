@@ -18,6 +18,7 @@ def _insert(table: str, columns: Sequence[str]) -> str:
     return f"insert into {table} ({', '.join(columns)}) values ({places}) on conflict (id) do "  # noqa: S608  # our names
 
 
+SCHEMA = "cold_store"
 TRADES: tuple[str, ...] = TradeRow.__struct_fields__
 WRITE_TRADE = (
     _insert("trade_logs", TRADES)
@@ -43,13 +44,13 @@ class SqliteColdStore:
 
     @classmethod
     def open(cls, path: Path) -> SqliteColdStore:
-        """Open for writing; the file is created when absent. Raises StoreError."""
-        return cls(open_database(path, "cold_store.sql"))
+        """Open for writing; the file is created when absent, one of an older version is migrated. Raises StoreError."""
+        return cls(open_database(path, SCHEMA))
 
     @classmethod
     def read_only(cls, path: Path) -> SqliteColdStore:
         """Open for reading, also while another process writes. Raises StoreError when there is no such file."""
-        return cls(open_read_only(path))
+        return cls(open_read_only(path, SCHEMA))
 
     def write_trades(self, rows: Sequence[TradeRow]) -> None:
         self._write(WRITE_TRADE, rows)

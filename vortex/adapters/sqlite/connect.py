@@ -1,4 +1,4 @@
-"""Opening our SQLite files: WAL, fsync at every commit, schema created once, damage named in one line."""
+"""Opening our SQLite files: WAL, fsync at every commit, schema brought up to date, damage named in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another connection's commit."""
 
@@ -20,7 +19,9 @@ class StoreError(Exception):
 
 
 def open_database(path: Path, schema: str, *, synchronous: Literal["full", "normal"] = "full") -> sqlite3.Connection:
-    """Open for writing, creating the tables of the packaged SQL file `schema` in a new database.
+    """Open for writing; what the database does not have yet of the packaged `schema` is made, all of it or nothing.
+
+    `schema` is a SQL file, version 1 of itself, or a folder of numbered ones, one for each version.
 
     The connection is in autocommit mode and may be used by several threads, one at a time. With `normal` a commit
     survives the end of the process, but the last ones may not survive that of the power. Raises StoreError.
@@ -39,7 +40,7 @@ def open_database(path: Path, schema: str, *, synchronous: Literal["full", "norm
         return connection
 
 
-def open_read_only(path: Path) -> sqlite3.Connection:
+def open_read_only(path: Path, schema: str) -> sqlite3.Connection:
     """Open beside a running writer, without being able to change anything. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"{path}: not there: no system has run with this data directory")
@@ -47,7 +48,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
         try:
-            _require_version(connection, path)
+            _require_version(connection, path, len(_versions(schema)))
         except BaseException:
             connection.close()
             raise
@@ -68,13 +69,21 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, schema: str) -> None:
+    versions = _versions(schema)
     with transaction(connection):
-        if _version(connection) == 0:
-            sql = resources.files("vortex.adapters.sqlite").joinpath(schema).read_text(encoding="utf-8")
+        for sql in versions[_version(connection) :]:
             for statement in _statements(sql):
                 connection.execute(statement)
-            connection.execute(f"pragma user_version = {SCHEMA_VERSION:d}")
-        _require_version(connection, path)
+        if _version(connection) < len(versions):
+            connection.execute(f"pragma user_version = {len(versions):d}")
+        _require_version(connection, path, len(versions))
+
+
+def _versions(schema: str) -> list[str]:
+    """The SQL that leads from each version to the next, from none to the present one."""
+    packaged = resources.files("vortex.adapters.sqlite").joinpath(schema)
+    files = sorted(packaged.iterdir(), key=lambda file: file.name) if packaged.is_dir() else [packaged]
+    return [file.read_text(encoding="utf-8") for file in files if file.name.endswith(".sql")]
 
 
 def _statements(sql: str) -> Iterator[str]:
@@ -99,9 +108,9 @@ def _version(connection: sqlite3.Connection) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _require_version(connection: sqlite3.Connection, path: Path) -> None:
-    if (version := _version(connection)) != SCHEMA_VERSION:
-        raise StoreError(f"{path}: schema {version}, this program needs {SCHEMA_VERSION}: written by another version")
+def _require_version(connection: sqlite3.Connection, path: Path, needed: int) -> None:
+    if (version := _version(connection)) != needed:
+        raise StoreError(f"{path}: schema {version}, this program needs {needed}: written by another version")
 
 
 def _require_writable(path: Path) -> None:
