@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.kit.postgres import Cluster
 
 SLOW_FIRST = ("e2e", "chaos")
 
@@ -18,3 +23,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with files that take minutes, else the last of them has one core to itself and the other one waits."""
     here = Path(__file__).parent
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in SLOW_FIRST)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A real PostgreSQL with Supabase's roles, one for each worker, started when the first test asks for it."""
+    from tests.kit.postgres import cluster  # noqa: PLC0415  # most runs need no driver
+
+    with cluster() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def migrated(cluster: Cluster) -> str:
+    """The database with all migrations, and no row, of which tests take copies."""
+    from tests.kit.ledgers import migrate  # noqa: PLC0415  # as above
+
+    return migrate(cluster)
+
+
+@pytest.fixture
+def ledger(cluster: Cluster, migrated: str) -> str:
+    """A fresh copy of the migrated database; its connection string."""
+    return cluster.dsn(cluster.create(migrated))

@@ -1,13 +1,12 @@
-"""Ledger rows in SQLite's types and back: Decimal is text, time is ISO-8601 UTC with milliseconds."""
+"""Ledger rows in plain columns and back, for every store: Decimal is text, time is ISO-8601 UTC with milliseconds."""
 
 from __future__ import annotations
 
 import math
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,6 +14,13 @@ from vortex.domain.trade import RejectionRow, TradeRow
 
 Row: TypeAlias = TradeRow | RejectionRow
 R = TypeVar("R", TradeRow, RejectionRow)
+
+
+class Columns(Protocol):
+    """What a database driver gives of one row: values by the names of columns."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -43,10 +49,19 @@ def to_columns(row: Row) -> tuple[object, ...]:
     return tuple(_to_column(name, value) for name, value in _items(row))
 
 
-def from_columns(row: sqlite3.Row, kind: type[R]) -> R:
-    """The row that `to_columns` wrote."""
+def from_columns(row: Columns, kind: type[R]) -> R:
+    """The row that `to_columns` wrote; numbers may have become text on the way."""
     columns = {name: _from_column(name, row[name]) for name in kind.__struct_fields__}
-    return msgspec.convert(columns, kind)
+    return msgspec.convert(columns, kind, strict=False)
+
+
+def newest(rows: Iterable[TradeRow]) -> list[TradeRow]:
+    """Of each trade the row with the highest revision."""
+    found: dict[str, TradeRow] = {}
+    for row in rows:
+        if row.id not in found or row.revision > found[row.id].revision:
+            found[row.id] = row
+    return list(found.values())
 
 
 def iso(time_ms: int) -> str:
