@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ from tests.kit.postgrest_sql import Query, RequestError
 SECRET_KEY, PUBLISHABLE_KEY = "sb_secret_standin_0123456789", "sb_publishable_standin_0123456789"
 DASHBOARD_KEY = "dashboard-token-of-a-signed-in-person"
 ROLES = {SECRET_KEY: "service_role", PUBLISHABLE_KEY: "anon", DASHBOARD_KEY: "authenticated"}
+SETTLE_S = 30.0
 MAX_ROWS = 1_000
 """Supabase's default: no reply has more rows."""
 STATUS_OF = {
@@ -106,6 +107,8 @@ class PostgrestServer(ThreadingHTTPServer):
         self._faults: deque[Fault] = deque()
         self._open: set[socket.socket] = set()
         self._lock = Lock()
+        self._busy = 0
+        self._idle = Condition()
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(DEFAULTS)
 
@@ -132,6 +135,23 @@ class PostgrestServer(ThreadingHTTPServer):
             if self._faults:
                 return self._faults.popleft()
             return Fault(do="drop") if self._random.random() < self.drop_share else None
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """One request is under way."""
+        with self._idle:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
+
+    def settle(self) -> None:
+        """Wait until no request is under way, also none that its client has given up."""
+        with self._idle:
+            assert self._idle.wait_for(lambda: not self._busy, SETTLE_S)
 
     def stop(self) -> None:
         """Close the port and every connection: what comes now is refused."""
@@ -188,6 +208,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PATCH = do_GET  # noqa: N815  # names of the standard library
 
     def _serve(self) -> None:
+        with self.server.working():
+            self._handle()
+
+    def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.startswith("/standin/"):
             self._control(json.loads(body))

@@ -27,6 +27,7 @@ store = SqliteColdStore.read_only(Path(sys.argv[1]))
 for line in sys.stdin:
     print(len(store.recent_trades(100)), flush=True)
 """
+FIRST_VERSION = Path(__file__).with_name("vortex_v1.sql")
 VERSIONS = [
     trade(),
     trade(revision=2, quantity=closed().quantity * 2),
@@ -164,3 +165,29 @@ def test_a_file_of_a_newer_version_is_refused_and_kept(path: Path, version: int)
             opener(path)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("select name from sqlite_master").fetchall() == [("t",)]
+
+
+def test_a_ledger_of_the_first_version_is_migrated_and_keeps_its_rows(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_VERSION.read_text(encoding="utf-8"))
+    with pytest.raises(StoreError, match="schema 1, this program needs 2"):
+        SqliteColdStore.read_only(path)
+    later = trade(id="t2", opened_at=1_723_075_260_000)
+    for _ in range(2):
+        with closing(SqliteColdStore.open(path)) as store:
+            assert store.recent_trades(10) == [later, closed()]
+            assert store.recent_rejections(10) == [rejection()]
+    with closing(sqlite3.connect(path)) as connection:
+        query = "select total_trades, open_trades, pnl_net_usdt from v_trading_summary"
+        assert connection.execute(query).fetchall() == [(1, 1, "0.3861461")]
+
+
+def test_a_migration_that_fails_leaves_the_old_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_VERSION.read_text(encoding="utf-8"))
+        connection.execute("create table v_recent_trades (in_the_way)")
+    with pytest.raises(StoreError, match="v_recent_trades"):
+        SqliteColdStore.open(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (1,)
+        assert connection.execute("select count(*) from sqlite_master where type = 'view'").fetchone() == (0,)
