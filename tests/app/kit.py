@@ -32,7 +32,7 @@ from vortex.domain.pnl import RowLabels
 from vortex.domain.risk.view import AccountView
 from vortex.domain.trade import OpenTrade
 from vortex.messages import AddSymbol, GateClosed, Operate, RemoveSymbol
-from vortex.ports import Clock
+from vortex.ports import Clock, ColdStore
 from vortex.queries import (
     ExchangeStatus,
     GetAccount,
@@ -240,9 +240,10 @@ def served(
     token: str = "",
     chaos: bool = True,
     candles: Candles | None = None,
+    store: ColdStore | None = None,
 ) -> Iterator[Client]:
     """The API of this system on a free port; chaos only notes what it would do."""
-    store = SqliteColdStore.open(folder / "vortex.db")
+    store = store or SqliteColdStore.open(folder / "vortex.db")
     crashes: list[tuple[str, Crash]] = []
 
     def crash(path: str, order: Crash) -> bool:

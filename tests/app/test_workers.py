@@ -67,6 +67,19 @@ def test_a_command_does_not_wait_for_reads() -> None:
     run(overtake)
 
 
+def test_a_slow_ledger_holds_up_neither_reads_nor_commands() -> None:
+    async def overtake(slow: Slow, workers: Workers) -> None:
+        looking = asyncio.create_task(workers.look_up(slow))
+        assert await asyncio.to_thread(slow.began.wait, TIMEOUT_S)
+        assert await workers.read(lambda: "ready") == "ready"
+        assert await workers.command(lambda: "halted") == "halted"
+        assert not looking.done()
+        slow.leave.set()
+        assert await looking == 1
+
+    run(overtake)
+
+
 def test_commands_are_carried_out_one_after_another_and_threads_are_few() -> None:
     async def count(slow: Slow, workers: Workers) -> None:
         first = await begun(slow, workers)

@@ -207,6 +207,7 @@ def test_a_secret_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
 def test_no_secret_appears_in_any_dump(tmp_path: Path) -> None:
     text = 'mode = "testnet"\n[control]\ntoken = "hunter2"\n'
     environ = dict.fromkeys((*KEYS, "SUPABASE_KEY", "DATABASE_URL"), "hunter2")
+    environ["SUPABASE_URL"] = "https://project.supabase.co"
     loaded = load_text(tmp_path, text, environ)
     shown = [repr(loaded), str(loaded.config), json.dumps([(row.key, row.value) for row in effective(loaded)])]
     assert [text for text in shown if "hunter2" in text] == []

@@ -25,7 +25,7 @@ from vortex.app.status import StatusReader
 from vortex.app.workers import Workers
 from vortex.config import ConfigError
 from vortex.domain.operation import OperatorAction
-from vortex.ports import ColdStore
+from vortex.ports import ColdStore, StoreMisconfiguredError, StoreUnavailableError
 from vortex.runtime import Crash
 from vortex.runtime.errors import ActorFault
 
@@ -37,9 +37,11 @@ REFUSALS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
     (ActorFault, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
     (OSError, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
     (PairsFixedError, HTTPStatus.CONFLICT, "pairs_fixed"),
+    (StoreUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable"),
+    (StoreMisconfiguredError, HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable"),
     (ConfigError, HTTPStatus.UNPROCESSABLE_ENTITY, "configuration"),
 )
-"""What a command that is not carried out answers."""
+"""What a request that cannot be carried out answers."""
 
 
 class SymbolOrder(BaseModel):
@@ -157,19 +159,19 @@ class Api:
         return value_reply(self._reader.actors())
 
     async def _trades(self, limit: Limit = 50) -> Response:
-        return value_reply(await self._workers.read(partial(self._store.recent_trades, limit)))
+        return value_reply(await self._workers.look_up(partial(self._store.recent_trades, limit)))
 
     async def _rejects(self, limit: Limit = 50) -> Response:
-        return value_reply(await self._workers.read(partial(self._store.recent_rejections, limit)))
+        return value_reply(await self._workers.look_up(partial(self._store.recent_rejections, limit)))
 
     async def _decision(self, name: Name) -> Response:
-        found = await self._workers.read(partial(self._insight.why, name))
+        found = await self._workers.look_up(partial(self._insight.why, name))
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "no decision, trade or reject of this id is kept")
         return value_reply(found)
 
     async def _stats(self) -> Response:
-        return value_reply(await self._workers.read(self._insight.stats))
+        return value_reply(await self._workers.look_up(self._insight.stats))
 
     async def _performance(self) -> Response:
         return value_reply(await self._workers.read(self._insight.results))

@@ -17,7 +17,6 @@ from vortex.actors.order_journal import OrderJournal
 from vortex.adapters.clock import UuidIds
 from vortex.adapters.courier import Couriers
 from vortex.adapters.memory import MemoryHotStore
-from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.adapters.sqlite.outbox import SqliteOutbox, open_delivery
 from vortex.adapters.sqlite.reserve import Reserve
@@ -29,6 +28,7 @@ from vortex.app.dashboard_child import DashboardChild
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
 from vortex.app.heartbeat import Heartbeat
+from vortex.app.ledger import open_ledger
 from vortex.app.life import Life
 from vortex.app.log_files import LogFiles
 from vortex.app.logs import FileSink, as_line
@@ -311,9 +311,10 @@ def _ports(
     stack.callback(journal.close)
     outbox = SqliteOutbox(data_dir.journal, now_ms, reserve=reserve)
     stack.callback(outbox.close)
-    cold_store = SqliteColdStore.open(data_dir.ledger)
-    stack.callback(cold_store.close)
-    couriers = Couriers(partial(open_delivery, data_dir.journal, cold_store), f"the ledger {data_dir.ledger}")
+    ledger = open_ledger(config, data_dir.ledger)
+    stack.callback(ledger.store.close)
+    ledger.greet()
+    couriers = Couriers(partial(open_delivery, data_dir.journal, ledger.store), ledger.name)
     stack.callback(couriers.close)
     flow = config.engines.order_flow
     return Ports(
@@ -322,7 +323,7 @@ def _ports(
         exchange=venue.exchange,
         feed=lambda: WatchedFeed(venue.feed(lambda: BookFlow(flow.depth, flow.decay, flow.levels)), candles),
         hot_store=MemoryHotStore(),
-        cold_store=cold_store,
+        cold_store=ledger.store,
         journal=journal,
         outbox=outbox,
         courier=couriers,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from vortex.config import environment, rules
+from vortex.config import environment, ledger, rules
 from vortex.config.decode import decode
 from vortex.config.environment import Setting
 from vortex.config.files import read_env, read_toml
@@ -103,6 +103,8 @@ def _checked(tree: Tree, testnet: tuple[bool, str] | None, files: Sequence[str])
     mode, note = rules.effective_mode(written, tree, testnet)
     config = structs.replace(written, mode=mode, data_dir=written.data_dir or f"var/{mode}")
     rules.check(config, tree, testnet, files)
+    ledger.check(config, tree)
     if note and testnet:
         tree.origins["mode"] = testnet[1]
-    return (rules.with_paper_defaults(config) if mode == "paper" else config), (note,) if note else ()
+    remarks = (*((note,) if note else ()), *ledger.notes(config))
+    return (rules.with_paper_defaults(config) if mode == "paper" else config), remarks

@@ -114,7 +114,10 @@ class HotStore(Section, frozen=True, kw_only=True):
 class ColdStore(Section, frozen=True, kw_only=True):
     """[cold_store]: the ledger of trades and rejections."""
 
-    kind: Annotated[Literal["sqlite"], switch("sqlite: vortex.db in the data directory")] = "sqlite"
+    kind: Annotated[
+        Literal["sqlite", "supabase", "postgres"] | None,
+        switch("sqlite: vortex.db in the data directory; unset: supabase or postgres where the environment names one"),
+    ] = None
     allow_paper_remote: Annotated[bool, switch("let paper mode write to a remote cold store")] = False
     supabase_url: Annotated[str, switch("set SUPABASE_URL")] = ""
     supabase_key: Annotated[Secret, switch("text; set SUPABASE_KEY")] = Secret()

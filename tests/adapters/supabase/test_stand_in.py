@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
@@ -31,6 +31,11 @@ MINIMAL = ReturnMethod.minimal
 
 def plain(row: TradeRow | RejectionRow, **changes: object) -> dict[str, object]:
     return {**dict(zip(row.__struct_fields__, to_columns(row), strict=True)), **changes}
+
+
+def rows(query: Any) -> Any:
+    """What a query finds."""
+    return query.execute().data
 
 
 class Connect(Protocol):
@@ -73,8 +78,8 @@ def test_one_row_and_the_same_again(standin: PostgrestServer, trades: SyncReques
 
 
 def test_several_rows_name_their_columns(standin: PostgrestServer, trades: SyncRequestBuilder) -> None:
-    made = trades.insert([plain(trade("a")), plain(trade("b"))]).execute()
-    assert [row["id"] for row in made.data] == [id_of("a"), id_of("b")]
+    made = rows(trades.insert([plain(trade("a")), plain(trade("b"))]))
+    assert [row["id"] for row in made] == [id_of("a"), id_of("b")]
     assert {name.strip('"') for name in last(standin)[1]["columns"][0].split(",")} == set(TradeRow.__struct_fields__)
 
 
@@ -113,8 +118,8 @@ def test_one_row_twice_in_a_merge_is_refused(trades: SyncRequestBuilder) -> None
 
 def test_an_update_that_finds_nothing_is_no_error(standin: PostgrestServer, trades: SyncRequestBuilder) -> None:
     trades.insert(plain(trade()), returning=MINIMAL).execute()
-    found = trades.update({"profile": "x"}).eq("id", id_of("t1")).eq("status", "OPEN").execute()
-    assert [row["profile"] for row in found.data] == ["x"]
+    found = rows(trades.update({"profile": "x"}).eq("id", id_of("t1")).eq("status", "OPEN"))
+    assert [row["profile"] for row in found] == ["x"]
     assert last(standin)[:2] == ("PATCH", {"id": [f"eq.{id_of('t1')}"], "status": ["eq.OPEN"]})
     assert trades.update({"profile": "y"}).eq("status", "CLOSED").execute().data == []
     assert trades.update({"profile": "y"}, returning=MINIMAL).eq("status", "OPEN").execute().data == []
@@ -141,7 +146,7 @@ def test_reading_in_order_by_pages_and_with_exact_figures(standin: PostgrestServ
     assert last(standin)[1] == {"select": ["id"], "order": ["opened_at.desc"], "limit": ["2"]}
     page = trades.select("id").order("opened_at", desc=True).order("id", desc=True).range(3, 4).execute().data
     assert page == [{"id": id_of("1")}, {"id": id_of("0")}]
-    (row,) = trades.select("entry_price", "opened_at", "quantity::text").limit(1).execute().data
+    (row,) = rows(trades.select("entry_price", "opened_at", "quantity::text").limit(1))
     assert row["entry_price"] == 60000.1
     assert row["quantity"] == "0.002"
     assert row["opened_at"].startswith("1970-01-01T00:00:00")
@@ -160,7 +165,7 @@ def test_counting_and_single_rows(trades: SyncRequestBuilder) -> None:
 def test_views_are_read_like_tables(client: Connect) -> None:
     api = client()
     api.table("trade_logs").insert(plain(trade()), returning=MINIMAL).execute()
-    (row,) = api.table("v_trading_summary").select("*").execute().data
+    (row,) = rows(api.table("v_trading_summary").select("*"))
     assert (row["mode"], row["open_trades"], row["win_rate_pct"]) == ("paper", 1, None)
 
 

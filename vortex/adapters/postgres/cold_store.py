@@ -9,12 +9,14 @@ from typing import Any, TypeAlias, TypeVar
 import psycopg
 
 from vortex.adapters.ledger import TABLES
-from vortex.adapters.postgres.connection import STATEMENT_S, BoundedConnection, connect, translated
+from vortex.adapters.postgres.connection import CONNECT_S, STATEMENT_S, BoundedConnection, connect, translated
 from vortex.adapters.sqlite.rows import R, from_columns, newest, to_columns
 from vortex.domain.trade import RejectionRow, TradeRow
 from vortex.ports import RowsRefusedError
 
 T = TypeVar("T")
+READ_S, READ_CONNECT_S = 2.5, 2
+"""People wait for what is read."""
 Work: TypeAlias = Callable[[BoundedConnection], T]
 
 
@@ -39,9 +41,9 @@ RECENT_REJECTIONS = _read("rejected_signals", "created_at")
 class _Session:
     """One connection, made when it is needed and given up when it fails; one user at a time."""
 
-    def __init__(self, dsn: str, statement_s: float) -> None:
+    def __init__(self, dsn: str, statement_s: float, connect_s: int) -> None:
         self._dsn = dsn
-        self._statement_s = statement_s
+        self._statement_s, self._connect_s = statement_s, connect_s
         self._connection: BoundedConnection | None = None
         self._lock = Lock()
 
@@ -62,7 +64,7 @@ class _Session:
 
     def _transact(self, work: Work[T]) -> T:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._dsn, statement_s=self._statement_s)
+            self._connection = connect(self._dsn, statement_s=self._statement_s, connect_s=self._connect_s)
         connection = self._connection
         connection.execute("begin")
         try:
@@ -91,8 +93,8 @@ class PostgresColdStore:
     """
 
     def __init__(self, dsn: str, *, statement_s: float = STATEMENT_S) -> None:
-        self._writing = _Session(dsn, statement_s)
-        self._reading = _Session(dsn, statement_s)
+        self._writing = _Session(dsn, statement_s, CONNECT_S)
+        self._reading = _Session(dsn, min(READ_S, statement_s), READ_CONNECT_S)
 
     def write_trades(self, rows: Sequence[TradeRow]) -> None:
         self._write(WRITE_TRADE, newest(rows))

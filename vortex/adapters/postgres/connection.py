@@ -41,9 +41,9 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         return super().wait(gen, interval, self.patience_s if timeout is None else timeout)
 
 
-def connect(dsn: str, *, statement_s: float = STATEMENT_S) -> BoundedConnection:
+def connect(dsn: str, *, statement_s: float = STATEMENT_S, connect_s: int = CONNECT_S) -> BoundedConnection:
     """A connection in autocommit mode. Raises psycopg.Error."""
-    parameters: dict[str, Any] = {**KEEPALIVE, "connect_timeout": CONNECT_S, "application_name": "vortex"}
+    parameters: dict[str, Any] = {**KEEPALIVE, "connect_timeout": connect_s, "application_name": "vortex"}
     given = conninfo.conninfo_to_dict(dsn)
     # No prepared statements: a pooler in transaction mode hands the next one to a server that does not know them.
     connection = BoundedConnection.connect(dsn, autocommit=True, prepare_threshold=None, **(parameters | given))

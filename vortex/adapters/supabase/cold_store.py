@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -21,10 +22,12 @@ from vortex.adapters.sqlite.rows import R, from_columns, newest, to_columns
 from vortex.adapters.supabase.errors import FAILURES, LastReply, translated
 from vortex.domain.pnl import OPEN_REVISION
 from vortex.domain.trade import RejectionRow, TradeRow
-from vortex.ports import RowsRefusedError
+from vortex.ports import RowsRefusedError, StoreUnavailableError
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 """Until the connection stands, and between any two signs of life after that, s."""
+READ_S = 4.0
+"""People wait for what is read, however many pages it has."""
 PAGE = 1_000
 """Rows of a reply at most: Supabase's own limit."""
 KINDS: Mapping[str, type[TradeRow | RejectionRow]] = {"trade_logs": TradeRow, "rejected_signals": RejectionRow}
@@ -80,7 +83,7 @@ class SupabaseColdStore:
 
     def __init__(self, url: str, key: str, *, timeout: httpx.Timeout = TIMEOUT) -> None:
         self._writing = _Session(url, key, timeout)
-        self._reading = _Session(url, key, timeout)
+        self._reading = _Session(url, key, _no_longer(timeout))
 
     def write_trades(self, rows: Sequence[TradeRow]) -> None:
         """A first row changes no other; in a later one the database keeps the higher `revision`."""
@@ -118,7 +121,10 @@ class SupabaseColdStore:
 
     def _read(self, table: str, time: str, limit: int, kind: type[R]) -> list[R]:
         rows: list[R] = []
+        deadline_s = monotonic() + READ_S
         while len(rows) < limit:
+            if monotonic() > deadline_s:
+                raise StoreUnavailableError(f"read only {len(rows)} of {limit} rows within {READ_S} s")
             most = min(PAGE, limit - len(rows))
             page = self._reading.run(partial(_page, table, time, len(rows), most))
             rows += [from_columns(each, kind) for each in page]
@@ -131,6 +137,11 @@ def _selected(table: str) -> list[str]:
     """Decimals and JSON are read as the text that they were: JSON's numbers would round."""
     types = KINDS[table].__annotations__
     return [f"{name}::text" if "Decimal" in types[name] or name == "details" else name for name in TABLES[table]]
+
+
+def _no_longer(timeout: httpx.Timeout) -> httpx.Timeout:
+    """At most what a reader waits."""
+    return httpx.Timeout(min(READ_S, timeout.read or READ_S), connect=min(READ_S, timeout.connect or READ_S))
 
 
 def _page(table: str, time: str, first: int, most: int, client: Client) -> list[Any]:
