@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from vortex.cli import checking, dashboard, ordering, outbox, reading, recording, running, telling
+from vortex.cli import checking, dashboard, database, ordering, outbox, reading, recording, running, telling
 from vortex.cli.asking import MISUSE
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer has no public name for the base
@@ -60,6 +60,7 @@ for _action, _words in ordering.ORDERS.items():
         f"vortex {_action} --all",
         words=_words,
     )
+app.add_typer(database.app, name="db", rich_help_panel=DATA)
 app.add_typer(outbox.app, name="outbox", rich_help_panel=DATA)
 command(
     DATA,
