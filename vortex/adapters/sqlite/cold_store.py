@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-from vortex.adapters.sqlite.connect import open_database, open_read_only, transaction
+from vortex.adapters.sqlite.connect import LEDGER, open_database, open_read_only, transaction
 from vortex.adapters.sqlite.rows import from_columns, to_columns
 from vortex.domain.trade import RejectionRow, TradeRow
 from vortex.ports import StoreUnavailableError
@@ -18,7 +18,6 @@ def _insert(table: str, columns: Sequence[str]) -> str:
     return f"insert into {table} ({', '.join(columns)}) values ({places}) on conflict (id) do "  # noqa: S608  # our names
 
 
-SCHEMA = "cold_store"
 TRADES: tuple[str, ...] = TradeRow.__struct_fields__
 WRITE_TRADE = (
     _insert("trade_logs", TRADES)
@@ -45,12 +44,12 @@ class SqliteColdStore:
     @classmethod
     def open(cls, path: Path) -> SqliteColdStore:
         """Open for writing; the file is created when absent, one of an older version is migrated. Raises StoreError."""
-        return cls(open_database(path, SCHEMA))
+        return cls(open_database(path, LEDGER))
 
     @classmethod
     def read_only(cls, path: Path) -> SqliteColdStore:
         """Open for reading, also while another process writes. Raises StoreError when there is no such file."""
-        return cls(open_read_only(path, SCHEMA))
+        return cls(open_read_only(path))
 
     def write_trades(self, rows: Sequence[TradeRow]) -> None:
         self._write(WRITE_TRADE, rows)

@@ -10,6 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+LEDGER = "cold_store"
+"""The schema of what people read beside us."""
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another connection's commit."""
 
@@ -40,7 +42,7 @@ def open_database(path: Path, schema: str, *, synchronous: Literal["full", "norm
         return connection
 
 
-def open_read_only(path: Path, schema: str) -> sqlite3.Connection:
+def open_read_only(path: Path, schema: str = LEDGER) -> sqlite3.Connection:
     """Open beside a running writer, without being able to change anything. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"{path}: not there: no system has run with this data directory")
