@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.adapters.sqlite import rows
 from tests.kit.ledgers import closed, id_of, rejection, trade
+from vortex.domain.ledger_rules import broken_rule
 from vortex.domain.order import Side
 from vortex.domain.trade import RejectionRow, Strategy, TradeRow, TradeStatus
 from vortex.ports import ColdStore, RowsRefusedError
@@ -152,13 +154,38 @@ def test_a_rejection_comes_back_with_all_its_gates(
     assert msgspec.structs.replace(found, details=row.details) == row
 
 
+SMALL = st.integers(0, 2**31 - 1)
+
+
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(row=rows.trades | rows.rejections, small=SMALL, score=score | rows.floats, tidy=st.booleans())
+def test_the_tables_take_exactly_what_our_own_rules_accept(
+    store: ColdStore, row: TradeRow | RejectionRow, small: int, score: float, *, tidy: bool
+) -> None:
+    row = msgspec.structs.replace(row, id=id_of(repr(row)), final_score=score)
+    if isinstance(row, TradeRow):
+        row = msgspec.structs.replace(row, revision=small, hold_time_s=small)
+    if tidy and isinstance(row, TradeRow):
+        row = msgspec.structs.replace(row, symbol="X", entry_price=abs(row.entry_price), quantity=abs(row.quantity))
+    elif tidy:
+        row = msgspec.structs.replace(row, symbol="X", details="{}")
+    assume("\x00" not in repr(msgspec.structs.astuple(row)).replace("\\x00", "\x00"))
+    write = store.write_trades if isinstance(row, TradeRow) else store.write_rejections
+    if broken_rule(row) is None:
+        write([row])  # type: ignore[list-item]  # of its own kind
+    else:
+        with pytest.raises(RowsRefusedError):
+            write([row])  # type: ignore[list-item]  # of its own kind
+
+
 def test_every_member_of_the_enumerations_is_taken(store: ColdStore) -> None:
-    rows = [
+    trades = [
         trade(f"{side}{strategy}{status}", side=side, strategy=strategy, status=status)
         for side in Side for strategy in Strategy for status in (TradeStatus.OPEN, TradeStatus.FAILED)
     ]  # fmt: skip
     refused: list[RejectionRow] = [rejection(strategy, strategy=strategy) for strategy in Strategy]
-    store.write_trades(rows)
+    store.write_trades(trades)
     store.write_rejections(refused)
-    assert len(store.recent_trades(100)) == len(rows)
+    assert len(store.recent_trades(100)) == len(trades)
     assert len(store.recent_rejections(100)) == len(refused)

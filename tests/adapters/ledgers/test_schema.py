@@ -105,7 +105,7 @@ def test_a_signed_in_person_sees_every_row_and_the_public_none(empty: Dsn, name:
         "update trade_logs set pnl_net_usdt = '-Infinity'",
         "update trade_logs set confidence = 'NaN'",
         "update trade_logs set final_score = 1.01",
-        "update trade_logs set pnl_pct = null",
+        "update trade_logs set pnl_net_usdt = null",
         "update trade_logs set symbol = ''",
         "update trade_logs set side = 'BUY'",
         "update trade_logs set status = 'DONE'",

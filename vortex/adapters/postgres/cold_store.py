@@ -59,8 +59,12 @@ class _Session:
                 raise refusal from error
 
     def close(self) -> None:
-        with self._lock:
-            self._give_up()
+        """What is under way is not waited for, at the end of a process least of all."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._give_up()
+            finally:
+                self._lock.release()
 
     def _transact(self, work: Work[T]) -> T:
         if self._connection is None or self._connection.closed:

@@ -57,10 +57,17 @@ class _Session:
                 raise refusal from None  # what caused it may show the request, and with it the key
 
     def close(self) -> None:
-        with self._lock:
-            if self._http is not None:
-                self._http.close()
-            self._client = self._http = None
+        """What is under way is not waited for, at the end of a process least of all."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._disconnect()
+            finally:
+                self._lock.release()
+
+    def _disconnect(self) -> None:
+        if self._http is not None:
+            self._http.close()
+        self._client = self._http = None
 
     def _connected(self) -> Client:
         """HTTP/2 loses requests on connections that were idle; retries are the outbox's, which knows what is safe."""
