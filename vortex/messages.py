@@ -353,6 +353,13 @@ class LeaveAccount(Struct, frozen=True, kw_only=True):
     symbol: str
 
 
+class RecallTrades(Struct, frozen=True, kw_only=True):
+    """Engine to hot_store: it begins with nothing; a TradeHistory comes if one is kept that leads up to now."""
+
+    symbol: str
+    reply_to: Recipient
+
+
 class Mirror(Struct, frozen=True, kw_only=True):
     """Anyone to hot_store: the newest value under a key such as `position:BTCUSDT`; None deletes it."""
 

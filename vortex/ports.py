@@ -15,7 +15,7 @@ from vortex.domain.market import Interval, MarketValue
 from vortex.domain.order import ExchangeRequest
 from vortex.domain.trade import RejectionRow, TradeRow
 from vortex.messages import Recipient
-from vortex.queries import OutboxStatus
+from vortex.queries import HotStoreStatus, OutboxStatus
 
 
 class Clock(Protocol):
@@ -110,13 +110,33 @@ class MarketSink(Protocol):
 
 
 class HotStore(Protocol):
-    """The newest state of everything, for observers and warm restarts: a mirror, never the truth."""
+    """The newest state of everything, for observers and warm restarts: a mirror, never the truth.
+
+    Safe from any thread, and no method waits: what another place must learn is written there later, and its loss is
+    counted.
+    """
 
     def put(self, values: Mapping[str, object]) -> None: ...
 
     def delete(self, keys: Sequence[str]) -> None: ...
 
-    def get(self, keys: Sequence[str]) -> dict[str, object]: ...
+    def get(self, keys: Sequence[str]) -> dict[str, object]:
+        """What was put under these keys in this process; absent keys are absent."""
+        ...
+
+    def observe(self, value: MarketValue) -> None:
+        """Take note of what the market says. Called by the feed, so next to nothing is done here."""
+        ...
+
+    def recall(self, symbol: str, recipient: Recipient) -> None:
+        """Tell the recipient the symbol's last trades as one TradeHistory, if some lead up to now; else nothing."""
+        ...
+
+    def status(self) -> HotStoreStatus: ...
+
+    def close(self) -> None:
+        """Write what is not written yet, if that takes no time. May be repeated."""
+        ...
 
 
 class StoreUnavailableError(Exception):

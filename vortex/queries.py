@@ -118,3 +118,16 @@ class OutboxStatus(Struct, frozen=True, kw_only=True):
     parked: int
     dropped_rejections: int = 0
     paused: str | None = None
+
+
+class HotStoreStatus(Struct, frozen=True, kw_only=True):
+    """How the mirror does, asked of the store itself; `state` is OK or DEGRADED since `since_ms`.
+
+    `lost` counts values that were to be written while they could not be; newer ones took their place afterwards.
+    """
+
+    kind: str
+    state: str
+    since_ms: int
+    lost: int
+    detail: str = ""

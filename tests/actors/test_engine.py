@@ -17,8 +17,9 @@ from vortex.messages import RequestHistory, SignalEmitted, Subscribe
 def shell(engine: Engine) -> tuple[EngineActor, Probe]:
     decision = Probe("decision")
     actor = EngineActor(
-        symbol=SYMBOL, inputs=engine.inputs, shelf=Shelf(lambda: engine), decision=decision, feed=Probe("feed")
-    )
+        symbol=SYMBOL, inputs=engine.inputs, shelf=Shelf(lambda: engine), decision=decision, feed=Probe("feed"),
+        hot_store=Probe("hot_store"),
+    )  # fmt: skip
     ManualContext(actor, path=f"{SYMBOL}/{engine.id}")
     actor.started()
     return actor, decision
@@ -57,7 +58,9 @@ def test_a_new_incarnation_answers_as_the_old_one_would_have() -> None:
     )
     for book in books:
         if book.epoch % 7 == 1:
-            actor = EngineActor(symbol=SYMBOL, inputs=twin.inputs, shelf=shelf, decision=decision, feed=Probe("feed"))
+            actor = EngineActor(
+                symbol=SYMBOL, inputs=twin.inputs, shelf=shelf, decision=decision, feed=Probe("feed"), hot_store=Probe()
+            )
             ManualContext(actor, path=f"{SYMBOL}/E1", now_ms=book.ts_ms)
             actor.started()
         actor.receive(book)
@@ -68,7 +71,9 @@ def test_a_hole_in_the_candles_is_closed_by_a_history_asked_for_at_a_pace() -> N
     engine = TechnicalEngine(TechnicalParams())
     feed, decision = Probe("feed"), Probe("decision")
     shelf = Shelf(lambda: engine)
-    actor = EngineActor(symbol=SYMBOL, inputs=engine.inputs, shelf=shelf, decision=decision, feed=feed)
+    actor = EngineActor(
+        symbol=SYMBOL, inputs=engine.inputs, shelf=shelf, decision=decision, feed=feed, hot_store=Probe()
+    )
     context = ManualContext(actor, path=f"{SYMBOL}/E3")
     actor.started()
     flat = (100.0, 101.0, 99.0, 100.0)
@@ -92,7 +97,7 @@ def test_when_the_clock_was_set_back_it_begins_anew_and_has_the_past_told_again(
     feed, decision = Probe("feed"), Probe("decision")
     inputs = TickEngine.inputs
     shelf = Shelf(lambda: TickEngine(TickParams()))
-    actor = EngineActor(symbol=SYMBOL, inputs=inputs, shelf=shelf, decision=decision, feed=feed)
+    actor = EngineActor(symbol=SYMBOL, inputs=inputs, shelf=shelf, decision=decision, feed=feed, hot_store=Probe())
     address = ManualContext(actor, path=f"{SYMBOL}/E2").address
     actor.started()
     late_ms = T0 - TURNED_BACK_MS

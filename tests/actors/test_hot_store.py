@@ -8,7 +8,7 @@ from vortex.queries import GetMirror
 
 
 def test_the_newest_value_of_each_key_is_kept_and_none_deletes_it() -> None:
-    actor = HotStoreActor(store=MemoryHotStore())
+    actor = HotStoreActor(store=MemoryHotStore(lambda: 0))
     ManualContext(actor)
     actor.receive(Mirror(key="position:BTCUSDT", value=1))
     actor.receive(Mirror(key="position:BTCUSDT", value=2))

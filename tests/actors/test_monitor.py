@@ -199,8 +199,9 @@ def test_the_mirror_shows_the_position_at_the_mark_price(rig: Rig) -> None:
     assert (position["mark_price"], position["upnl_usdt"]) == (Decimal("60010.0"), Decimal("1.00"))
     assert set(position) == {
         "trade_id", "side", "quantity", "entry_price", "mark_price", "liq_price", "sl_price", "tp_price", "leverage",
-        "strategy", "opened_ms", "upnl_usdt", "protected",
+        "strategy", "opened_ms", "upnl_usdt", "protected", "row",
     }  # fmt: skip
+    assert position["row"] == open_row(TRADE, LABELS)
 
 
 def test_the_mirror_follows_the_stop_of_this_trade_only(rig: Rig) -> None:

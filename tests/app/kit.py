@@ -17,6 +17,7 @@ from threading import Event
 from typing import Any, NamedTuple
 
 from vortex.adapters.clock import SystemClock
+from vortex.adapters.memory import MemoryHotStore
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.api import Api
 from vortex.app.candles import Candles
@@ -155,7 +156,10 @@ def running(actors: Mapping[str, Mapping[type, object]]) -> Iterator[Tiny]:
     system.start_root(ChildSpec("root", lambda: Root(specs, started, told)))
     try:
         assert started.wait(TIMEOUT_S)
-        reader = StatusReader(system=system, pairs=lambda: SYMBOLS, clock=clock, labels=LABELS, simulated=True)
+        hot_store = MemoryHotStore(clock.now_ms)
+        reader = StatusReader(
+            system=system, pairs=lambda: SYMBOLS, clock=clock, labels=LABELS, simulated=True, hot_store=hot_store.status
+        )
         yield Tiny(system, reader, told)
     finally:
         for event in (reply for answers in actors.values() for reply in answers.values() if isinstance(reply, Event)):

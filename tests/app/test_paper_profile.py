@@ -14,7 +14,11 @@ FOLDER = Path(__file__).parents[2] / "config"
 DEMO = {"BINANCE_API_KEY": "k", "BINANCE_SECRET_KEY": "s", "TESTNET": "true"}
 HEADER = re.compile(r"#  (?P<key>[a-z0-9_.]+) = (?P<value>.+?) \| (?P<reason>.+)")
 VALUE_LINE = re.compile(r"(?:# )?[a-z0-9_]+ = ")
-ENVIRONMENT_ONLY = {".".join(key) for key in NAMES.values()} | {"control.token", "notify.urls"}
+ENVIRONMENT_ONLY = {".".join(key) for key in NAMES.values()} | {
+    "control.token",
+    "hot_store.redis_password",
+    "notify.urls",
+}
 PAPER_ONLY = ("sim.", "exchange.simulator_url", "hot_store.allow_paper", "cold_store.allow_paper", "data_dir")
 
 

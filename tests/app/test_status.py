@@ -16,7 +16,7 @@ from msgspec import structs
 from tests.app.kit import LABELS, SYMBOLS, TIMEOUT_S, exchange_status, replies, running, symbol_status
 from tests.domain.money_builders import trade
 from tests.kit.processes import eventually
-from tests.kit.virtual import virtual_run
+from tests.kit.virtual import VirtualRun, virtual_run
 from vortex.actors.monitor import position_view
 from vortex.app.status import ASK_S, StatusReader
 from vortex.config import load
@@ -29,7 +29,7 @@ from vortex.queries import GetAccount, GetExchange, GetMirror, GetSymbolStatus
 PAPER = Path(__file__).parents[2] / "config" / "paper.toml"
 TOP = {
     "mode", "profile", "market_source", "simulated", "uptime_s", "ready", "gates", "account", "symbols", "outbox",
-    "exchange", "now_ms",
+    "hot_store", "exchange", "now_ms",
 }  # fmt: skip
 FEEDS = {"depth20", "aggTrade", "kline_1m", "kline_15m", "markPrice", "forceOrder", "user", "sentiment"}
 POSITION = {
@@ -43,13 +43,19 @@ def as_sent(value: object) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
+def reader_of(run: VirtualRun) -> StatusReader:
+    pairs = load([PAPER], {}).config.trading_pairs
+    return StatusReader(
+        system=run.system, pairs=lambda: pairs, clock=run.dispatcher, labels=LABELS, simulated=True,
+        hot_store=run.hot_store.status,
+    )  # fmt: skip
+
+
 def test_a_whole_system_fills_every_field(tmp_path: Path) -> None:
     """The product's own tree on the simulator's core, in virtual time, until it holds a position."""
     config = load([PAPER], {}).config
     run = virtual_run(config, tmp_path)
-    reader = StatusReader(
-        system=run.system, pairs=lambda: config.trading_pairs, clock=run.dispatcher, labels=LABELS, simulated=True
-    )
+    reader = reader_of(run)
     assert reader.unready()
     status: dict[str, Any] = {}
     for _ in range(120):

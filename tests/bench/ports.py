@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.bench.market import SLICES_PER_S, START_MS, slice_ms
 from vortex.domain.decision import Decision
-from vortex.domain.market import Interval
+from vortex.domain.market import Interval, MarketValue
 from vortex.domain.order import SymbolSetup
 from vortex.domain.signal import Signal
 from vortex.messages import (
@@ -17,12 +17,14 @@ from vortex.messages import (
     DeregisterSymbol,
     OpenPosition,
     Operate,
+    Recipient,
     RecordRejection,
     RecordTrade,
     RegisterSymbol,
     SymbolReconciled,
 )
 from vortex.ports import MarketSink
+from vortex.queries import HotStoreStatus
 from vortex.runtime import Actor
 
 POLL_S = 0.005
@@ -132,6 +134,15 @@ class Decisions:
 
     def get(self, keys: Sequence[str]) -> dict[str, object]:
         return dict.fromkeys(keys[:0])
+
+    def observe(self, value: MarketValue) -> None: ...
+
+    def recall(self, symbol: str, recipient: Recipient) -> None: ...
+
+    def status(self) -> HotStoreStatus:
+        return HotStoreStatus(kind="memory", state="OK", since_ms=START_MS, lost=0)
+
+    def close(self) -> None: ...
 
     def expect(self, books: int, timeout_s: float) -> None:
         """Wait until this many books were decided in all. Raises TimeoutError."""

@@ -100,7 +100,7 @@ class World:
         self.orders: list[object] = []
         self.on_order: Callable[[object], object] = lambda _order: None
         self._tapes = tapes
-        self._table = SubscriptionTable()
+        self._table = SubscriptionTable(self.decisions.observe)
         self._failures: list[BaseException] = []
         self._wiring = Wiring(
             config=structs.replace(config or Config(), trading_pairs=names(tapes), runtime=CRASHES_ALLOWED),

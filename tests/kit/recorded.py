@@ -70,7 +70,7 @@ class RecordedRun:
             ports=self.recorder.ports(ports, SEED),
             labels=LABELS,
             random=Random(seed),
-            table=SubscriptionTable(),
+            table=SubscriptionTable(ports.hot_store.observe),
         )
         root = self.system.address(None, "root")
         self._listen(self.system.address(root, "hot_store"))

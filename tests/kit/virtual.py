@@ -57,7 +57,7 @@ class Files:
         outbox = SqliteOutbox(data_dir / "journal.db", clock.now_ms)
         cold_store = SqliteColdStore.open(data_dir / "vortex.db")
         courier = PromptCourier.between(data_dir / "journal.db", cold_store)
-        return cls(journal, outbox, cold_store, MemoryHotStore(), courier)
+        return cls(journal, outbox, cold_store, MemoryHotStore(clock.now_ms), courier)
 
 
 @dataclass(slots=True)
@@ -150,7 +150,8 @@ def virtual_run(
         venue.exchange.stop()
         venue.feed.stop()
         system = ActorSystem(dispatcher, on_root_failure=failures.append)
-        wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=SubscriptionTable())
+        table = SubscriptionTable(files.hot_store.observe)
+        wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=table)
         wiring.meters = meters
         system.start_root(wiring.root())
         return system

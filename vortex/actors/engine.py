@@ -9,9 +9,9 @@ from loguru import logger
 
 from vortex.actors.shelf import Loan, Shelf
 from vortex.domain.indicators.candles import CANDLE_GAP, CANDLE_INVALID
-from vortex.domain.market import TURNED_BACK_MS, Book, MarketValue, event_ms
+from vortex.domain.market import TURNED_BACK_MS, Book, MarketValue, TradeHistory, event_ms
 from vortex.domain.signal import Signal
-from vortex.messages import Recipient, RequestHistory, SignalEmitted, Subscribe
+from vortex.messages import RecallTrades, Recipient, RequestHistory, SignalEmitted, Subscribe
 from vortex.runtime import Actor
 
 HOLES = frozenset({CANDLE_GAP, CANDLE_INVALID})
@@ -28,16 +28,25 @@ class EngineActor(Actor):
         shelf: Lends the engine, warm after a crash.
         decision: Who hears its signals.
         feed: Who gives a history again when candles were missed, and all of the past when the clock was set back.
+        hot_store: Who may know the last trades, for an engine that begins with nothing.
     """
 
     def __init__(
-        self, *, symbol: str, inputs: tuple[type, ...], shelf: Shelf, decision: Recipient, feed: Recipient
+        self,
+        *,
+        symbol: str,
+        inputs: tuple[type, ...],
+        shelf: Shelf,
+        decision: Recipient,
+        feed: Recipient,
+        hot_store: Recipient,
     ) -> None:
         self._symbol = symbol
         self._inputs = inputs
         self._shelf = shelf
         self._decision = decision
         self._feed = feed
+        self._hot_store = hot_store
         self._asked_ms: float | None = None
         self._newest_ms: dict[type, int] = {}
         self._loan: Loan
@@ -48,6 +57,8 @@ class EngineActor(Actor):
     def started(self) -> None:
         self._monotonic_ms = self.context.clock.monotonic_ms
         self._loan = self._shelf.take(self._monotonic_ms())
+        if self._loan.blank and TradeHistory in self._inputs:
+            self._hot_store.tell(RecallTrades(symbol=self._symbol, reply_to=self.context.address))
 
     def _on_value(self, value: MarketValue) -> None:
         if self._turned_back(value):

@@ -21,10 +21,19 @@ _REPEATED = (MarkPrice, Sentiment, VolumeHistory)
 """Slow values whose latest is repeated to a new subscriber."""
 
 
-class SubscriptionTable:
-    """Who wants which values of which symbol, and when each stream was last heard. Safe from any thread."""
+def _nobody(_value: MarketValue) -> None:
+    """Observe nothing."""
 
-    def __init__(self) -> None:
+
+class SubscriptionTable:
+    """Who wants which values of which symbol, and when each stream was last heard. Safe from any thread.
+
+    Args:
+        observe: Called with every value that is delivered; it must not wait, cost next to nothing, and not raise.
+    """
+
+    def __init__(self, observe: Callable[[MarketValue], object] = _nobody) -> None:
+        self._observe = observe
         self._lock = threading.Lock()
         self._routes: dict[tuple[str, type], tuple[Recipient, ...]] = {}
         self._latest: dict[tuple[str, type], MarketValue] = {}
@@ -66,6 +75,7 @@ class SubscriptionTable:
             self._latest[value.symbol, kind] = value
         for subscriber in self._routes.get((value.symbol, kind), ()):
             subscriber.tell(value)
+        self._observe(value)
 
     def stream_alive(self, symbol: str, stream: str, ts_ms: int) -> None:
         """Note a frame of a stream."""

@@ -154,7 +154,8 @@ class MonitorActor(Actor):
         if trade is None:
             self._hot_store.tell(Mirror(key=key, value=None))
             return
-        self._hot_store.tell(Mirror(key=key, value=position_view(trade, self._mark)))
+        view = {**position_view(trade, self._mark), "row": open_row(trade, self._labels)}
+        self._hot_store.tell(Mirror(key=key, value=view))
 
 
 def position_view(trade: OpenTrade, mark: MarkPrice | None) -> dict[str, object]:

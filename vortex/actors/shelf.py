@@ -17,12 +17,16 @@ class EngineTakenError(Exception):
 
 
 class Loan:
-    """An engine in the hands of one incarnation. `busy` is true while an update runs, for ever if it never ends."""
+    """An engine in the hands of one incarnation. `busy` is true while an update runs, for ever if it never ends.
 
-    __slots__ = ("busy", "engine", "updated_ms")
+    `blank` says that the engine was made for this loan and has seen nothing.
+    """
 
-    def __init__(self, engine: Engine) -> None:
+    __slots__ = ("blank", "busy", "engine", "updated_ms")
+
+    def __init__(self, engine: Engine, *, blank: bool) -> None:
         self.engine: Engine | None = engine
+        self.blank = blank
         self.busy = False
         self.updated_ms: float | None = None
 
@@ -53,14 +57,15 @@ class Shelf:
         Args:
             now_ms: Monotonic milliseconds, as at every update.
         """
-        self._last = Loan(self._reclaim(now_ms) or self._build())
+        kept = self._reclaim(now_ms)
+        self._last = Loan(kept or self._build(), blank=kept is None)
         return self._last
 
     def renew(self) -> Loan:
         """Lend a fresh engine instead of the one that was lent last, whatever state that is in."""
         if self._last is not None:
             self._last.engine = None
-        self._last = Loan(self._build())
+        self._last = Loan(self._build(), blank=True)
         return self._last
 
     def _reclaim(self, now_ms: float) -> Engine | None:

@@ -16,7 +16,6 @@ from vortex.actors.feed import SubscriptionTable
 from vortex.actors.order_journal import OrderJournal
 from vortex.adapters.clock import UuidIds
 from vortex.adapters.courier import Couriers
-from vortex.adapters.memory import MemoryHotStore
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.adapters.sqlite.outbox import SqliteOutbox, open_delivery
 from vortex.adapters.sqlite.reserve import Reserve
@@ -28,6 +27,7 @@ from vortex.app.dashboard_child import DashboardChild
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
 from vortex.app.heartbeat import Heartbeat
+from vortex.app.hot_store import open_hot_store
 from vortex.app.ledger import open_ledger
 from vortex.app.life import Life
 from vortex.app.log_files import LogFiles
@@ -179,6 +179,7 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
         clock=ground.venue.clock,
         labels=ground.labels,
         simulated=ground.simulated,
+        hot_store=ground.ports.hot_store.status,
     )
     metrics = Metrics(
         reader=reader,
@@ -316,13 +317,15 @@ def _ports(
     ledger.greet()
     couriers = Couriers(partial(open_delivery, data_dir.journal, ledger.store), ledger.name)
     stack.callback(couriers.close)
+    hot_store = open_hot_store(config, now_ms)
+    stack.callback(hot_store.close)
     flow = config.engines.order_flow
     return Ports(
         clock=venue.clock,
         ids=UuidIds(),
         exchange=venue.exchange,
         feed=lambda: WatchedFeed(venue.feed(lambda: BookFlow(flow.depth, flow.decay, flow.levels)), candles),
-        hot_store=MemoryHotStore(),
+        hot_store=hot_store,
         cold_store=ledger.store,
         journal=journal,
         outbox=outbox,
@@ -369,7 +372,8 @@ def _start(
     )
     stack.callback(_stop, system, life)
     jitter = Random()  # noqa: S311  # spreads restarts, keeps no secret
-    wiring = Wiring(config=config, ports=ports, labels=labels, random=jitter, table=SubscriptionTable())
+    table = SubscriptionTable(ports.hot_store.observe)
+    wiring = Wiring(config=config, ports=ports, labels=labels, random=jitter, table=table)
     system.start_root(wiring.root())
     return system, wiring
 

@@ -25,6 +25,7 @@ from vortex.queries import (
     GetMirror,
     GetOutbox,
     GetSymbolStatus,
+    HotStoreStatus,
     OutboxStatus,
     SymbolStatus,
 )
@@ -45,6 +46,7 @@ class StatusReader:
         clock: The injected clock.
         labels: Mode, profile and market source.
         simulated: False only for the real market or a testnet.
+        hot_store: How the mirror does; it is asked itself, nobody is waited for.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class StatusReader:
         clock: Clock,
         labels: RowLabels,
         simulated: bool,
+        hot_store: Callable[[], HotStoreStatus],
     ) -> None:
         self._system = system
         self._pairs = pairs
         self._clock = clock
         self._labels = labels
         self._simulated = simulated
+        self._hot_store = hot_store
         self._started_ms = clock.monotonic_ms()
 
     def actors(self) -> list[ActorInfo]:
@@ -117,6 +121,7 @@ class StatusReader:
             ),
             "symbols": self._symbol_fields(symbols, answers),
             "outbox": views.outbox(views.pick(answers, "storage", OutboxStatus), self._clock.now_ms()),
+            "hot_store": views.fields(self._hot_store(), "kind", "state", "since_ms", "lost", "detail"),
             "exchange": views.fields(
                 views.pick(answers, "exchange", ExchangeStatus), "weight_used_1m", "orders_1m", "unknown_orders"
             ),

@@ -86,7 +86,7 @@ def position(symbol: str, mirrored: Mapping[str, object] | None, exchange: Excha
         mirrored = _confirmed(mirrored, exchange.trades.get(symbol))
     if mirrored is None:
         return {"position": None, "protected": None}
-    shown = {key: value for key, value in mirrored.items() if key != "protected"}
+    shown = {key: value for key, value in mirrored.items() if key not in ("protected", "row")}
     return {"position": shown, "protected": mirrored["protected"]}
 
 

@@ -166,7 +166,7 @@ class Wiring:
             return (
                 ChildSpec(MONITOR, lambda: self._monitor(config, symbol, peers), stop_s=PART_STOP_S, run="first"),
                 ChildSpec(DECISION, lambda: self._decision(config, symbol, peers, supervisor), stop_s=PART_STOP_S),
-                *(_engine(symbol, spec, shelves[spec.id], decision, peers.feed) for spec in reversed(REGISTRY)),
+                *(_engine(symbol, spec, shelves[spec.id], decision, peers) for spec in reversed(REGISTRY)),
             )
 
         def tree() -> SymbolSupervisor:
@@ -213,9 +213,16 @@ def _shelf(spec: EngineSpec, params: Struct) -> Shelf:
     return Shelf(lambda: spec.build(params))
 
 
-def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address, feed: Recipient) -> ChildSpec:
+def _engine(symbol: str, spec: EngineSpec, shelf: Shelf, decision: Address, peers: Peers) -> ChildSpec:
     return ChildSpec(
         spec.id,
-        lambda: EngineActor(symbol=symbol, inputs=spec.engine.inputs, shelf=shelf, decision=decision, feed=feed),
+        lambda: EngineActor(
+            symbol=symbol,
+            inputs=spec.engine.inputs,
+            shelf=shelf,
+            decision=decision,
+            feed=peers.feed,
+            hot_store=peers.hot_store,
+        ),
         stop_s=PART_STOP_S,
     )

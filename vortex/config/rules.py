@@ -51,6 +51,7 @@ def check(config: Config, tree: Tree, testnet: tuple[bool, str] | None, files: S
     _check_control(config, tree)
     _check_urls(config, tree)
     _check_notify(config, tree)
+    _check_hot_store(config, tree)
     if config.mode != "paper":
         _check_variables(config, tree, testnet)
     if config.mode == "live":
@@ -105,6 +106,13 @@ def _check_live(config: Config, tree: Tree, files: Sequence[str]) -> None:
             "notify.urls",
             [],
             "an address that is told of trouble, or notify.none = true",
+        )
+
+
+def _check_hot_store(config: Config, tree: Tree) -> None:
+    if config.hot_store.kind == "redis" and not config.hot_store.redis_host:
+        raise refused(
+            tree.origin(("hot_store", "kind")), "hot_store.kind", "redis", "hot_store.redis_host (REDIS_HOST) set too"
         )
 
 

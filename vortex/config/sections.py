@@ -105,10 +105,21 @@ class Runtime(Section, frozen=True, kw_only=True):
 class HotStore(Section, frozen=True, kw_only=True):
     """[hot_store]: the newest state of everything, for observers and warm restarts."""
 
-    kind: Annotated[Literal["memory"], switch("memory: inside this process")] = "memory"
+    kind: Annotated[
+        Literal["memory", "redis"] | None,
+        switch("memory: inside this process; redis: mirrored in Redis too; unset: redis where REDIS_HOST is set"),
+    ] = None
     allow_paper_remote: Annotated[bool, switch("let paper mode use a remote hot store")] = False
     redis_host: Annotated[str, switch("set REDIS_HOST")] = ""
     redis_port: Annotated[int, within(1, 65_535, "set REDIS_PORT")] = 6_379
+    redis_password: Annotated[Secret, switch("text; set VORTEX__HOT_STORE__REDIS_PASSWORD or ..._FILE")] = Secret()
+    namespace: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[A-Za-z0-9_.-]{0,32}\Z",
+            description="up to 32 of A-Z a-z 0-9 _ . - before every key, for engines that share a server",
+        ),
+    ] = ""
 
 
 class ColdStore(Section, frozen=True, kw_only=True):

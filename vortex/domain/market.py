@@ -135,6 +135,19 @@ class Trades(Struct, frozen=True, kw_only=True, gc=False):
         return Trades(symbol=self.symbol, recv_ms=self.recv_ms, trades=older.trades + self.trades)
 
 
+class TradeHistory(Struct, frozen=True, kw_only=True):
+    """Trades from before an engine began, oldest first, which lead up to the present with no hole that is long."""
+
+    symbol: str
+    trades: tuple[Trade, ...]
+
+    def conflation_key(self) -> Hashable:
+        return "trade_history"
+
+    def absorb(self, older: TradeHistory) -> TradeHistory:  # noqa: ARG002  # a newer history holds the older one
+        return self
+
+
 class Candle(Struct, frozen=True, kw_only=True, gc=False):
     """One candle; `closed` is the exchange's own flag. `generated` marks history that no market ever printed."""
 
@@ -258,7 +271,9 @@ class VolumeHistory(Struct, frozen=True, kw_only=True):
         return self
 
 
-MarketValue: TypeAlias = Book | Trades | Candle | CandleHistory | MarkPrice | Sentiment | Liquidation | VolumeHistory
+MarketValue: TypeAlias = (
+    Book | Trades | TradeHistory | Candle | CandleHistory | MarkPrice | Sentiment | Liquidation | VolumeHistory
+)
 
 
 def event_ms(value: MarketValue) -> int | None:

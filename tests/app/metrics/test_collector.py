@@ -68,7 +68,14 @@ class Page:
 
 def page_of(run: VirtualRun, folder: Path) -> Page:
     """What the run says of itself now."""
-    reader = StatusReader(system=run.system, pairs=lambda: SYMBOLS, clock=run.dispatcher, labels=LABELS, simulated=True)
+    reader = StatusReader(
+        system=run.system,
+        pairs=lambda: SYMBOLS,
+        clock=run.dispatcher,
+        labels=LABELS,
+        simulated=True,
+        hot_store=run.hot_store.status,
+    )
     return Page(metrics_of(reader, run.meters, folder, run.dispatcher))
 
 

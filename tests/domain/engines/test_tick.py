@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.domain.builders import T0, book, mark, trade, trades
 from vortex.domain.engines.tick import TickEngine, TickParams
-from vortex.domain.market import MarketValue, Trade
+from vortex.domain.market import MarketValue, Trade, TradeHistory
 from vortex.domain.signal import Signal
 
 flows = st.lists(st.tuples(st.integers(0, 900), st.booleans(), st.integers(1, 5_000)), min_size=1, max_size=120)
@@ -161,3 +161,45 @@ def test_an_impossible_trade_is_left_out_and_said(price: float, quantity: float)
 
 def test_it_answers_no_books() -> None:
     assert engine().update(book(((1.0, 1.0),), ((2.0, 1.0),))) is None
+
+
+def history(*items: Trade) -> TradeHistory:
+    return TradeHistory(symbol="BTCUSDT", trades=items)
+
+
+def test_with_its_past_it_says_what_it_would_have_said_had_it_seen_it() -> None:
+    made = steady(1_500)
+    whole, recalled = engine(), engine()
+    seen = feed(whole, trades(*made[:1_460]))
+    feed(recalled, trades(*made[1_450:1_460]))
+    assert feed(recalled, history(*made[:1_455])) == seen
+    assert feed(recalled, trades(*made[1_460:])) == feed(whole, trades(*made[1_460:]))
+
+
+def test_a_past_that_ends_before_the_present_begins_leaves_a_gap_that_is_said() -> None:
+    made = steady(1_500)
+    tick = engine()
+    feed(tick, trades(*made[1_480:]))
+    answer = feed(tick, history(*made[:1_450]))
+    assert (answer.quality, answer.reasons) == (0.5, ("TRADE_GAP",))
+    assert answer.components["aggressor_120s"] == 1.0
+
+
+def test_a_past_counts_once_not_late_and_not_when_it_is_none() -> None:
+    made = steady(1_500)
+    tick = engine()
+    feed(tick, trades(*made[1_400:1_450]))
+    before = feed(tick, mark(T0 + 145_000))
+    assert tick.update(history(*made[1_420:])) is None, "none of it is older"
+    assert tick.update(history(*made[:1_400])) is None, "it had its turn"
+    assert feed(tick, mark(T0 + 145_000)) == before
+    late = engine()
+    feed(late, trades(*made[1_000:1_200]))
+    assert late.update(history(*made[:1_000])) is None
+
+
+def test_a_mark_price_before_its_past_lets_time_pass() -> None:
+    made = steady(1_400)
+    tick = engine()
+    feed(tick, mark(T0 + 140_100))
+    assert feed(tick, history(*made)).ts_ms == T0 + 140_100

@@ -12,6 +12,7 @@ from vortex.domain.market import (
     Liquidation,
     MarkPrice,
     Sentiment,
+    TradeHistory,
     Trades,
     VolumeHistory,
 )
@@ -61,7 +62,7 @@ def _kinds(*types: type) -> frozenset[str]:
 
 
 ANYONE = _kinds(
-    Book, Trades, Candle, CandleHistory, MarkPrice, Sentiment, Liquidation, VolumeHistory,
+    Book, Trades, TradeHistory, Candle, CandleHistory, MarkPrice, Sentiment, Liquidation, VolumeHistory,
     ExchangeReplied, OrderReport, AlgoReport, AccountUpdate, UserStreamChanged,
     FillAnnounced, TriggerRejected, ConfigUpdate, MarginCall, ClockMeasured, DiskMeasured,
     TradeRecorded, OutboxMeasured, RowsCarried, Crash,

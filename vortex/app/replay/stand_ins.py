@@ -91,7 +91,7 @@ def stand_ins(record: Record, port: ComparingExchange, clock: Clock, who: Callab
         ids=IdStreams(record.header.seed, who),
         exchange=lambda: port,
         feed=_no_feed,
-        hot_store=MemoryHotStore(),
+        hot_store=MemoryHotStore(clock.now_ms),
         cold_store=NOTHING,
         journal=LoadedJournal(loaded),
         outbox=NOTHING,

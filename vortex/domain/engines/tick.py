@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Annotated, ClassVar
 
@@ -10,7 +11,7 @@ from msgspec import Meta, Struct
 from vortex.domain.indicators.aggressor import TradeRate, aggressor_ratio, aggressor_score
 from vortex.domain.indicators.basics import blend, clip
 from vortex.domain.indicators.windows import SlidingSums
-from vortex.domain.market import MarketValue, MarkPrice, Trade, Trades
+from vortex.domain.market import MarketValue, MarkPrice, Trade, TradeHistory, Trades
 from vortex.domain.signal import EngineId, Signal
 
 FEW_TRADES = "FEW_TRADES"
@@ -21,6 +22,8 @@ TRADE_INVALID = "TRADE_INVALID"
 WEIGHTS = {5_000: 0.5, 30_000: 0.3, 120_000: 0.2}
 """Weight of each aggressor window, by its length in ms."""
 REQUIRED = 0.5
+RECALL_MS = 10_000
+"""A history that takes longer than this to come is none any more."""
 LONGEST_MS = max(WEIGHTS)
 
 
@@ -38,13 +41,19 @@ class TickEngine:
     """Scores the aggressor ratio of three windows, damped or not by how fast trades come.
 
     A mark price moves no score; it proves that the stream lives and lets event time pass while nobody trades.
+    A history counts once, while the engine still knows every trade that it has seen itself.
     """
 
     id: ClassVar[str] = EngineId.TICK
-    inputs: ClassVar[tuple[type, ...]] = (Trades, MarkPrice)
+    inputs: ClassVar[tuple[type, ...]] = (Trades, MarkPrice, TradeHistory)
 
     def __init__(self, params: TickParams) -> None:
         self._params = params
+        self._seen: list[Trade] | None = []
+        self._begin()
+
+    def _begin(self) -> None:
+        params = self._params
         self._windows = tuple(SlidingSums(length_ms, params.ring) for length_ms in WEIGHTS)
         self._rate = TradeRate(params.half_life_s, params.warm_s)
         self._now_ms = 0
@@ -54,7 +63,7 @@ class TickEngine:
         self._invalid = False
 
     def update(self, value: MarketValue) -> Signal | None:
-        """Answer every Trades and every MarkPrice with a Signal."""
+        """Answer every Trades, every MarkPrice and a TradeHistory that counts with a Signal."""
         match value:
             case Trades():
                 self._invalid = False
@@ -63,6 +72,9 @@ class TickEngine:
                     self._take(trade)
             case MarkPrice():
                 self._pass_to(value.ts_ms)
+            case TradeHistory():
+                if not self._recall(value.trades):
+                    return None
             case _:
                 return None
         if self._now_ms > self._expired_ms:
@@ -70,6 +82,21 @@ class TickEngine:
             for window in self._windows:
                 window.expire(self._now_ms)
         return self._opinion()
+
+    def _recall(self, past: Sequence[Trade]) -> bool:
+        """Begin anew with the past before what it has seen; False when that is too much by now, or there is none."""
+        seen, self._seen = self._seen, None
+        if seen is None:
+            return False
+        older = [trade for trade in past if not seen or _order(trade) < _order(seen[0])]
+        if not older:
+            return False
+        now_ms = self._now_ms
+        self._begin()
+        for trade in (*older, *seen):
+            self._take(trade)
+        self._pass_to(now_ms)
+        return True
 
     def _take(self, trade: Trade) -> None:
         if not (0.0 < trade.quantity < inf and 0.0 < trade.price < inf):
@@ -83,6 +110,10 @@ class TickEngine:
             self._gap_until_ms = max(trade.ts_ms, last.ts_ms) + LONGEST_MS
         ts_ms = trade.ts_ms if last is None else max(trade.ts_ms, last.ts_ms)
         self._last = trade
+        if self._seen is not None:
+            self._seen.append(trade)
+            if trade.ts_ms - self._seen[0].ts_ms > RECALL_MS:
+                self._seen = None
         self._pass_to(ts_ms, trades=1)
         buy, sell = (0.0, trade.quantity) if trade.buyer_is_maker else (trade.quantity, 0.0)
         self._expired_ms = ts_ms

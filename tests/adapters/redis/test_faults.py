@@ -1,0 +1,204 @@
+"""What a real Redis does to people: it hangs, fills up, dies, forgets. None of it reaches who tells the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tests.adapters.redis.rig import Rig, now_ms, rig
+from tests.domain.builders import SYMBOL
+from tests.kit.processes import eventually
+from tests.kit.redis_server import redis_server
+from vortex.adapters.redis.store import RedisHotStore
+
+POSITION = f"position:{SYMBOL}"
+QUICK_S = 0.05
+"""To tell the store costs microseconds; this much is the machine's own."""
+
+
+@pytest.fixture
+def well() -> Iterator[Rig]:
+    with rig() as made:
+        yield made
+
+
+def test_a_frozen_server_holds_nobody_up_and_is_written_again(well: Rig) -> None:
+    well.server.freeze()
+    well.store.put({POSITION: {"trade_id": "a"}})
+    well.until_degraded("does not answer within 0.25 s")
+    longest_s = 0.0
+    for _ in range(200):
+        began_s = time.perf_counter()
+        well.book()
+        well.store.put({POSITION: {"trade_id": "b"}})
+        well.store.status()
+        longest_s = max(longest_s, time.perf_counter() - began_s)
+    assert longest_s < QUICK_S
+    last = well.book()
+    lost = well.store.status().lost
+    well.server.thaw()
+    well.until_ok()
+    assert well.mirrored(last)
+    assert (well.json(POSITION) or {})["trade_id"] == "b"
+    assert lost >= 1
+
+
+def test_a_dead_server_is_written_again_when_it_is_back(well: Rig) -> None:
+    well.store.put({POSITION: {"trade_id": "a"}})
+    well.trades(50)
+    well.until(lambda: well.ticks() == list(range(50, 0, -1)), "the trades")
+    well.server.kill()
+    well.until_degraded("cannot be reached")
+    well.trades(50)
+    since_ms = well.store.status().since_ms
+    well.server.start()
+    well.until_ok()
+    assert (well.json(POSITION) or {})["trade_id"] == "a"
+    assert well.ticks() == list(range(100, 0, -1)), "no hole where it was away"
+    assert well.store.status().since_ms > since_ms
+
+
+def test_a_server_that_restarts_unseen_loses_nothing_and_brings_nothing_back() -> None:
+    """The socket is stale and the data old: a position that was closed meanwhile must not come back."""
+    with rig("--appendonly", "yes") as well:
+        well.store.put({POSITION: {"trade_id": "a"}, "position:ETHUSDT": {"trade_id": "b"}})
+        well.until(lambda: well.json("position:ETHUSDT"), "the position")
+        old = well.reader.dump("position:ETHUSDT")
+        well.store.delete(["position:ETHUSDT"])
+        well.until(lambda: not well.reader.exists("position:ETHUSDT"), "the position to go")
+        assert old is not None
+        well.server.kill()
+        well.server.start()
+        well.reader.set("position:ETHUSDT", "what an older file would hold")
+        well.until(lambda: not well.reader.exists("position:ETHUSDT"), "the position to go again")
+        well.until(lambda: (well.json(POSITION) or {}).get("trade_id") == "a", "the other one")
+
+
+def test_what_is_flushed_is_there_again_at_once(well: Rig) -> None:
+    well.store.put({POSITION: {"trade_id": "a"}})
+    well.store.observe(last := well.book())
+    well.trades(100)
+    well.until(lambda: len(well.ticks()) == 100, "the trades")
+    well.reader.flushall()
+    began_s = time.monotonic()
+    well.until(lambda: well.json(POSITION), "the position")
+    assert time.monotonic() - began_s < 2.0
+    well.until(lambda: well.mirrored(last) and len(well.ticks()) == 100, "all the rest")
+
+
+def test_a_full_server_degrades_it_and_still_deletes(well: Rig) -> None:
+    well.store.put({POSITION: {"trade_id": "a"}})
+    well.until(lambda: well.json(POSITION), "the position")
+    well.reader.config_set("maxmemory-policy", "noeviction")
+    well.reader.config_set("maxmemory", "1")
+    well.book()
+    well.until_degraded("full (maxmemory)")
+    well.store.delete([POSITION])
+    well.until(lambda: not well.reader.exists(POSITION), "the position to go")
+    well.reader.config_set("maxmemory", "0")
+    well.until_ok()
+
+
+def test_what_is_evicted_under_volatile_lru_is_never_a_position(well: Rig) -> None:
+    well.store.put({POSITION: {"trade_id": "a"}})
+    last = well.book()
+    well.until(lambda: well.json(POSITION) and well.mirrored(last), "the position and the book")
+    used: Any = well.reader.info("memory")
+    well.reader.config_set("maxmemory-policy", "volatile-lru")
+    well.reader.config_set("maxmemory", str(used["used_memory"] + 1_000_000))
+    for number in range(400):
+        well.reader.set(f"other:{number}", "x" * 10_000, ex=60)
+    stats: Any = well.reader.info("stats")
+    assert stats["evicted_keys"] >= 100
+    assert (well.json(POSITION) or {})["trade_id"] == "a"
+    assert well.store.status().state == "OK"
+
+
+def test_a_replica_degrades_it(well: Rig) -> None:
+    with redis_server() as other:
+        well.reader.replicaof("127.0.0.1", other.port)
+        well.book()
+        well.until_degraded("read-only replica")
+        well.reader.replicaof("NO", "ONE")
+        last = well.book()
+        well.until(lambda: well.mirrored(last), "the book")
+        well.until_ok()
+
+
+def test_a_server_that_loads_degrades_it() -> None:
+    with rig("--appendonly", "yes") as well:
+        well.store.put({POSITION: {"trade_id": "a"}})
+        pipe = well.reader.pipeline(transaction=False)
+        for number in range(20_000):  # while it loads, it answers after every 1,024 commands
+            pipe.set(f"other:{number}", "x")
+        pipe.execute()
+        well.until(lambda: well.json(POSITION), "the position")
+        well.server.kill()
+        well.server.start("--key-load-delay", "50", wait=False)
+        well.until_degraded("still loads its data")
+        well.until_ok()
+        assert (well.json(POSITION) or {})["trade_id"] == "a"
+
+
+def test_with_an_append_only_file_what_was_written_outlives_a_kill() -> None:
+    with rig("--appendonly", "yes", "--appendfsync", "everysec") as well:
+        well.store.put({POSITION: {"trade_id": "a"}})
+        well.until(lambda: well.json(POSITION), "the position")
+        well.server.kill()
+        well.store.close()
+        well.server.start()
+        assert (well.json(POSITION) or {})["trade_id"] == "a"
+
+
+def test_what_stands_where_our_values_belong_is_replaced(well: Rig) -> None:
+    well.trades(10)
+    well.until(lambda: len(well.ticks()) == 10, "the trades")
+    well.reader.set(f"ticks:{SYMBOL}", "no list")
+    well.reader.delete(f"orderbook:{SYMBOL}")
+    well.reader.lpush(f"orderbook:{SYMBOL}", "no text")
+    well.trades(1)
+    last = well.book()
+    well.until(lambda: well.ticks() == list(range(11, 0, -1)), "all the trades")
+    well.until(lambda: well.mirrored(last), "the book")
+    well.until_ok()
+    assert well.store.status().lost >= 1
+
+
+def test_a_wrong_password_is_said_in_words_and_keeps_nobody_from_starting() -> None:
+    with redis_server("--requirepass", "right") as server:
+        for password, said in (("", "password"), ("wrong", "password"), ("right", "")):
+            store = RedisHotStore(structs.replace(server.address, password=password), "", now_ms, "t")
+            wait_for(store, said)
+            assert store.status().state == ("DEGRADED" if said else "OK")
+            store.close()
+
+
+def wait_for(store: RedisHotStore, said: str) -> None:
+    """Until the first try has ended, and ended so."""
+    eventually(lambda: store.status().detail != "not connected yet", 5.0, "the first try")
+    assert said in store.status().detail
+
+
+def test_two_that_write_the_same_keys_are_told_and_with_namespaces_they_are_not(well: Rig) -> None:
+    rival = well.another("second")
+    well.until_degraded("another engine writes the same keys")
+    rival.close()
+    well.reader.flushall()
+    well.until_ok()
+    neighbour = well.another("third", namespace="testnet")
+    neighbour.put({POSITION: {"trade_id": "n"}})
+    well.until(lambda: well.json(f"testnet:{POSITION}"), "the neighbour's position")
+    assert well.json(POSITION) is None
+    assert well.store.status().state == "OK"
+    neighbour.close()
+
+
+def test_what_cannot_be_written_is_left_out_and_harms_nothing(well: Rig) -> None:
+    well.store.put({"position:ODDUSDT": {"trade_id": object()}, POSITION: {"trade_id": "a"}})
+    well.until(lambda: well.json(POSITION), "the other position")
+    well.until_ok()
+    assert well.json("position:ODDUSDT") is None
