@@ -55,9 +55,11 @@ class RedisServer:
         if wait:
             self._wait()
 
-    def client(self) -> redis.Redis:
+    def client(self, password: str | None = None) -> redis.Redis:
         """A client of the test's own, with texts for bytes."""
-        return redis.Redis(host="127.0.0.1", port=self.port, decode_responses=True, socket_timeout=5.0)
+        return redis.Redis(
+            host="127.0.0.1", port=self.port, password=password, decode_responses=True, socket_timeout=5.0
+        )
 
     def freeze(self) -> None:
         """SIGSTOP: it accepts connections, and answers nothing."""

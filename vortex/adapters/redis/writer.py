@@ -75,6 +75,8 @@ class Writer:
         trades = leading_up(kept, now_ms)
         if kept and not trades:
             return self._refuse(key, "it does not lead up to now")
+        if trades:
+            logger.info("{}: the last {} trades are taken from the mirror", symbol, len(trades))
         return trades
 
     def close(self) -> None:
