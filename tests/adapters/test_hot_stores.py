@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[HotStore]:
         yield MemoryHotStore(lambda: NOW_MS)
         return
     with redis_server() as server:
-        made = RedisHotStore(server.address, "", lambda: NOW_MS, "token")
+        made = RedisHotStore(server.address, lambda: NOW_MS, origin="paper", token="token")
         yield made
         made.close()
 

@@ -26,7 +26,7 @@ KIND = "VORTEX__HOT_STORE__KIND"
     ],
 )  # fmt: skip
 def test_which_store_it_is(environ: Mapping[str, str], kind: str) -> None:
-    store = open_hot_store(load([], environ).config, lambda: 1)
+    store = open_hot_store(load([], environ).config, "a market", lambda: 1)
     assert store.status().kind == kind
     store.close()
 
@@ -50,7 +50,7 @@ def test_the_password_comes_from_a_file_and_the_namespace_stands_before_every_ke
             "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "VORTEX__HOT_STORE__NAMESPACE": "paper",
             "VORTEX__HOT_STORE__REDIS_PASSWORD_FILE": str(secret),
         }  # fmt: skip
-        store = open_hot_store(load([], ALLOWED | environ).config, lambda: 1)
+        store = open_hot_store(load([], ALLOWED | environ).config, "a market", lambda: 1)
         assert isinstance(store, RedisHotStore)
         store.put({"position:BTCUSDT": {"trade_id": "a"}})
         eventually(lambda: store.status().state == "OK", 5.0, "a mirror that is well", store.status)

@@ -12,7 +12,7 @@ from vortex.config import Config
 from vortex.ports import HotStore
 
 
-def open_hot_store(config: Config, now_ms: Callable[[], int]) -> HotStore:
+def open_hot_store(config: Config, market_source: str, now_ms: Callable[[], int]) -> HotStore:
     """Open it; a Redis that cannot be reached is said once and tried on, it keeps nobody from starting."""
     if not _is_redis(config):
         return MemoryHotStore(now_ms)
@@ -21,7 +21,8 @@ def open_hot_store(config: Config, now_ms: Callable[[], int]) -> HotStore:
 
     settings = config.hot_store
     server = Server(host=settings.redis_host, port=settings.redis_port, password=settings.redis_password.reveal())
-    return RedisHotStore(server, settings.namespace, now_ms, token=str(uuid4()))
+    origin = f"{config.mode}/{config.account.name}/{market_source}"
+    return RedisHotStore(server, now_ms, namespace=settings.namespace, origin=origin, token=str(uuid4()))
 
 
 def _is_redis(config: Config) -> bool:

@@ -317,7 +317,7 @@ def _ports(
     ledger.greet()
     couriers = Couriers(partial(open_delivery, data_dir.journal, ledger.store), ledger.name)
     stack.callback(couriers.close)
-    hot_store = open_hot_store(config, now_ms)
+    hot_store = open_hot_store(config, venue.market_source, now_ms)
     stack.callback(hot_store.close)
     flow = config.engines.order_flow
     return Ports(

@@ -32,8 +32,8 @@ class Rig:
         self.store = self.another("first")
         self._numbers = 0
 
-    def another(self, token: str, namespace: str = "") -> RedisHotStore:
-        return RedisHotStore(self.server.address, namespace, now_ms, token)
+    def another(self, token: str, namespace: str = "", origin: str = "paper/main/test") -> RedisHotStore:
+        return RedisHotStore(self.server.address, now_ms, namespace=namespace, origin=origin, token=token)
 
     def book(self) -> Book:
         """Show the store a book that it has not seen."""

@@ -171,7 +171,8 @@ def test_what_stands_where_our_values_belong_is_replaced(well: Rig) -> None:
 def test_a_wrong_password_is_said_in_words_and_keeps_nobody_from_starting() -> None:
     with redis_server("--requirepass", "right") as server:
         for password, said in (("", "password"), ("wrong", "password"), ("right", "")):
-            store = RedisHotStore(structs.replace(server.address, password=password), "", now_ms, "t")
+            address = structs.replace(server.address, password=password)
+            store = RedisHotStore(address, now_ms, origin="paper", token="t")
             wait_for(store, said)
             assert store.status().state == ("DEGRADED" if said else "OK")
             store.close()

@@ -94,6 +94,20 @@ def test_the_next_process_takes_the_trades_and_goes_on_with_the_list(well: Rig, 
     assert not [line for line in said if "not used" in line]
 
 
+def test_what_another_market_left_is_not_taken(well: Rig, said: list[str]) -> None:
+    well.trades(500)
+    well.until(lambda: len(well.ticks()) == 500, "the trades")
+    well.store.close()
+    well.store = well.another("second", origin="live/main/binance")
+    probe = Probe()
+    well.trades(10)
+    well.store.recall(SYMBOL, probe)
+    eventually(lambda: probe.messages, 5.0, "its own trades")
+    assert len(probe.expect(TradeHistory).trades) == 10
+    assert sum("another mode, account or market left it" in line for line in said) == 1
+    well.until(lambda: well.ticks() == list(range(510, 500, -1)), "its own list")
+
+
 def test_what_stands_there_and_is_not_ours_or_old_is_not_taken_and_said_once(well: Rig, said: list[str]) -> None:
     old = tick(trade(1, now_ms() - 60_000, buy=True))
     left: dict[str, list[bytes | str]] = {
@@ -102,6 +116,8 @@ def test_what_stands_there_and_is_not_ours_or_old_is_not_taken_and_said_once(wel
     for symbol, lines in left.items():
         well.reader.lpush(f"ticks:{symbol}", *lines)
     well.reader.set("ticks:TEXTUSDT", "no list")
+    well.store.close()
+    well.store = well.another("second")
     probe = Probe()
     for symbol in (*left, "TEXTUSDT"):
         well.store.recall(symbol, probe)

@@ -47,13 +47,16 @@ class RedisHotStore:
         server: Where Redis is.
         namespace: What every key begins with, with a colon; may be empty.
         now_ms: The injected clock.
+        origin: Whose market this is, e.g. mode, account and source.
         token: Differs from that of every other process.
     """
 
-    def __init__(self, server: Server, namespace: str, now_ms: Callable[[], int], token: str) -> None:
+    def __init__(
+        self, server: Server, now_ms: Callable[[], int], *, namespace: str = "", origin: str, token: str
+    ) -> None:
         self._now_ms = now_ms
         self._health = Health(server.place, now_ms)
-        self._writer = Writer(server, namespace, token, self._health)
+        self._writer = Writer(server, namespace=namespace, origin=origin, token=token, health=self._health)
         self._image = Image()
         self._values: dict[str, object] = {}
         self._deleted: set[str] = set()

@@ -29,13 +29,16 @@ class Writer:
     Args:
         server: Where.
         namespace: What every key begins with, with a colon; may be empty.
-        token: What it leaves under its mark; another writer's is another.
+        origin: Whose market this is: what was left of another one is not taken for its own past.
+        token: Differs from that of every other writer. It leaves origin and token under its mark.
         health: Told how every go went.
     """
 
-    def __init__(self, server: Server, namespace: str, token: str, health: Health) -> None:
+    def __init__(self, server: Server, *, namespace: str, origin: str, token: str, health: Health) -> None:
         self._prefix = f"{namespace}:" if namespace else ""
-        self._token = token.encode()
+        self._origin = f"{origin} ".encode()
+        self._mark = self._origin + token.encode()
+        self._is_heir: bool | None = None
         self._health = health
         self._client = server.client(self._connected)
         self._is_new = self._is_down = False
@@ -71,7 +74,7 @@ class Writer:
             self._hang_up()
             return self._refuse(key, in_words(error))
         except ValueError as error:  # msgspec's too
-            return self._refuse(key, f"it is not what this version writes: {error}")
+            return self._refuse(key, f"it is not ours: {error}")
         trades = leading_up(kept, now_ms)
         if kept and not trades:
             return self._refuse(key, "it does not lead up to now")
@@ -87,7 +90,7 @@ class Writer:
 
     def _go(self, image: Image, now_ms: int) -> tuple[int, bool]:
         """Return how many lists could not be written, and whether somebody else writes too."""
-        mark = self._client.get(self._key(MARK))
+        mark = self._look()
         anew = self._is_new or mark is None
         if anew:
             image.forget()
@@ -100,12 +103,19 @@ class Writer:
             _push(pipe, self._key(TICKS + symbol), ring)
         self._set(pipe, image, writes)
         if anew:
-            pipe.set(self._key(MARK), self._token)
+            pipe.set(self._key(MARK), self._mark)
         answers = pipe.execute(raise_on_error=False)
         for write in writes:
             image.written(write.key, write.value)
         self._is_new = False
-        return _settle(rings, answers), not anew and mark != self._token
+        return _settle(rings, answers), not anew and mark != self._mark
+
+    def _look(self) -> object:
+        """Return who wrote last; the first time that decides whether what he left is ours."""
+        mark: Any = self._client.get(self._key(MARK))
+        if self._is_heir is None:
+            self._is_heir = mark is not None and mark.startswith(self._origin)
+        return mark
 
     def _set(self, pipe: Any, image: Image, writes: Sequence[Write]) -> None:
         """All documents at once, and to each how long it counts."""
@@ -126,9 +136,13 @@ class Writer:
 
     def _left(self, key: str) -> list[Trade]:
         """The trades under a key, oldest first. Raises ValueError for anything else, and what redis raises."""
+        if self._is_heir is None:
+            self._look()
         size: Any = self._client.memory_usage(key, samples=0)
         if size is None:
             return []
+        if not self._is_heir:
+            raise ValueError("another mode, account or market left it")
         if size > LARGEST_LIST:
             raise ValueError(f"it takes {size} bytes")
         lines: Any = self._client.lrange(key, 0, RING - 1)
