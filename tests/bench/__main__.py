@@ -22,12 +22,14 @@ from tests.bench.evaluation import Evaluations
 from tests.bench.isolation import Isolation
 from tests.bench.load import Load
 from tests.bench.measure import quantile
+from tests.bench.outbox import Kept
 from tests.bench.slow_replies import SlowReplies
 
 T = TypeVar("T")
 OUTPUT = Path("build/bench.json")
 SIDE_TIMEOUT_S = 180
 MANY, FEW, PACED = 500, 100, 30
+KEPT, QUEUED = 2_000, 10_500
 LOAD_S, CRASH_S, HANG_S, SLOW_S = 1.0, 10.0, 22.0, 12.0
 
 
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--runs", type=int, default=3, help="repeats of each side")
     runs = parser.parse_args(arguments).runs
     figures: dict[str, Figure] = {}
-    for measure in (_evaluation, _footprint, _few, _crashes, _isolation, _slow_replies):
+    for measure in (_evaluation, _footprint, _few, _crashes, _isolation, _slow_replies, _outbox):
         measured = measure(runs)
         figures |= measured
         for name, figure in measured.items():
@@ -121,6 +123,17 @@ def _slow_replies(runs: int) -> dict[str, Figure]:
     return {
         "M3_slow": _stops("one symbol is answered late", one, nobody),
         "M3_crowd": _stops("20 more are", crowd, nobody),
+    }
+
+
+def _outbox(runs: int) -> dict[str, Figure]:
+    orders = (f"append {KEPT}", f"fdatasync {KEPT}", f"drain {QUEUED}", f"executemany {QUEUED}")
+    append, fdatasync, drain, executemany = _sides(Kept, runs, *(f"outbox {each}" for each in orders))
+    return {
+        "M4_append": _ratio(
+            "p50 to keep a row, times a bare fdatasync of 4 kB", append, fdatasync, lambda one: one.p50_us
+        ),
+        "M4_drain": _ratio("rows a second, times bare executemany", drain, executemany, lambda one: one.per_s),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import crashes, evaluation, isolation, load
+from tests.bench import crashes, evaluation, isolation, load, outbox
 from tests.bench.__main__ import Figure, _ratio
 from tests.bench.market import market
 from tests.bench.slow_replies import fill_to_stop_ms
@@ -51,6 +51,14 @@ def test_closes_go_on_beside_a_hang() -> None:
     measured = isolation.run(2, 1.5, how=None)
     assert measured.samples >= 5
     assert measured.p99_ms <= measured.worst_ms
+
+
+@pytest.mark.parametrize("how", ["append", "fdatasync", "drain", "executemany"])
+def test_the_outbox_costs_something(how: outbox.How) -> None:
+    measured = outbox.run(how, 150)
+    assert measured.count == 150
+    assert measured.p50_us > 0.0
+    assert measured.per_s > 0.0
 
 
 def test_a_ratio_is_one_of_medians() -> None:
