@@ -18,6 +18,7 @@ from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.outbox import SqliteOutbox, open_delivery
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.cli.app import app
+from vortex.cli.tables import _rows
 from vortex.config import Config
 
 NOW = 1_723_075_200_000
@@ -84,6 +85,15 @@ def test_list_for_other_programs_has_the_whole_rows(outbox: Outbox) -> None:
     assert first["created_ms"] == NOW
     assert first["error"] == "a check is violated by t1"
     assert first["row"]["exit_price"] == "60253.8"
+
+
+def test_the_status_page_says_what_does_not_get_there() -> None:
+    quiet: dict[str, Any] = {"pending": 0, "parked": 0, "paused": None, "dropped_rejections": 0}
+    assert _rows(quiet) == "0 rows wait for the ledger"
+    assert _rows({**quiet, "pending": 7, "parked": 2, "paused": "no table", "dropped_rejections": 30}) == (
+        "7 rows wait for the ledger, 2 SET ASIDE: vortex outbox list, 30 rejections given up, PAUSED: no table"
+    )
+    assert _rows(dict.fromkeys(quiet)) == "- rows wait for the ledger"
 
 
 def test_what_is_retried_waits_again(outbox: Outbox, folder: Path) -> None:
