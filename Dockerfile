@@ -20,6 +20,7 @@ RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin vortex \
     && install -d -o vortex -g vortex /app/var
 COPY --from=build /venv /venv
 COPY config /app/config
+COPY supabase /app/supabase
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 USER vortex
