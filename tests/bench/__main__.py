@@ -23,6 +23,7 @@ from tests.bench.isolation import Isolation
 from tests.bench.load import Load
 from tests.bench.measure import quantile
 from tests.bench.outbox import Kept
+from tests.bench.pages import Pages
 from tests.bench.slow_replies import SlowReplies
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ OUTPUT = Path("build/bench.json")
 SIDE_TIMEOUT_S = 180
 MANY, FEW, PACED = 500, 100, 30
 KEPT, QUEUED = 2_000, 10_500
-LOAD_S, CRASH_S, HANG_S, SLOW_S = 1.0, 10.0, 22.0, 12.0
+LOAD_S, CRASH_S, HANG_S, SLOW_S, PAGES_S = 1.0, 10.0, 22.0, 12.0, 10.0
 
 
 class Figure(Struct, frozen=True, kw_only=True):
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--runs", type=int, default=3, help="repeats of each side")
     runs = parser.parse_args(arguments).runs
     figures: dict[str, Figure] = {}
-    for measure in (_evaluation, _footprint, _few, _crashes, _isolation, _slow_replies, _outbox):
+    for measure in (_evaluation, _footprint, _few, _crashes, _isolation, _slow_replies, _outbox, _pages):
         measured = measure(runs)
         figures |= measured
         for name, figure in measured.items():
@@ -134,6 +135,16 @@ def _outbox(runs: int) -> dict[str, Figure]:
             "p50 to keep a row, times a bare fdatasync of 4 kB", append, fdatasync, lambda one: one.p50_us
         ),
         "M4_drain": _ratio("rows a second, times bare executemany", drain, executemany, lambda one: one.per_s),
+    }
+
+
+def _pages(runs: int) -> dict[str, Figure]:
+    orders = [f"pages {who} {PACED} {PAGES_S}" for who in ("two", "nobody")]
+    two, nobody = _sides(Pages, runs + 2, *orders)  # a p99 varies most
+    return {
+        "M6_pages": _ratio(
+            "p99 from book to decision with two pages open, times that of none", two, nobody, lambda each: each.p99_ms
+        )
     }
 
 

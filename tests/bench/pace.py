@@ -28,6 +28,7 @@ class Pace:
 
     Attributes:
         world: The system.
+        clock: Its time.
         tapes: Its market; the last second of it is not played by `play`.
         latencies_s: By symbol, seconds from the delivery of each book to its decision.
         on_book: Told the symbol of each book right before it is delivered.
@@ -35,8 +36,8 @@ class Pace:
 
     def __init__(self, symbols: int, seconds: float) -> None:
         self.tapes: list[Tape] = market(symbols, seconds + 1.0)
-        self._clock = RunningClock()
-        self.world = World("pool", self.tapes, self._clock, load([DEMO], {}).config)
+        self.clock = RunningClock()
+        self.world = World("pool", self.tapes, self.clock, load([DEMO], {}).config)
         self.latencies_s: defaultdict[str, list[float]] = defaultdict(list)
         self.on_book: Callable[[str], object] = lambda _symbol: None
         self._sent_s: dict[tuple[str, int], float] = {}
@@ -45,7 +46,7 @@ class Pace:
         for tape in self.tapes:
             self.world.deliver(tape.history)
         settle(TIMEOUT_S)
-        self._clock.restart()
+        self.clock.restart()
         self._play(range(WARM_SLICES), lambda _: None)
         self.latencies_s.clear()
 
@@ -60,10 +61,10 @@ class Pace:
 
     def _play(self, numbers: Sequence[int], before: Slot) -> None:
         for number in numbers:
-            self._clock.wait_for(number)
+            self.clock.wait_for(number)
             before(number)
             for place, tape in enumerate(self.tapes):
-                self._clock.wait_for(number + place / len(self.tapes))
+                self.clock.wait_for(number + place / len(self.tapes))
                 for value in tape.slices[number]:
                     if isinstance(value, Book):
                         self.on_book(tape.symbol)

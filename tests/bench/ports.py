@@ -24,10 +24,14 @@ from vortex.messages import (
     SymbolReconciled,
 )
 from vortex.ports import MarketSink
-from vortex.queries import HotStoreStatus
+from vortex.queries import ExchangeStatus, GetExchange, GetOutbox, HotStoreStatus, OutboxStatus
 from vortex.runtime import Actor
 
 POLL_S = 0.005
+QUIET = ExchangeStatus(
+    reconciled=True, user_stream_ms=None, weight_used_1m=0, orders_1m=0, unknown_orders=0, unsettled=(), halted=(),
+    flattening=(), trades={},
+)  # fmt: skip
 
 
 class SteppedClock:
@@ -121,10 +125,12 @@ class Decisions:
         self.signals: dict[str, Mapping[str, Signal | None]] = {}
         self.decided = 0
         self.on_decided: Callable[[str, int], object] = lambda _symbol, _epoch: None
+        self._newest: dict[str, object] = {}
         self._target = 0
         self._reached = threading.Event()
 
     def put(self, values: Mapping[str, object]) -> None:
+        self._newest.update(values)
         for value in values.values():
             if isinstance(value, dict) and isinstance(decision := value.get("decision"), Decision):
                 self.signals[decision.symbol] = value["signals"]
@@ -133,7 +139,7 @@ class Decisions:
     def delete(self, keys: Sequence[str]) -> None: ...
 
     def get(self, keys: Sequence[str]) -> dict[str, object]:
-        return dict.fromkeys(keys[:0])
+        return {key: self._newest[key] for key in keys if key in self._newest}
 
     def observe(self, value: MarketValue) -> None: ...
 
@@ -167,7 +173,11 @@ class CountingStorage(Actor):
         self._written = written
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
-        return dict.fromkeys((RecordTrade, RecordRejection), self._written.append)
+        idle = OutboxStatus(pending=0, oldest_ms=None, parked=0)
+        records: dict[type, Callable[[Any], object]] = dict.fromkeys(
+            (RecordTrade, RecordRejection), self._written.append
+        )
+        return {**records, GetOutbox: lambda _question: idle}
 
 
 class FlatExchange(Actor):
@@ -180,7 +190,7 @@ class FlatExchange(Actor):
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         kinds: tuple[type, ...] = (OpenPosition, ClosePosition, DeregisterSymbol, Operate)
         orders = dict.fromkeys(kinds, self._on_order)
-        return {RegisterSymbol: self._on_register, **orders}
+        return {RegisterSymbol: self._on_register, GetExchange: lambda _question: QUIET, **orders}
 
     def _on_register(self, message: RegisterSymbol) -> None:
         truth = SymbolReconciled(symbol=message.symbol, setup=self._setup, trade=None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import crashes, evaluation, isolation, load, outbox
+from tests.bench import crashes, evaluation, isolation, load, outbox, pages
 from tests.bench.__main__ import Figure, _ratio
 from tests.bench.market import market
 from tests.bench.slow_replies import fill_to_stop_ms
@@ -59,6 +59,13 @@ def test_the_outbox_costs_something(how: outbox.How) -> None:
     assert measured.count == 150
     assert measured.p50_us > 0.0
     assert measured.per_s > 0.0
+
+
+def test_decisions_go_on_where_nobody_looks() -> None:
+    measured = pages.run("nobody", 2, 0.5)
+    assert measured.samples > 0
+    assert 0.0 < measured.p50_ms <= measured.p99_ms
+    assert measured.looks == 0
 
 
 def test_a_ratio_is_one_of_medians() -> None:

@@ -38,6 +38,7 @@ class Page:
         self._shown: tuple[object, ...] = ()
         self._texts: dict[str, ui.html] = {}
         self._dark = ui.dark_mode(None)
+        ui.colors(primary=charts.BLUE)
         self._build()
         self.refresh()
         ui.timer(REFRESH_S, self.refresh)
