@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from tests.app.kit import reloader_of
+from tests.app.kit import metrics_of, reloader_of
 from tests.bench.measure import quantile
 from tests.bench.pace import Pace
 from tests.bench.world import LABELS
@@ -26,6 +26,7 @@ from vortex.app.control import ControlServer
 from vortex.app.operate import Operator
 from vortex.app.status import StatusReader
 from vortex.config import load
+from vortex.domain.meters import Meters
 
 Who: TypeAlias = Literal["two", "nobody"]
 LEAST_PRIORITY = 19
@@ -92,6 +93,7 @@ def _serve(pace: Pace, server: ControlServer, store: SqliteColdStore, folder: Pa
         operator=Operator(system, reader.symbols, folder / "HALT"),
         reloader=reloader_of(load([], {}).config, SimpleQueue(), partial(load, [], {})),
         store=store,
+        metrics=metrics_of(reader, Meters(), folder),
         candles=Candles(),
         crash=None,
         host="127.0.0.1",

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import msgspec
 from loguru import logger
 from msgspec import Struct
 
 from vortex.app.dashboard.settings import Settings
+from vortex.app.data_dir import DataDir
 from vortex.config import Config
 
 COMMAND = (sys.executable, "-m", "vortex.app.dashboard")
@@ -138,6 +140,28 @@ class DashboardChild:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def dashboard_beside(config: Config, url: str, data_dir: DataDir, stack: ExitStack) -> DashboardChild | None:
+    """The page of a system that runs, None where none is wanted; it starts at the first look, and ends with the stack.
+
+    Args:
+        config: Says whether, and where.
+        url: Of the control API.
+        data_dir: Its `run.json` says where the page is.
+        stack: What is to be done at the end.
+    """
+    if not config.dashboard.enabled:
+        return None
+
+    def on_url(page_url: str | None) -> None:
+        data_dir.show_dashboard(page_url)
+        if page_url is not None:
+            logger.info("dashboard on {}", page_url)
+
+    child = DashboardChild(config, url, str(data_dir.path), on_url)
+    stack.callback(child.stop)
+    return child
 
 
 def _words(config: Config, url: str, data_dir: str) -> bytes:

@@ -23,7 +23,7 @@ from vortex.app import collector, logs
 from vortex.app.api import Api
 from vortex.app.candles import Candles, WatchedFeed
 from vortex.app.control import ControlServer
-from vortex.app.dashboard_child import DashboardChild
+from vortex.app.dashboard_child import DashboardChild, dashboard_beside
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
 from vortex.app.heartbeat import Heartbeat
@@ -198,25 +198,10 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
         operator=operator,
         reloader=reloader,
         systemd=systemd,
-        dashboard=_dashboard(config, ground, stack),
+        dashboard=dashboard_beside(config, ground.server.url, ground.data_dir, stack),
     )
     _serve(config, ground, crew, life, stack)
     return crew
-
-
-def _dashboard(config: Config, ground: _Ground, stack: ExitStack) -> DashboardChild | None:
-    """The web page, which starts once the main thread looks; it is ended first of all that is reached by people."""
-    if not config.dashboard.enabled:
-        return None
-
-    def on_url(url: str | None) -> None:
-        ground.data_dir.show_dashboard(url)
-        if url is not None:
-            logger.info("dashboard on {}", url)
-
-    child = DashboardChild(config, ground.server.url, str(ground.data_dir.path), on_url)
-    stack.callback(child.stop)
-    return child
 
 
 def _serve(config: Config, ground: _Ground, crew: _Crew, life: Life, stack: ExitStack) -> None:
