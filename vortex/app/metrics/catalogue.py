@@ -195,7 +195,7 @@ METRICS: tuple[Metric, ...] = (
         ("vortex_mailbox_backlog_seconds", "gauge", ("role",),
          "For how long some have waited without a break, the worst symbol: no message has waited longer.",
          "Above 1 s: too much work for this machine, or a handler that hangs."),
-        ("vortex_threads", "gauge", (), "Threads of the process.", "More than 12 on the default dispatcher: a defect."),
+        ("vortex_threads", "gauge", (), "Threads, as the operating system counts them.", "More than 12 on the default dispatcher: a defect."),
     ),
     *_many(
         "Process",
