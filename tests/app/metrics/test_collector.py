@@ -283,7 +283,7 @@ def test_what_is_bad_is_shown(tmp_path: Path) -> None:
     actors = replies([clock]) | {
         "exchange": {GetExchange: lost},
         "account": {GetAccount: latched},
-        "storage": {GetOutbox: OutboxStatus(pending=3, oldest_ms=NOW, parked=2)},
+        "storage": {GetOutbox: OutboxStatus(pending=3, oldest_ms=NOW, parked=2, paused="no table")},
     }
     with running(actors) as tiny:
         page = Page(metrics_of(tiny.reader, Meters(), tmp_path))
@@ -296,4 +296,6 @@ def test_what_is_bad_is_shown(tmp_path: Path) -> None:
     assert (page.one("vortex_drawdown_latched"), page.one("vortex_governor_tripped")) == (1, 1)
     assert (page.one("vortex_outbox_pending"), page.one("vortex_outbox_parked")) == (3, 2)
     assert page.one("vortex_outbox_oldest_seconds") > 1_000
+    assert page.one("vortex_outbox_paused") == 1
+    assert "no table" not in page.text
     assert "700 ms" not in page.text

@@ -178,6 +178,10 @@ METRICS: tuple[Metric, ...] = (
          "Minutes: the store is away; nothing is lost, and it catches up by itself."),
         ("vortex_outbox_parked", "gauge", (), "Rows that the store refused and that were set aside.",
          "`vortex outbox list`, mend the cause, `vortex outbox retry`."),
+        ("vortex_outbox_paused", "gauge", (), "1 while nothing is handed over until a person acts.",
+         "`vortex outbox list` says why: no table, no grant, the wrong key. Nothing is lost meanwhile."),
+        ("vortex_outbox_dropped_rejections_total", "counter", (), "Rejected signals given up because too many waited.",
+         "Rows of trades are never given up. Bring the store back."),
     ),
     *_many(
         "Runtime",
@@ -195,7 +199,7 @@ METRICS: tuple[Metric, ...] = (
         ("vortex_mailbox_backlog_seconds", "gauge", ("role",),
          "For how long some have waited without a break, the worst symbol: no message has waited longer.",
          "Above 1 s: too much work for this machine, or a handler that hangs."),
-        ("vortex_threads", "gauge", (), "Threads, as the operating system counts them.", "More than 12 on the default dispatcher: a defect."),
+        ("vortex_threads", "gauge", (), "As the operating system counts.", "Above 12, with the pool: a defect."),
     ),
     *_many(
         "Process",

@@ -131,6 +131,8 @@ def _outbox(status: OutboxStatus, now_ms: int) -> Samples:
     oldest_ms = now_ms if status.oldest_ms is None else status.oldest_ms
     yield "vortex_outbox_oldest_seconds", (), max(0, now_ms - oldest_ms) / MS_PER_S
     yield "vortex_outbox_parked", (), status.parked
+    yield "vortex_outbox_paused", (), status.paused is not None
+    yield "vortex_outbox_dropped_rejections_total", (), status.dropped_rejections
 
 
 def _actors(actors: tuple[ActorInfo, ...]) -> Samples:
