@@ -77,6 +77,7 @@ class Api:
         host: Where the API listens.
         token: When not empty, every request must carry it as a bearer token.
         label: What a person must know of this run, in every reply's header.
+        mask: Takes secrets out of every reply.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Api:
         host: str,
         token: str,
         label: str,
+        mask: Callable[[bytes], bytes] = bytes,
     ) -> None:
         self._reader = reader
         self._operator = operator
@@ -104,12 +106,13 @@ class Api:
         self._host = host
         self._token = token
         self._label = label
+        self._mask = mask
         self._workers = Workers()
 
     def app(self) -> FastAPI:
         """Return the ASGI application."""
         app = FastAPI(title="VORTEX-7 control API", version=__version__, openapi_url=None, redirect_slashes=False)
-        app.add_middleware(Guard, host=self._host, token=self._token, label=self._label)
+        app.add_middleware(Guard, host=self._host, token=self._token, label=self._label, mask=self._mask)
         app.add_exception_handler(HTTPException, _http_error)
         app.add_exception_handler(RequestValidationError, _malformed)
         app.add_exception_handler(Exception, _internal)

@@ -19,6 +19,7 @@ from msgspec import Struct
 from vortex.app.dashboard.settings import Settings
 from vortex.app.data_dir import DataDir
 from vortex.config import Config
+from vortex.config.environment import without_ours
 
 COMMAND = (sys.executable, "-m", "vortex.app.dashboard")
 MOST_STARTS = 6
@@ -95,7 +96,11 @@ class DashboardChild:
         self._start_s = self._now_s()
         # A group of its own: it is ended by us, not by the terminal's Ctrl-C, so that the page shows the stop.
         process = subprocess.Popen(  # noqa: S603  # our own program
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+            env=without_ours(os.environ),
         )
         self._process, self._said = process, b""
         if process.stdin is not None and process.stdout is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -50,23 +51,43 @@ class Guard:
         host: Where the API listens; see OwnNames.
         token: When not empty, every request must carry it as a bearer token.
         label: What a person must know of this run.
+        mask: Takes secrets out of a reply: an actor's last error, say, may quote one.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, token: str, label: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, host: str, token: str, label: str, mask: Callable[[bytes], bytes] = bytes
+    ) -> None:
         self._app = app
         self._names = OwnNames(host)
+        self._mask = mask
         self._token = token.encode()
         self._label = label.encode("latin-1", "replace").decode("latin-1")
         self._reads, self._commands = RateLimit(READS_PER_S), RateLimit(COMMANDS_PER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, self._labelled(send))
+
+    def _labelled(self, send: Send) -> Send:
+        """Add the label, and take out secrets: so the head, which tells the length, waits for the body."""
+        head: Message = {}
+
         async def labelled(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-vortex"] = self._label
+                head.update(message)
+                return
+            if message["type"] == "http.response.body":
+                message = {**message, "body": self._mask(message.get("body", b""))}
+                if head:
+                    headers = MutableHeaders(scope=head)
+                    headers["x-vortex"] = self._label
+                    if "content-length" in headers and not message.get("more_body") and message["body"]:
+                        headers["content-length"] = str(len(message["body"]))
+                    await send({**head})
+                    head.clear()
             await send(message)
 
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
-        await (refusal or self._app)(scope, receive, labelled)
+        return labelled
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, method = Headers(scope=scope), scope["method"]

@@ -32,6 +32,7 @@ from vortex.app.ledger import open_ledger
 from vortex.app.life import Life
 from vortex.app.log_files import LogFiles
 from vortex.app.logs import FileSink, as_line
+from vortex.app.masking import SHORTEST_PART, Masker, secrets_of
 from vortex.app.metrics.collector import Metrics
 from vortex.app.notify_systemd import Systemd
 from vortex.app.notifying import CLOSE_S, open_notifier
@@ -383,6 +384,7 @@ def _api(config: Config, ground: _Ground, crew: _Crew) -> Api:
         host=config.control.host,
         token=config.control.token.reveal(),
         label=label_of(ground.labels),
+        mask=Masker(secrets_of(config), shortest=SHORTEST_PART).body,
     )
 
 

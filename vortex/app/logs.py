@@ -4,67 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
+from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
-from urllib.parse import unquote
 
 from loguru import logger
 
 from vortex.app.log_files import LogFiles
+from vortex.app.masking import Masker, secrets_of
 from vortex.config import Config
-from vortex.config.secret import MASK, Secret
 from vortex.config.sections import Log
 
 if TYPE_CHECKING:
     from loguru import Record
 
 TEXT = "<dim>{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}</dim> <level>{level: <7}</level> {message}"
-SHORTEST_SECRET = 4
-"""Characters; masking less would blot out ordinary words."""
-
-SHORTEST_PART = 8
-"""Characters of a piece of an address that is masked wherever it stands."""
-HOST = re.compile(r"localhost|[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
-
-PUBLIC = frozenset({"paper"})
-"""Key and secret of the simulator's account."""
-
-_SECRET_SHAPES = re.compile(
-    r"""( signature=
-        | (?: listenKey | x-mbx-apikey | authorization )["']?\s*[=:]\s*["']?(?: bearer\s )?
-        | ://[^\s/:@]*:(?=[^\s/@]*@)
-        )[^\s"'&,@)}\]]+""",
-    re.IGNORECASE | re.VERBOSE,
-)
-"""What is secret whoever wrote it: signed queries, stream keys, headers, passwords in addresses."""
-
-
-def secrets_of(value: object) -> Iterator[str]:
-    """Every secret of a configuration, whatever section or list it is in; of an address also each of its parts."""
-    if isinstance(value, Secret):
-        yield value.reveal()
-        yield from _parts(value.reveal())
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from secrets_of(item)
-    else:
-        for name in getattr(value, "__struct_fields__", ()):
-            yield from secrets_of(getattr(value, name))
-
-
-def _parts(address: str) -> Iterator[str]:
-    """What may be secret by itself: libraries quote an address in pieces. Hosts and short words are none."""
-    _, mark, rest = address.partition("://")
-    if mark:
-        for part in re.split(r"[/?&@:=#,]", rest):
-            if len(part) >= SHORTEST_PART and not HOST.fullmatch(part):
-                yield from dict.fromkeys((part, unquote(part)))
 
 
 class Stream(Protocol):
@@ -80,15 +39,12 @@ class SafeStream:
 
     def __init__(self, stream: Stream, secrets: Iterable[str]) -> None:
         self._stream = stream
-        known = {text for text in secrets if len(text) >= SHORTEST_SECRET and text not in PUBLIC}
-        forms = known | {json.dumps(text)[1:-1] for text in known}
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._mask = Masker(secrets)
 
     def write(self, text: str) -> None:
-        masked = self._known.sub(MASK, text)
+        masked = self._mask(text)
         with suppress(OSError):  # a full disk, a reader that went away: there is no other place to say it
-            self._stream.write(_SECRET_SHAPES.sub(rf"\g<1>{MASK}", masked))
+            self._stream.write(masked)
             self._stream.flush()
 
 
@@ -122,7 +78,7 @@ def set_up(config: Config, stream: TextIO | None = None, *, prefix: str = "") ->
     )
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
     logging.getLogger("vortex").setLevel(settings.level)
-    threading.excepthook = _thread_died
+    threading.excepthook, sys.excepthook = _thread_died, _died
 
 
 class FileSink:
@@ -193,3 +149,8 @@ def _as_json(record: Record) -> str:
 def _thread_died(args: threading.ExceptHookArgs) -> None:
     name = args.thread.name if args.thread is not None else "unknown"
     logger.opt(exception=args.exc_value).critical("thread {} died", name)
+
+
+def _died(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """The last words of the process go through the log too, which masks secrets."""
+    logger.opt(exception=error).critical("the process died")

@@ -14,6 +14,7 @@ from loguru import logger
 
 from vortex.adapters.notify.apprise import AddressError, AppriseAddress, open_addresses
 from vortex.adapters.notify.notifier import Notifier
+from vortex.app.masking import Masker, secrets_of
 from vortex.app.preflight import Check, Verdict
 from vortex.config import Config, ConfigError
 from vortex.domain.notify.day import Day
@@ -49,7 +50,8 @@ def open_notifier(config: Config, label: str, clock: Clock, kept: Path) -> Notif
         mute=frozenset(settings.mute), most_per_min=settings.most_per_min, digest_ms=settings.digest_s * 1_000
     )
     teller = Teller(rules, clock.now_ms(), _kept(kept))
-    return Notifier(teller, addresses, label=label, clock=clock, keep=lambda: _keep(kept, teller.day))
+    mask = Masker(secrets_of(config))
+    return Notifier(teller, addresses, label=label, clock=clock, keep=lambda: _keep(kept, teller.day), mask=mask)
 
 
 def check(config: Config, label: str = "VORTEX-7") -> Check:

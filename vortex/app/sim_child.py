@@ -15,6 +15,7 @@ from loguru import logger
 from msgspec import Struct
 
 from vortex.config import Config
+from vortex.config.environment import without_ours
 
 READY_S = 30.0
 STOP_S = 2.0
@@ -45,7 +46,12 @@ class SimulatorChild:
         self._asked = False
         # A group of its own: Ctrl-C reaches every process of the terminal's group, but an exchange must outlive us.
         self._process = subprocess.Popen(  # noqa: S603  # our own program
-            _command(config, state), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, process_group=0
+            _command(config, state),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            process_group=0,
+            env=without_ours(os.environ),
         )
 
     def wait_ready(self) -> str:

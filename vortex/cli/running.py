@@ -80,15 +80,17 @@ def _run(loaded: Loaded, life: Life, seconds: float | None, read: Callable[[], L
     from vortex.adapters.sqlite.connect import StoreError
     from vortex.app import live
     from vortex.app.data_dir import AlreadyRunningError
+    from vortex.app.masking import Masker, secrets_of
     from vortex.app.sim_child import SimulatorFailedError
     from vortex.config import ConfigError
 
+    mask = Masker(secrets_of(loaded.config))
     try:
         return live.run(loaded, life, seconds, read=read)
     except ConfigError as error:
-        fail(str(error), MISUSE)
+        fail(mask(str(error)), MISUSE)
     except (AlreadyRunningError, SimulatorFailedError, StoreError, OSError) as error:
-        fail(str(error), FAILURE)
+        fail(mask(str(error)), FAILURE)
     except Exception as error:  # noqa: BLE001  # our own mistake: its traceback goes through the log, which masks secrets
         logger.opt(exception=error).critical("internal failure")
         return INTERNAL_FAILURE

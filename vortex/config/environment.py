@@ -52,6 +52,11 @@ def settings(variables: Mapping[str, str], place: str) -> Iterator[Setting]:
             yield _long(name, variables, place)
 
 
+def without_ours(variables: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a process that needs none of our keys, addresses and settings."""
+    return {name: text for name, text in variables.items() if not name.startswith((PREFIX, *NAMES))}
+
+
 def truth(name: str, variables: Mapping[str, str], place: str) -> tuple[bool, str] | None:
     """What TESTNET or VORTEX_HALT says and where; None when it is unset or empty. Raises ConfigError when unclear."""
     text = variables.get(name, "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from vortex.config.secret import without_login
+
 SHOWN = 60
 """Characters of a refused value that are shown."""
 
@@ -14,7 +16,7 @@ class ConfigError(Exception):
 
 def shown(value: object) -> str:
     """`value` as JSON on one line, escaped and cut, so that no input can break the message."""
-    text = json.dumps(value, default=str)
+    text = without_login(json.dumps(value, default=str))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text)} characters)"
 
 

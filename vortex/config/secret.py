@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import hmac
+import re
 
 MASK = "***"
+
+
+_LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
+
+
+def without_login(text: str) -> str:
+    """An address without name and password; any other text as it is."""
+    return _LOGIN.sub(f"{MASK}@", text)
 
 
 class Secret:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from vortex.config.loading import Loaded
 from vortex.config.schema import Config
-from vortex.config.secret import Secret
+from vortex.config.secret import Secret, without_login
 from vortex.config.shape import Path
 from vortex.config.tree import DEFAULT
 
@@ -70,6 +70,8 @@ def _leaves(section: Struct, path: Path) -> Iterator[tuple[Path, object]]:
 def _plain(value: object) -> object:
     if isinstance(value, Secret | Decimal):
         return str(value)
+    if isinstance(value, str):
+        return without_login(value)
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):

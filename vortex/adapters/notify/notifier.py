@@ -30,12 +30,21 @@ class Notifier:
         ways: Where it goes.
         label: Begins every text: which run this is.
         clock: The injected clock.
+        mask: Takes secrets out of a text: an error that is told may quote one.
         keep: Called after changes, on the notifier's thread, so that the day's figures outlive the process.
     """
 
     def __init__(
-        self, teller: Teller, ways: Sequence[Way], *, label: str, clock: Clock, keep: Callable[[], object]
+        self,
+        teller: Teller,
+        ways: Sequence[Way],
+        *,
+        label: str,
+        clock: Clock,
+        keep: Callable[[], object],
+        mask: Callable[[str], str] = str,
     ) -> None:
+        self._mask = mask
         self._teller, self._label, self._clock, self._keep = teller, label, clock, keep
         self._posts = [Post(way) for way in ways]
         self._heard: Queue[object] = Queue(MOST_HEARD)
@@ -103,7 +112,7 @@ class Notifier:
     def _round(self, notifications: Sequence[Notification]) -> None:
         for notification in (*notifications, *self._losses()):
             for post in self._posts:
-                post.add(f"{self._label}\n{notification}")
+                post.add(f"{self._label}\n{self._mask(str(notification))}")
         if notifications:
             self._keep()
         for post in self._posts:
