@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from vortex.config.secret import MASK, Secret
 
@@ -17,6 +17,7 @@ PUBLIC = frozenset({"paper"})
 """Key and secret of the simulator's account."""
 
 _HOST = re.compile(r"localhost|[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+_WORD = re.compile("[a-z]+")
 _SHAPES = re.compile(
     r"""( signature=
         | (?: listenKey | x-mbx-apikey | authorization )["']?\s*[=:]\s*["']?(?: bearer\s )?
@@ -43,19 +44,21 @@ def secrets_of(value: object) -> Iterator[str]:
 
 
 def _parts(address: str) -> Iterator[str]:
-    """What may be secret by itself: libraries quote an address in pieces. Hosts and short words are none."""
+    """What may be secret by itself: libraries quote an address in pieces. Hosts and ordinary words are none."""
+    yield from _login(address)
     _, mark, rest = address.partition("://")
     if mark:
         for part in re.split(r"[/?&@:=#,]", rest):
-            if len(part) >= SHORTEST_PART and not _HOST.fullmatch(part):
+            if len(part) >= SHORTEST_PART and not (_HOST.fullmatch(part) or _WORD.fullmatch(part)):
                 yield from dict.fromkeys((part, unquote(part)))
 
 
 def _login(address: str) -> Iterator[str]:
-    """Name and password in an address that is not secret as a whole."""
-    if "://" in address and "@" in address:
-        login = urlsplit(address).netloc.rpartition("@")[0]
-        yield from (part for part in (login, *login.split(":")) if len(part) >= SHORTEST_SECRET)
+    """What stands before the host of an address, and the password in it."""
+    login, mark, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
+    if mark:
+        password = login.partition(":")[2]
+        yield from (part for part in (login, password, unquote(password)) if len(part) >= SHORTEST_SECRET)
 
 
 class Masker:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.domain.money_builders import NOW
-from vortex.domain.notify.digest import Digest
-from vortex.domain.notify.kinds import URGENT, Kind, Notification
+from vortex.domain.notify.digest import AT_ONCE, Digest
+from vortex.domain.notify.kinds import Kind, Notification
 
 
 def note(kind: Kind = Kind.ENTRY, text: str = "x") -> Notification:
@@ -49,8 +49,8 @@ def test_after_a_quiet_minute_they_pass_again() -> None:
     assert digest.add(note(), NOW + 150_001)
 
 
-@pytest.mark.parametrize("kind", sorted(URGENT))
-def test_what_is_urgent_never_waits_and_uses_up_nothing(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", sorted(AT_ONCE))
+def test_what_is_urgent_and_the_ends_of_a_run_never_wait_and_use_up_nothing(kind: Kind) -> None:
     digest = Digest(1, 30_000)
     assert all(digest.add(note(kind), NOW) == [note(kind)] for _ in range(50))
     assert digest.add(note(), NOW) == [note()]

@@ -21,6 +21,8 @@ RECV_WINDOW_MS = 2_000
 _LONGEST_MS = 30_000
 _OK = range(200, 300)
 _SUCCESS = (None, 200, 0)
+SHORTEST_KEY = 8
+"""Characters; the simulator's public key is an ordinary word."""
 
 
 class _Time(Struct, rename="camel"):
@@ -92,9 +94,16 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
         number = whole(answer.get("code"))
         if code in _OK and (number in _SUCCESS):
             return
-        text = str(answer.get("msg") or reason)
+        text = self._without_keys(str(answer.get("msg") or reason))
         wait_ms = self.budget.silence_ms(code, number, lowered, text)
         raise ApiError(code, number, f"{text} ({method} {urlsplit(url).path})", wait_ms)
+
+    def _without_keys(self, text: str) -> str:
+        """What the exchange says: it is logged and kept in the journal."""
+        for own in (self.apiKey, self.secret):
+            if own and len(own) >= SHORTEST_KEY:
+                text = text.replace(own, "[...]")
+        return text
 
     async def _server_ms(self) -> int:
         return msgspec.convert(await self.fapiPublicGetTime(), _Time, strict=False).server_time

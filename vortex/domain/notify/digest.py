@@ -7,6 +7,7 @@ from collections import Counter, deque
 from vortex.domain.notify.kinds import URGENT, Kind, Notification
 
 WINDOW_MS = 60_000
+AT_ONCE = URGENT | {Kind.START, Kind.STOP}
 SHOWN = 5
 """Newest texts that a digest shows."""
 
@@ -27,7 +28,7 @@ class Digest:
 
     def add(self, notification: Notification, now_ms: int) -> list[Notification]:
         """Take one in; returns what goes out now."""
-        if notification.kind in URGENT:
+        if notification.kind in AT_ONCE:
             return [notification]
         while self._passed and now_ms - self._passed[0] >= WINDOW_MS:
             self._passed.popleft()
