@@ -38,8 +38,8 @@ T = TypeVar("T")
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The process environment without anything that configures the engine, plus `extra`."""
-    foreign = ("VORTEX", "BINANCE", "SUPABASE", "DATABASE", "REDIS", "TRADING_PAIRS", "TESTNET")
+    """The process environment without anything that configures the engine or the width of tables, plus `extra`."""
+    foreign = ("COLUMNS", "VORTEX", "BINANCE", "SUPABASE", "DATABASE", "REDIS", "TRADING_PAIRS", "TESTNET")
     return {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | extra
 
 

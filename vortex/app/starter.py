@@ -53,6 +53,10 @@ max_trades_per_day = 10    # entries of a UTC day
 
 [exchange]
 foreign_position = "leave"  # a position not ours: left alone without entries beside it; or "protect", "refuse"
+
+[notify]
+# Who is told of trouble: VORTEX__NOTIFY__URLS in .env, and none = false; `vortex notify test` tries it.
+none = true
 """,
 }
 COMMAND = """
