@@ -10,18 +10,22 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from msgspec import structs
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse
 
 from vortex import __version__
+from vortex.app import routes
 from vortex.app.candles import INTERVAL, KEPT, Candles
 from vortex.app.guard import Guard
 from vortex.app.insight import Insight
 from vortex.app.metrics.collector import CONTENT_TYPE, Metrics
+from vortex.app.openapi import DOCUMENT, PAGE, POLICY, Described, document, page
 from vortex.app.operate import Operator, UnknownSymbolError
 from vortex.app.reload import PairsFixedError, Reloader
 from vortex.app.replies import error_reply, value_reply
 from vortex.app.status import StatusReader
+from vortex.app.strict_json import StrictRoute
 from vortex.app.workers import Workers
 from vortex.config import ConfigError
 from vortex.domain.operation import OperatorAction
@@ -29,8 +33,16 @@ from vortex.ports import ColdStore, StoreMisconfiguredError, StoreUnavailableErr
 from vortex.runtime import Crash
 from vortex.runtime.errors import ActorFault
 
-Limit = Annotated[int, Query(ge=1, le=1_000)]
-CandleLimit = Annotated[int, Query(ge=1, le=KEPT)]
+
+def _plain(value: object) -> object:
+    """Refuse what Python's int reads besides digits: `1_0`, signs, blanks, other alphabets."""
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+        raise ValueError("an integer of digits is expected")
+    return value
+
+
+Limit = Annotated[int, Field(ge=1, le=1_000), BeforeValidator(_plain), Query()]
+CandleLimit = Annotated[int, Field(ge=1, le=KEPT), BeforeValidator(_plain), Query()]
 Name = Annotated[str, Path(max_length=64)]
 REFUSALS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
     (UnknownSymbolError, HTTPStatus.NOT_FOUND, "unknown_symbol"),
@@ -42,6 +54,14 @@ REFUSALS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
     (ConfigError, HTTPStatus.UNPROCESSABLE_ENTITY, "configuration"),
 )
 """What a request that cannot be carried out answers."""
+
+
+def _whole(value: object) -> object:
+    """JSON knows numbers only: 3.0 is an integer there."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 class SymbolOrder(BaseModel):
@@ -59,7 +79,7 @@ class CrashOrder(BaseModel):
 
     actor: str = Field(max_length=64)
     how: Literal["exception", "start_failure", "system_exit", "hang", "spin"] = "exception"
-    times: int = Field(default=1, ge=1, le=100)
+    times: Whole = Field(default=1, ge=1, le=100)
     seconds: float = Field(default=20, ge=0, le=600, allow_inf_nan=False)
 
 
@@ -112,33 +132,34 @@ class Api:
     def app(self) -> FastAPI:
         """Return the ASGI application."""
         app = FastAPI(title="VORTEX-7 control API", version=__version__, openapi_url=None, redirect_slashes=False)
+        app.router.route_class = StrictRoute
         app.add_middleware(Guard, host=self._host, token=self._token, label=self._label, mask=self._mask)
         app.add_exception_handler(HTTPException, _http_error)
         app.add_exception_handler(RequestValidationError, _malformed)
         app.add_exception_handler(Exception, _internal)
         for refusal, code, name in REFUSALS:
             app.add_exception_handler(refusal, partial(_refused, code=code, name=name))
-        for path, read in (
-            ("/livez", self._livez),
-            ("/readyz", self._readyz),
-            ("/metrics", self._prometheus),
-            ("/api/status", self._status),
-            ("/api/actors", self._actors),
-            ("/api/trades", self._trades),
-            ("/api/rejects", self._rejects),
-            ("/api/decisions/{name}", self._decision),
-            ("/api/stats", self._stats),
-            ("/api/performance", self._performance),
-            ("/api/candles/{name}", self._candles_of),
+        for path, read, described in (
+            ("/livez", self._livez, routes.LIVEZ),
+            ("/readyz", self._readyz, routes.READYZ),
+            ("/metrics", self._prometheus, routes.METRICS),
+            ("/api/status", self._status, routes.STATUS),
+            ("/api/actors", self._actors, routes.ACTORS),
+            ("/api/trades", self._trades, routes.TRADES),
+            ("/api/rejects", self._rejects, routes.REJECTS),
+            ("/api/decisions/{name}", self._decision, routes.WHY),
+            ("/api/stats", self._stats, routes.STATS),
+            ("/api/performance", self._performance, routes.PERFORMANCE),
+            ("/api/candles/{name}", self._candles_of, routes.CANDLES),
         ):
-            app.add_api_route(path, read, methods=["GET"], response_class=Response)
-        commands: dict[str, Callable[..., Awaitable[Response]]] = {
-            **{f"/api/{action}": self._operate(action) for action in OperatorAction},
-            "/api/reload": self._reload,
-            "/api/chaos/crash": self._chaos_crash,
-        }
-        for path, command in commands.items():
-            app.add_api_route(path, command, methods=["POST"], response_class=Response)
+            _add(app, "GET", path, read, described)
+        for action in OperatorAction:
+            _add(app, "POST", f"/api/{action}", self._operate(action), routes.ORDERS[action])
+        _add(app, "POST", "/api/reload", self._reload, routes.RELOAD)
+        _add(app, "POST", "/api/chaos/crash", self._chaos_crash, routes.CRASH)
+        self._document = document(app, token=bool(self._token))
+        for path, read in ((DOCUMENT, self._openapi), (PAGE, self._page)):
+            app.add_api_route(path, read, methods=["GET"], include_in_schema=False)
         return app
 
     # Nothing here waits for an actor, the store or the exchange except on one of the workers.
@@ -156,10 +177,11 @@ class Api:
         return Response(await self._workers.read(self._metrics.text), headers={"content-type": CONTENT_TYPE})
 
     async def _status(self) -> Response:
-        return value_reply(await self._workers.read(self._reader.status))
+        status = await self._workers.read(self._reader.status)
+        return value_reply({"label": self._label, **status})
 
     async def _actors(self) -> Response:
-        return value_reply(self._reader.actors())
+        return value_reply([{"label": self._label, **structs.asdict(actor)} for actor in self._reader.actors()])
 
     async def _trades(self, limit: Limit = 50) -> Response:
         return value_reply(await self._workers.look_up(partial(self._store.recent_trades, limit)))
@@ -171,18 +193,20 @@ class Api:
         found = await self._workers.look_up(partial(self._insight.why, name))
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "no decision, trade or reject of this id is kept")
-        return value_reply(found)
+        return value_reply({"label": self._label, **found})
 
     async def _stats(self) -> Response:
-        return value_reply(await self._workers.look_up(self._insight.stats))
+        app.router.route_class = StrictRoute
+        app.add_middleware(Guard, host=self._host, token=self._token, label=self._label, mask=self._mask)
 
     async def _performance(self) -> Response:
-        return value_reply(await self._workers.read(self._insight.results))
+        return value_reply({"label": self._label, **await self._workers.read(self._insight.results)})
 
     async def _candles_of(self, name: Name, limit: CandleLimit = KEPT) -> Response:
         if name not in self._reader.symbols():
             raise HTTPException(HTTPStatus.NOT_FOUND, f"no symbol {name!r} runs")
-        return value_reply({"symbol": name, "interval": INTERVAL, "candles": self._candles.of(name, limit)})
+        shown = {"symbol": name, "interval": INTERVAL, "candles": self._candles.of(name, limit)}
+        return value_reply({"label": self._label, **shown})
 
     def _operate(self, action: OperatorAction) -> Callable[[SymbolOrder | None], Awaitable[Response]]:
         async def command(order: SymbolOrder | None = None) -> Response:
@@ -203,6 +227,16 @@ class Api:
         if not self._crash(order.actor, Crash(how=order.how, times=order.times, seconds=order.seconds)):
             return error_reply(HTTPStatus.NOT_FOUND, "unknown_actor", f"no actor {order.actor!r}")
         return value_reply({"ok": True})
+
+
+def _add(
+    app: FastAPI, method: str, path: str, endpoint: Callable[..., Awaitable[Response]], described: Described
+) -> None:
+    name = path.removeprefix("/api/").strip("/").replace("/", "_").partition("_{")[0]
+    app.add_api_route(
+        path, endpoint, methods=[method], response_class=Response, summary=described.summary,
+        responses=described.responses(), operation_id=name.replace("/", "_"), name=name,
+    )  # fmt: skip
 
 
 async def _refused(_request: Request, error: Exception, *, code: HTTPStatus, name: str) -> Response:

@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from vortex.app import listening
 
 MOST_CONNECTIONS = 256
+MOST_HEADER_BYTES = 65_536
+"""Of a request without its body; the faster parser of uvicorn has no such limit and reads for ever."""
 STOP_S = 1.5
 
 
@@ -32,7 +34,8 @@ class ControlServer:
     def serve(self, app: FastAPI) -> None:
         """Answer from now on; what was asked since the address was taken has waited."""
         settings = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, ws="none", lifespan="off",
+            app, http="h11", h11_max_incomplete_event_size=MOST_HEADER_BYTES, log_config=None,
+            access_log=False, server_header=False, ws="none", lifespan="off",
             limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = uvicorn.Server(settings)
