@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # it has no types, and its values are read as they are
+import yaml
 
 from tests.kit.processes import environment
 from tests.kit.redis_server import program

@@ -84,7 +84,9 @@ HOSTILE = {
     "encoded path traversal": get(b"/api/decisions/..%2f..%2f..%2fetc%2fpasswd"),
     "NUL in the path": get(b"/api/decisions/%00"),
     "no UTF-8 in the path": get(b"/api/decisions/%ff%fe"),
-    "absolute address of another": b"GET http://evil.example/livez HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+    "absolute address of another": (
+        b"GET http://evil.example/livez HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    ),
     "no host": b"GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n",
     "two hosts": b"GET /livez HTTP/1.1\r\nHost: evil.example\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     "a folded header": b"GET /livez HTTP/1.1\r\nHost: evil.example\r\n localhost\r\nConnection: close\r\n\r\n",

@@ -87,7 +87,10 @@ def run(who: Who, symbols: int, seconds: float) -> Pages:
 def _serve(pace: Pace, server: ControlServer, store: SqliteColdStore, folder: Path) -> _CountedReader:
     """The control API of this system."""
     system, names = pace.world.system, tuple(tape.symbol for tape in pace.tapes)
-    reader = _CountedReader(system=system, pairs=lambda: names, clock=pace.clock, labels=LABELS, simulated=True)
+    reader = _CountedReader(
+        system=system, pairs=lambda: names, clock=pace.clock, labels=LABELS, simulated=True,
+        hot_store=pace.world.decisions.status,
+    )  # fmt: skip
     api = Api(
         reader=reader,
         operator=Operator(system, reader.symbols, folder / "HALT"),

@@ -59,6 +59,14 @@ class Files:
         courier = PromptCourier.between(data_dir / "journal.db", cold_store)
         return cls(journal, outbox, cold_store, MemoryHotStore(clock.now_ms), courier)
 
+    def ports(self, clock: Clock, venue: VirtualVenue) -> Ports:
+        """These files, and that exchange."""
+        return Ports(
+            clock=clock, ids=CountedIds(), exchange=lambda: venue.exchange, feed=lambda: venue.feed,
+            hot_store=self.hot_store, cold_store=self.cold_store, journal=self.journal, outbox=self.outbox,
+            courier=lambda: self.courier,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class VirtualRun:
@@ -138,11 +146,7 @@ def virtual_run(
     flow = config.engines.order_flow
     venue = VirtualVenue(world, dispatcher, lambda: BookFlow(flow.depth, flow.decay, flow.levels))
     files = Files.open(data_dir, dispatcher)
-    ports = Ports(
-        clock=dispatcher, ids=CountedIds(), exchange=lambda: venue.exchange, feed=lambda: venue.feed,
-        hot_store=files.hot_store, cold_store=files.cold_store, journal=files.journal, outbox=files.outbox,
-        courier=lambda: files.courier,
-    )  # fmt: skip
+    ports = files.ports(dispatcher, venue)
     labels = RowLabels(mode="paper", account="main", market_source="virtual", profile=config.profile)
     failures, meters = list[BaseException](), Meters()
 
@@ -151,8 +155,8 @@ def virtual_run(
         venue.feed.stop()
         system = ActorSystem(dispatcher, on_root_failure=failures.append)
         table = SubscriptionTable(files.hot_store.observe)
-        wiring = Wiring(config=config, ports=ports, labels=labels, random=Random(seed), table=table)
-        wiring.meters = meters
+        jitter = Random(seed)
+        wiring = Wiring(config=config, ports=ports, labels=labels, random=jitter, table=table, meters=meters)
         system.start_root(wiring.root())
         return system
 

@@ -8,6 +8,8 @@ from loguru import logger
 
 from vortex.actors.seat import Seat
 from vortex.domain.operation import Gate
+from vortex.domain.order import ClockMeasured
+from vortex.messages import DiskMeasured, OutboxMeasured
 
 CLOCK_OFFSET_MS = 500.0
 """Our clock and the exchange's may differ by this much."""
@@ -37,25 +39,25 @@ class CommonGates:
         """Why nobody may enter, or None: the last word, whatever the gates of others say."""
         return next((f"{gate}: {why}" for gate, (why, _) in self._closed.items()), None)
 
-    def clock(self, offset_ms: float) -> None:
+    def clock(self, measured: ClockMeasured) -> None:
         """Our clock was compared with the exchange's."""
-        far = abs(offset_ms) > CLOCK_OFFSET_MS
-        self._set(Gate.CLOCK, f"the exchange's clock is {offset_ms:+.0f} ms from ours" if far else None)
+        far = abs(measured.offset_ms) > CLOCK_OFFSET_MS
+        self._set(Gate.CLOCK, f"the exchange's clock is {measured.offset_ms:+.0f} ms from ours" if far else None)
 
-    def disk(self, room_bytes: int) -> None:
+    def disk(self, measured: DiskMeasured) -> None:
         """So much is free where journal and outbox are kept."""
-        needed = DISK_ROOM_BYTES // 2**20
-        short = room_bytes < DISK_ROOM_BYTES
-        self._set(Gate.DISK, f"{room_bytes // 2**20} MiB are free, {needed} needed" if short else None)
+        room, needed = measured.room_bytes // 2**20, DISK_ROOM_BYTES // 2**20
+        short = measured.room_bytes < DISK_ROOM_BYTES
+        self._set(Gate.DISK, f"{room} MiB are free, {needed} needed" if short else None)
 
     def journal(self, *, writable: bool) -> None:
         """The journal takes what we intend, or does not."""
         self._unwritable = None if writable else "the disk does not take it"
         self._set(Gate.JOURNAL, self._unwritable or self._outbox)
 
-    def outbox(self, problem: str | None) -> None:
+    def outbox(self, measured: OutboxMeasured) -> None:
         """The outbox, which lies beside the journal, takes rows of further trades, or does not."""
-        self._outbox = problem
+        self._outbox = measured.problem
         self._set(Gate.JOURNAL, self._unwritable or self._outbox)
 
     def tell(self, seat: Seat) -> None:

@@ -141,9 +141,9 @@ class ExchangeActor(Actor):
             TriggerRejected: self._on_trigger_rejected,
             ConfigUpdate: self._on_config,
             MarginCall: self._on_margin_call,
-            ClockMeasured: self._on_clock,
-            DiskMeasured: self._on_disk,
-            OutboxMeasured: self._on_outbox,
+            ClockMeasured: self._common.clock,
+            DiskMeasured: self._common.disk,
+            OutboxMeasured: self._common.outbox,
             TradeRecorded: self._on_recorded,
             GetExchange: self._on_get,
             _Tick: self._on_tick,
@@ -311,15 +311,6 @@ class ExchangeActor(Actor):
         logger.error("margin call: {}", ", ".join(call.symbols))
         self._heard()
         self._distrust(*call.symbols)
-
-    def _on_clock(self, measured: ClockMeasured) -> None:
-        self._common.clock(measured.offset_ms)
-
-    def _on_disk(self, measured: DiskMeasured) -> None:
-        self._common.disk(measured.room_bytes)
-
-    def _on_outbox(self, measured: OutboxMeasured) -> None:
-        self._common.outbox(measured.problem)
 
     def _pause(self, why: str) -> None:
         """No entries until a person looked: only he can say that it is well."""

@@ -196,11 +196,16 @@ class Api:
         return value_reply({"label": self._label, **found})
 
     async def _stats(self) -> Response:
-        app.router.route_class = StrictRoute
-        app.add_middleware(Guard, host=self._host, token=self._token, label=self._label, mask=self._mask)
+        return value_reply({"label": self._label, **await self._workers.look_up(self._insight.stats)})
+
+    async def _openapi(self) -> Response:
+        return value_reply(self._document)
+
+    async def _page(self) -> Response:
+        return HTMLResponse(page(self._document), headers={"content-security-policy": POLICY})
 
     async def _performance(self) -> Response:
-        return value_reply({"label": self._label, **await self._workers.read(self._insight.results)})
+        return value_reply({"label": self._label, **await self._workers.look_up(self._insight.results)})
 
     async def _candles_of(self, name: Name, limit: CandleLimit = KEPT) -> Response:
         if name not in self._reader.symbols():

@@ -174,6 +174,23 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
         set_log=ground.sink.again if ground.sink is not None else logs.set_up,
         systemd=systemd,
     )
+    reader, metrics = _readers(system, wiring, reloader, ground)
+    operator = Operator(system, reader.symbols, ground.data_dir.halt)
+    crew = _Crew(
+        system=system,
+        reader=reader,
+        metrics=metrics,
+        operator=operator,
+        reloader=reloader,
+        systemd=systemd,
+        dashboard=dashboard_beside(config, ground.server.url, ground.data_dir, stack),
+    )
+    _serve(config, ground, crew, life, stack)
+    return crew
+
+
+def _readers(system: ActorSystem, wiring: Wiring, reloader: Reloader, ground: _Ground) -> tuple[StatusReader, Metrics]:
+    """Who reads the running system for people, and for Prometheus."""
     reader = StatusReader(
         system=system,
         pairs=reloader.pairs,
@@ -191,18 +208,7 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
         folder=ground.data_dir.path,
         label=label_of(ground.labels),
     )
-    operator = Operator(system, reader.symbols, ground.data_dir.halt)
-    crew = _Crew(
-        system=system,
-        reader=reader,
-        metrics=metrics,
-        operator=operator,
-        reloader=reloader,
-        systemd=systemd,
-        dashboard=dashboard_beside(config, ground.server.url, ground.data_dir, stack),
-    )
-    _serve(config, ground, crew, life, stack)
-    return crew
+    return reader, metrics
 
 
 def _serve(config: Config, ground: _Ground, crew: _Crew, life: Life, stack: ExitStack) -> None:
