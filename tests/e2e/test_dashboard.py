@@ -105,13 +105,18 @@ def trading(data_dir: Path, sim_url: str) -> AbstractContextManager[Engine]:
 
 
 def closed_trades(seen: Seen) -> list[dict[str, Any]]:
-    """At least one closed trade; one is closed if there is none."""
+    """At least one closed trade; where there is none, the next position is closed."""
 
-    def found() -> list[dict[str, Any]]:
-        post(seen.engine.run["control_url"] + "/api/flatten", {})
+    def closed() -> list[dict[str, Any]]:
         return [each for each in seen.engine.api("/api/trades") if each["status"] == "CLOSED"]
 
-    return eventually(found, LONG_S, "a closed trade")
+    def holds() -> bool:
+        return any(each["protected"] for each in seen.engine.api("/api/status")["symbols"].values())
+
+    eventually(lambda: closed() or holds(), LONG_S, "a trade")
+    if not closed():
+        post(seen.engine.run["control_url"] + "/api/flatten", {})
+    return eventually(closed, LONG_S, "a closed trade")
 
 
 def agree(what: str, shown: Callable[[], object], said: Callable[[], object]) -> None:

@@ -21,7 +21,7 @@ from vortex.config import ConfigError
 from vortex.domain.results import results
 
 FAST_S, SLOW_S = 2.0, 5.0
-"""How often explanations are asked for, and what changes by the trade or the minute; status and actors: each time."""
+"""How often actors and explanations are asked for, and what changes by the trade; the status is each time."""
 ROWS, TRADES, MOST_TRADES = 30, 200, 20_000
 LEDGER, SIGNS = "vortex.db", ("journal.db", "journal.db-wal", "vortex.db", "vortex.db-wal")
 """Files whose last change says when an engine lived."""
@@ -100,12 +100,10 @@ class Source:
             return self.board
         if before.down or before.heard_ms is None:
             self._next_s.clear()
-        board = replace(
-            before, label=status.label, status=status.value, looked_ms=now_ms, heard_ms=now_ms, trouble="",
-            actors=self._part("/api/actors"),
-        )  # fmt: skip
-        if self._due("why", FAST_S, wanted):
-            board = replace(board, why={symbol: self._part(f"/api/decisions/{symbol}") for symbol in wanted})
+        board = replace(before, label=status.label, status=status.value, looked_ms=now_ms, heard_ms=now_ms, trouble="")
+        if self._due("fast", FAST_S, wanted):
+            why = {symbol: self._part(f"/api/decisions/{symbol}") for symbol in wanted}
+            board = replace(board, actors=self._part("/api/actors"), why=why)
         if self._due("slow", SLOW_S, wanted):
             board = self._slow(board, wanted)
         self.board = board
