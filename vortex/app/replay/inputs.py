@@ -26,8 +26,10 @@ from vortex.domain.order import (
     OrderReport,
     TriggerRejected,
 )
+from vortex.domain.trade import CloseReason
 from vortex.messages import (
     AddSymbol,
+    CloseAll,
     DiskMeasured,
     ExchangeReplied,
     Operate,
@@ -74,7 +76,7 @@ BY_RECEIVER: Mapping[str, frozenset[str]] = {
     "root": _kinds(Operate, AddSymbol, RemoveSymbol, Shutdown, Stop),
     "exchange": _kinds(Operate),
 }
-STARTED = kind_of(ChildReady)
+STARTED, CLOSE_ALL = kind_of(ChildReady), kind_of(CloseAll)
 
 
 def is_input(handled: Handled) -> bool:
@@ -82,6 +84,8 @@ def is_input(handled: Handled) -> bool:
     kind, path = handled.kind, handled.path
     if kind in ANYONE or kind in BY_RECEIVER.get(path, ()):
         return True
+    if kind == CLOSE_ALL and path == "exchange":  # the account's must be told again, that of the end of a run is ours
+        return unpack(kind, handled.body).reason is CloseReason.SHUTDOWN
     if path in WITNESSES:
         return not kind.startswith(COMMON)  # its own timers
     return kind == STARTED and unpack(kind, handled.body).name in WITNESSES
