@@ -209,7 +209,7 @@ def test_the_account_is_checked_before_anything_trades(config: Config) -> None:
     with leaves_nothing(config), lines() as logged:
         assert run(config, life, 0.0) == 0
     said = [line for line in logged if line.startswith("check: ")]
-    assert len(said) == 10
+    assert len(said) == 11
     assert [line for line in said if ": FAILED: " in line] == []
     assert "check: position mode: ok: one-way" in said
     assert "check: key permissions: not checked: the simulator does not tell them" in said

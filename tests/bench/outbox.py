@@ -17,7 +17,7 @@ from msgspec import Struct
 from tests.adapters.sqlite.rows import closed
 from tests.bench.measure import quantile
 from vortex.adapters.sqlite.cold_store import WRITE_TRADE, SqliteColdStore
-from vortex.adapters.sqlite.connect import open_database, transaction
+from vortex.adapters.sqlite.connect import LEDGER, open_database, transaction
 from vortex.adapters.sqlite.outbox import SqliteOutbox, open_delivery
 from vortex.adapters.sqlite.rows import to_columns
 
@@ -90,7 +90,7 @@ def _drain(folder: Path, count: int) -> Kept:
 
 
 def _executemany(folder: Path, count: int) -> Kept:
-    with closing(open_database(folder / "vortex.db", "cold_store.sql")) as ledger:
+    with closing(open_database(folder / "vortex.db", LEDGER)) as ledger:
         rows = [to_columns(closed(id=row_id)) for row_id in _ids(count)]
         batches = iter([rows[at : at + BATCH] for at in range(0, count, BATCH)])
 

@@ -36,7 +36,7 @@ def test_a_whole_ledger_and_a_damaged_one(tmp_path: Path) -> None:
     config = Config(data_dir=str(tmp_path))
     SqliteColdStore.open(tmp_path / "vortex.db").close()
     verdict, words = stores.ledger(config)
-    assert (verdict, "is whole, schema 1" in words) == (Verdict.OK, True)
+    assert (verdict, "is whole, schema 2" in words) == (Verdict.OK, True)
     (tmp_path / "journal.db").write_bytes(b"no database at all" * 100)
     broken = line("journal", lambda: stores.journal(config))
     assert (broken.verdict, "journal.db" in broken.detail) == (Verdict.FAILED, True)
