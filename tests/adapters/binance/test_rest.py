@@ -322,3 +322,11 @@ def test_a_client_refuses_another_mode_s_host_before_sending(loop: NetworkLoop, 
 def test_credentials_do_not_print_themselves() -> None:
     credentials = Credentials(key=KEY, secret=SECRET)
     assert "canary" not in repr(credentials) + str(credentials)
+
+
+def test_a_refusal_that_quotes_our_keys_is_kept_without_them(exchange: BinanceExchange, server: ScriptedServer) -> None:
+    """What the exchange says is logged, and kept in the journal with the order."""
+    server.answer = Script(raw(400, json.dumps({"code": -2019, "msg": f"not for {KEY} with {SECRET}"})))
+    outcome = ask(exchange, ENTRY)
+    assert isinstance(outcome, Refused)
+    assert "not for [...] with [...]" in outcome.text
