@@ -26,7 +26,11 @@ def test_a_caption_says_what_the_figures_are_worth() -> None:
     two = ledger_panels.caption({"sources": [simulated, source]})
     assert two.startswith("paper · Binance Demo Trading: simulated market: not evidence; intervals")
     assert two.endswith("1 other sources in this ledger are not added up here")
-    assert ledger_panels.caption(None) == ledger_panels.caption({"sources": []}) == "no closed trade yet"
+    assert (
+        ledger_panels.caption({"sources": []}) == ledger_panels.tallies({"sources": []}).empty == "no closed trade yet"
+    )
+    assert ledger_panels.caption(None) == ledger_panels.tallies(None).empty == "not known"
+    assert ledger_panels.changes(None) == ()
 
 
 def test_trades() -> None:

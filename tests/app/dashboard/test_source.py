@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.candles import Candles
 from vortex.app.dashboard.settings import Settings
 from vortex.app.dashboard.source import Source
+from vortex.app.dashboard.wording import outage
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.remote import NoAnswerError
 from vortex.config import Config
@@ -89,6 +91,24 @@ def test_an_engine_that_was_never_heard_is_known_by_its_files(tmp_path: Path) ->
     assert board.status is None
     assert board.trades is not None
     assert [trade["pnl_net_usdt"] for trade in board.trades] == ["18.7876"]
+
+
+def test_reading_the_ledger_is_no_sign_of_life(tmp_path: Path) -> None:
+    _write(tmp_path)
+    for path in tmp_path.iterdir():
+        os.utime(path, (5.0, 5.0))
+    for _ in range(2):
+        board = Source(settings(tmp_path)).look()
+        assert board.trades
+        assert board.down_since_ms == 5_000
+
+
+def test_a_ledger_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "vortex.db").write_bytes(b"no database at all, but long enough to be looked at" * 50)
+    board = Source(settings(tmp_path)).look()
+    assert (board.trades, board.results) == (None, None)
+    assert "vortex.db: damaged" in board.ledger_trouble
+    assert any("cannot be read" in line for line in outage(board))
 
 
 def run_info(url: str) -> RunInfo:

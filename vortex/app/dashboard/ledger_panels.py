@@ -12,6 +12,7 @@ from vortex.app.dashboard.panels import side
 
 Json = Mapping[str, Any]
 SHOWN = 20
+NONE_YET = "no closed trade yet"
 HEADINGS = {"period": "closed", "symbol": "symbol", "strategy": "strategy", "exit": "exit"}
 MARKS = {True: Cell("ok", "good"), False: Cell("FAIL", "bad"), None: Cell(cells.DASH, "dim")}
 
@@ -27,7 +28,7 @@ def caption(results: Json | None) -> str:
     """What must be known before a figure is believed."""
     page = newest(results)
     if page is None:
-        return "no closed trade yet"
+        return NONE_YET if results is not None else "not known"
     label = f"{page['label']}; " if page["label"] else ""
     others = len((results or {})["sources"]) - 1
     more = f"; {others} other sources in this ledger are not added up here" if others else ""
@@ -42,7 +43,7 @@ def tallies(results: Json | None) -> Table:
     for each in page["tallies"] if page is not None else ():
         rows.append(_tally("" if each["by"] == before else HEADINGS[each["by"]], each))
         before = each["by"]
-    return Table(columns=heads, rows=tuple(rows), empty="no closed trade yet")
+    return Table(columns=heads, rows=tuple(rows), empty=NONE_YET if results is not None else "not known")
 
 
 def _tally(heading: str, each: Json) -> Row:
@@ -107,7 +108,9 @@ def checks(explained: Json | None) -> Table:
 
 def changes(explained: Json | None) -> Sequence[str]:
     """The smallest change that would have let it pass, and what the account objected to; as `vortex why` says it."""
-    story = (explained or {}).get("explanation")
+    if explained is None:
+        return ()
+    story = explained["explanation"]
     if story is None:
         return ("its scores and gates are not kept any more: the process that decided has ended",)
     objections = [f"the account objected: {name} {value}" for name, value in (story["denied"] or {}).items()]

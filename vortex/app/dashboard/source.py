@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
-from vortex.adapters.sqlite.connect import StoreError
+from vortex.adapters.sqlite.connect import StoreError, named
 from vortex.app.dashboard.settings import Settings
 from vortex.app.data_dir import last_run
 from vortex.app.remote import Answer, NoAnswerError, UnusableUrlError, ask
@@ -37,6 +38,7 @@ class Board(Struct, frozen=True, kw_only=True):
         looked_ms: When, by the wall clock; `heard_ms` is when the engine last answered, None when it never did.
         trouble: Why it does not answer now; empty while it does.
         sign_ms: The last sign of life on disk, for an engine that was never heard.
+        ledger_trouble: Why the ledger on disk could not be read, looked at only while the engine is down.
         status: The last answer of `/api/status`, also while the engine is down.
         why: The newest evaluation by symbol, as `vortex why` explains it; `candles` those of `/api/candles`.
     """
@@ -46,6 +48,7 @@ class Board(Struct, frozen=True, kw_only=True):
     heard_ms: int | None = None
     trouble: str = ""
     sign_ms: int | None = None
+    ledger_trouble: str = ""
     status: Json | None = None
     actors: Sequence[Json] | None = None
     trades: Sequence[Json] | None = None
@@ -84,6 +87,7 @@ class Source:
         self._folder = Path(settings.data_dir)
         self._next_s: dict[str, float] = {}
         self._ledger_state: object = None
+        self._ledger_trouble = ""
         self.board = Board(label=f"{settings.mode.upper()} · nothing heard yet", looked_ms=self._now_ms())
 
     def look(self, wanted: Collection[str] = ()) -> Board:
@@ -124,7 +128,7 @@ class Source:
         return tuple(self._ask(f"/api/{action}", {"symbol": symbol}).value["symbols"])
 
     def _slow(self, board: Board, wanted: Collection[str]) -> Board:
-        made = self._ledger_results(_now_ms_of(board)) or self._part("/api/performance") or board.results
+        made = self._ledger_results(_now_ms_of(board)) or self._part("/api/performance")
         return replace(
             board,
             trades=self._part(f"/api/trades?limit={TRADES}"),
@@ -146,7 +150,9 @@ class Source:
                 shown, label=" · ".join((newest["mode"].upper(), newest["profile"], newest["market_source"]))
             )
         made = self._ledger_results(board.looked_ms)
-        return replace(shown, sign_ms=self._sign_ms(), results=made or shown.results)
+        return replace(
+            shown, sign_ms=self._sign_ms(), results=made or shown.results, ledger_trouble=self._ledger_trouble
+        )
 
     def _ask(self, path: str, order: Json | None = None) -> Answer:
         url = self._settings.url
@@ -191,23 +197,23 @@ class Source:
         return None if rows is None else _as_sent(rows)
 
     def _read(self, read: Callable[[SqliteColdStore], Any]) -> Any:
+        path = self._folder / LEDGER
         try:
-            store = SqliteColdStore.read_only(self._folder / LEDGER)
+            with named(path), closing(SqliteColdStore.read_only(path)) as store:
+                self._ledger_trouble = ""
+                return read(store)
         except StoreError as error:
             logger.debug("{}", error)
+            self._ledger_trouble = str(error)
             return None
-        try:
-            return read(store)
-        finally:
-            store.close()
 
     def _sign_ms(self) -> int | None:
         return self._changed(*SIGNS)
 
     def _changed(self, *names: str) -> int | None:
-        """When the newest of these files was changed."""
-        times = [path.stat().st_mtime_ns // 1_000_000 for name in names if (path := self._folder / name).exists()]
-        return max(times, default=None)
+        """When the newest of these files was changed; an empty one may have been made by a mere reader."""
+        found = [path.stat() for name in names if (path := self._folder / name).exists()]
+        return max([stat.st_mtime_ns // 1_000_000 for stat in found if stat.st_size > 0], default=None)
 
     def _now_ms(self) -> int:
         return round(self._now_s() * 1_000)
