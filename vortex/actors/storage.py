@@ -22,8 +22,8 @@ CARRY_SOON_MS = 50
 RETRY_WRITE_MS = 1_000
 RETRY_PAUSED_MS = 60_000
 LOOK_MS = 5_000
-FINISH_S = 3.0
-"""For what waits to be handed over at the end; live.STOP_S holds the rest of the stop, too."""
+FINISH_MS = 3_000
+"""For what waits to be handed over at the end, of the same clock as the time that an actor has to stop."""
 LATE_MS = 600_000
 MOST_UNWRITTEN = 1_000
 """Rows that wait for a full disk, beside those of trades, which always wait."""
@@ -87,7 +87,7 @@ class StorageActor(Actor):
         self._write()
         if self._unwritten:
             logger.error("rows that are not on disk and end with this process: {}", len(self._unwritten))
-        self._courier.finish(FINISH_S)
+        self._courier.finish(self.context.clock.real_s(FINISH_MS))
         waiting = self._status().pending
         if waiting:
             words = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
