@@ -80,6 +80,25 @@ def test_a_slow_ledger_holds_up_neither_reads_nor_commands() -> None:
     run(overtake)
 
 
+def test_a_command_beside_a_slow_ledger_waits_for_one_read_at_most() -> None:
+    async def wait(slow: Slow, workers: Workers) -> None:
+        ledger, order = Slow(), list[str]()
+        looking = asyncio.create_task(workers.look_up(ledger))
+        assert await asyncio.to_thread(ledger.began.wait, TIMEOUT_S)
+        first = await begun(slow, workers)
+        command = asyncio.create_task(workers.command(lambda: order.append("command")))
+        await asyncio.sleep(0)
+        later = asyncio.create_task(workers.read(lambda: order.append("read")))
+        slow.leave.set()
+        await asyncio.gather(first, command, later)
+        assert order == ["command", "read"]
+        assert not looking.done()
+        ledger.leave.set()
+        await looking
+
+    run(wait)
+
+
 def test_commands_are_carried_out_one_after_another_and_threads_are_few() -> None:
     async def count(slow: Slow, workers: Workers) -> None:
         first = await begun(slow, workers)

@@ -1,4 +1,7 @@
-"""A thread each for reads, for commands, and for the ledger, which may be slow: none queues up behind another's."""
+"""Two threads for reads, for commands, and for the ledger, which may be slow: of each kind one at a time.
+
+So a stuck ledger holds up no read, and a command waits for one read at most, which has a second.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 T = TypeVar("T")
-THREADS = 3
+THREADS = 2
 
 
 class Workers:
@@ -19,6 +22,7 @@ class Workers:
 
     def __init__(self) -> None:
         self._reads, self._commands, self._ledger = CapacityLimiter(1), CapacityLimiter(1), CapacityLimiter(1)
+        self._threads = CapacityLimiter(THREADS)
         self._waiting: dict[Callable[[], Any], asyncio.Task[Any]] = {}
 
     async def read(self, ask: Callable[[], T]) -> T:
@@ -37,10 +41,12 @@ class Workers:
 
     async def command(self, carry_out: Callable[[], T]) -> T:
         """The result, once the commands before it are carried out."""
-        return await run_sync(carry_out, limiter=self._commands)
+        async with self._commands:
+            return await run_sync(carry_out, limiter=self._threads)
 
     async def _take_turn(self, ask: Callable[[], T], limiter: CapacityLimiter) -> T:
-        return await run_sync(partial(self._begin, ask), limiter=limiter)
+        async with limiter:
+            return await run_sync(partial(self._begin, ask), limiter=self._threads)
 
     def _begin(self, ask: Callable[[], T]) -> T:
         """On the worker thread: from here on the answer may be older than a new question."""
