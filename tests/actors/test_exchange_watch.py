@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 import pytest
@@ -26,8 +27,10 @@ from vortex.domain.order import (
     TriggerRejected,
 )
 from vortex.domain.trade import CloseReason
-from vortex.messages import DiskMeasured, PositionClosed
+from vortex.messages import DiskMeasured, OutboxMeasured, PositionClosed
 from vortex.ports import UnwritableError
+
+Measured: TypeAlias = ClockMeasured | DiskMeasured | OutboxMeasured
 
 
 @pytest.fixture
@@ -47,11 +50,12 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
             "-501 ms",
         ),
         (DiskMeasured(room_bytes=63 * 2**20), DiskMeasured(room_bytes=65 * 2**20), Gate.DISK, "63 MiB"),
+        (OutboxMeasured(problem="200000 rows wait"), OutboxMeasured(problem=None), Gate.JOURNAL, "200000 rows wait"),
     ],
-    ids=("clock", "disk"),
+    ids=("clock", "disk", "outbox"),
 )
 def test_what_is_wrong_for_all_holds_every_symbol_back(
-    rig: Rig, bad: ClockMeasured | DiskMeasured, good: ClockMeasured | DiskMeasured, gate: Gate, says: str
+    rig: Rig, bad: Measured, good: Measured, gate: Gate, says: str
 ) -> None:
     rig.ready(SYMBOL)
     rig.actor.receive(bad)
