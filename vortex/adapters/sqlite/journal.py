@@ -58,7 +58,7 @@ class SqliteJournal:
         self._reserve = reserve
         self._lock = Lock()
         if read_only:
-            self._connection = open_read_only(path)
+            self._connection = open_read_only(path, "journal.sql")
             return
         self._connection = open_database(path, "journal.sql")
         with named(path), transaction(self._connection):
