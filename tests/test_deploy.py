@@ -82,7 +82,7 @@ def test_the_dashboard_can_be_imported_anywhere() -> None:
     numbers = [panel["id"] for panel in dashboard["panels"]]
     assert len(numbers) == len(set(numbers))
     rows = [panel["title"] for panel in dashboard["panels"] if panel["type"] == "row"]
-    assert rows == ["Which run this is", "Safety", "Latency", "Runtime", "Exchange", "Money and rows"]
+    assert rows == ["Which run this is", "Safety", "Latency", "Runtime", "Exchange", "Money and stores"]
 
 
 def test_panels_do_not_overlap() -> None:

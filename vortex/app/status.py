@@ -75,6 +75,10 @@ class StatusReader:
         """The time of the injected clock."""
         return self._clock.now_ms()
 
+    def mirror(self) -> HotStoreStatus:
+        """How the hot store does; nobody is waited for."""
+        return self._hot_store()
+
     def alive(self) -> bool:
         """False once the tree of actors has given up, or moves no more; asks nobody."""
         return self._system.alive()

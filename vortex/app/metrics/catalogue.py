@@ -13,8 +13,10 @@ from msgspec import Struct
 from vortex.domain.meters import ACK_MS, REPLY_MS, STOP_MS, TICK_MS
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
-GROUPS = ("The run", "Safety", "Latency", "Decisions and trades", "Money", "Exchange", "Market data", "Rows", "Runtime",
-          "Process")  # fmt: skip
+GROUPS = (
+    "The run", "Safety", "Latency", "Decisions and trades", "Money", "Exchange", "Market data", "Stores", "Runtime",
+    "Process",
+)  # fmt: skip
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -171,7 +173,7 @@ METRICS: tuple[Metric, ...] = (
          "depth20 above 1 s closes the gate `book`. forceOrder may be silent for hours."),
     ),
     *_many(
-        "Rows",
+        "Stores",
         ("vortex_outbox_pending", "gauge", (), "Rows on disk that wait for the cold store.",
          "See vortex_outbox_oldest_seconds."),
         ("vortex_outbox_oldest_seconds", "gauge", (), "For how long the oldest of them has waited; 0 when none waits.",
@@ -182,6 +184,10 @@ METRICS: tuple[Metric, ...] = (
          "`vortex outbox list` says why: no table, no grant, the wrong key. Nothing is lost meanwhile."),
         ("vortex_outbox_dropped_rejections_total", "counter", (), "Rejected signals given up because too many waited.",
          "Rows of trades are never given up. Bring the store back."),
+        ("vortex_hot_store_up", "gauge", (), "1 while the hot store takes values.",
+         "Trading goes on without it; who reads Redis sees old values. Bring it back."),
+        ("vortex_hot_store_lost_total", "counter", (), "Values that it could not take; newer ones take their place.",
+         "See vortex_hot_store_up."),
     ),
     *_many(
         "Runtime",

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from vortex import __version__
 from vortex.app.disk import free_bytes
 from vortex.app.metrics.catalogue import METRICS, Metric
-from vortex.app.metrics.readings import MS_PER_S, Reading, Samples, samples
+from vortex.app.metrics.readings import MS_PER_S, Reading, Samples, mirrored, samples
 from vortex.app.status import StatusReader
 from vortex.domain.meters import Histogram, Meters
 from vortex.domain.pnl import RowLabels
@@ -84,6 +84,7 @@ class Metrics:
         yield "vortex_uptime_seconds", (), (self._clock.monotonic_ms() - self._started_ms) / MS_PER_S
         yield "vortex_disk_free_bytes", (), free_bytes(self._folder)
         yield "vortex_threads", (), _threads()
+        yield from mirrored(self._reader.mirror())
         reading = self._read()
         yield "vortex_ready", (), not self._reader.reasons(reading.symbols, reading.answers)
         yield from samples(reading, self._meters)

@@ -17,7 +17,7 @@ from vortex.domain.meters import ACK_MS, STOP_MS, TICK_MS, Histogram, Meters, me
 from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
 from vortex.domain.trade import OpenTrade
-from vortex.queries import ExchangeStatus, OutboxStatus, SymbolStatus
+from vortex.queries import ExchangeStatus, HotStoreStatus, OutboxStatus, SymbolStatus
 from vortex.runtime import ActorInfo
 
 Sample: TypeAlias = tuple[str, tuple[str, ...], float | Decimal | Histogram]
@@ -60,6 +60,12 @@ def samples(reading: Reading, meters: Meters) -> Samples:
         yield from _outbox(outbox, reading.now_ms)
     yield from _actors(reading.actors)
     yield from _meters(meters, reading.now_ms)
+
+
+def mirrored(status: HotStoreStatus) -> Samples:
+    """How the hot store does, by its own word."""
+    yield "vortex_hot_store_up", (), status.state == "OK"
+    yield "vortex_hot_store_lost_total", (), status.lost
 
 
 def _gates(reading: Reading) -> Samples:
