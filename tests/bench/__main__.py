@@ -10,7 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,12 +19,14 @@ from msgspec import Struct
 
 from tests.bench.crashes import Crashes
 from tests.bench.evaluation import Evaluations
+from tests.bench.first_words import Help
 from tests.bench.isolation import Isolation
 from tests.bench.load import Load
 from tests.bench.measure import quantile
 from tests.bench.outbox import Kept
 from tests.bench.pages import Pages
 from tests.bench.slow_replies import SlowReplies
+from tests.bench.storing import Storing
 
 T = TypeVar("T")
 OUTPUT = Path("build/bench.json")
@@ -48,10 +50,11 @@ def main(arguments: Sequence[str]) -> None:
     """Run everything, print a table, write the file."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="repeats of each side")
-    runs = parser.parse_args(arguments).runs
+    parser.add_argument("--only", choices=MEASURES, nargs="+", default=MEASURES, help="these alone")
+    asked = parser.parse_args(arguments)
     figures: dict[str, Figure] = {}
-    for measure in (_evaluation, _footprint, _few, _crashes, _isolation, _slow_replies, _outbox, _pages):
-        measured = measure(runs)
+    for each in asked.only:
+        measured = MEASURES[each](asked.runs)
         figures |= measured
         for name, figure in measured.items():
             _say(f"{name:16} {figure.value:10.3f} {figure.unit}  ({figure.system:.3f} / {figure.reference:.3f})")
@@ -148,6 +151,22 @@ def _pages(runs: int) -> dict[str, Figure]:
     }
 
 
+def _help(runs: int) -> dict[str, Figure]:
+    ours, bare = _sides(Help, runs, "help vortex", "help bare")
+    return {
+        "M4_help": _ratio(
+            "wall time of --help, times that of a bare typer program", ours, bare, lambda each: each.wall_ms
+        )
+    }
+
+
+def _storing(runs: int) -> dict[str, Figure]:
+    """M4: an upsert of 100 rows costs 1/20 of 100 single ones."""
+    single, batch = _sides(Storing, runs, "storing single", "storing batch")
+    unit = "CPU of 100 rows one by one, times that of one batch"
+    return {"M4_batch": _ratio(unit, single, batch, lambda each: each.cpu_ms)}
+
+
 def _stops(when: str, late: Sequence[SlowReplies], quiet: Sequence[SlowReplies]) -> Figure:
     """Of few stops a run the p99 is the worst one: all runs of a side count as one."""
     ours, theirs = ([taken_ms for each in side for taken_ms in each.taken_ms] for side in (late, quiet))
@@ -184,6 +203,20 @@ def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
+
+MEASURES: Mapping[str, Callable[[int], dict[str, Figure]]] = {
+    "evaluation": _evaluation,
+    "footprint": _footprint,
+    "few": _few,
+    "crashes": _crashes,
+    "isolation": _isolation,
+    "slow_replies": _slow_replies,
+    "outbox": _outbox,
+    "storing": _storing,
+    "help": _help,
+    "pages": _pages,
+}
+"""In this order."""
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -9,16 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from loguru import logger
 
-from tests.bench import crashes, evaluation, isolation, load, outbox, pages, slow_replies
+from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, slow_replies, storing
 
 SIDES: Mapping[str, Callable[[Sequence[str]], object]] = {
     "load": lambda words: load.run(words[0], int(words[1]), float(words[2])),
     "crashes": lambda words: crashes.run(int(words[0]), float(words[1]), crashing=words[2] == "crashing"),
     "evaluation": lambda words: evaluation.run(msgspec.convert(words[0], evaluation.How)),
+    "help": lambda words: first_words.run(msgspec.convert(words[0], first_words.How)),
     "isolation": lambda words: isolation.run(int(words[0]), float(words[1]), how=_how(words[2])),
     "outbox": lambda words: outbox.run(msgspec.convert(words[0], outbox.How), int(words[1])),
     "pages": lambda words: pages.run(msgspec.convert(words[0], pages.Who), int(words[1]), float(words[2])),
     "slow_replies": lambda words: slow_replies.run(msgspec.convert(words[0], slow_replies.Late), float(words[1])),
+    "storing": lambda words: storing.run(msgspec.convert(words[0], storing.How)),
 }
 
 

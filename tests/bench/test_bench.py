@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import crashes, evaluation, isolation, load, outbox, pages
+from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, storing
 from tests.bench.__main__ import Figure, _ratio
 from tests.bench.market import market
 from tests.bench.slow_replies import fill_to_stop_ms
@@ -84,3 +84,13 @@ def test_a_stop_is_measured_from_the_first_fill_of_its_entry() -> None:
     fills = [fill("aE", 5), fill("bE", 10), fill("bE", 12), fill("cE", 20), fill("dE", 30, "ETHUSDT"), fill("aX", 40)]
     algos = [algo("aS", 15), algo("bS", 70), algo("bT", 90), algo("cS", 21, "REJECTED"), algo("dS", 31)]
     assert fill_to_stop_ms({"fills": fills, "algo_orders": algos}, "BTCUSDT", since_ms=10) == [60]
+
+
+@pytest.mark.parametrize("how", ["vortex", "bare"])
+def test_help_takes_a_while(how: first_words.How) -> None:
+    assert first_words.run(how, times=1).wall_ms > 10
+
+
+@pytest.mark.parametrize("how", ["batch", "single"])
+def test_rows_cost_something(how: storing.How) -> None:
+    assert storing.run(how, rounds=1).cpu_ms > 0

@@ -303,7 +303,11 @@ def test_show_config_masks_secrets_and_names_origins(vortex: Vortex) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "heavy"),
     [
-        (["--help"], 0, {"numpy", "msgspec", "loguru", "http.client"}),
+        (
+            ["--help"],
+            0,
+            {"numpy", "msgspec", "loguru", "http.client", "ccxt", "supabase", "psycopg", "redis", "fastapi", "nicegui"},
+        ),
         (["status", "--data-dir", "nothing"], 1, {"numpy", "rich"}),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import socket
+import subprocess
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -343,6 +344,18 @@ def postgrest(dsn: Dsn, *, port: int = 0, statement_timeout_ms: int = 0) -> Iter
     finally:
         server.stop()
         thread.join()
+
+
+@contextmanager
+def serving(dsn: Dsn) -> Iterator[str]:
+    """The stand-in as a process; yields its address."""
+    command = [sys.executable, "-m", "tests.kit.postgrest", "--dsn", dsn]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # ours
+        try:
+            assert process.stdout is not None
+            yield str(json.loads(process.stdout.readline())["url"])
+        finally:
+            process.kill()
 
 
 def main() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
@@ -21,7 +19,7 @@ from supabase.lib.client_options import SyncClientOptions
 from supabase import Client, create_client
 from tests.kit.ledgers import id_of, rejection, trade
 from tests.kit.postgres import Dsn
-from tests.kit.postgrest import DASHBOARD_KEY, PUBLISHABLE_KEY, SECRET_KEY, PostgrestServer, postgrest
+from tests.kit.postgrest import DASHBOARD_KEY, PUBLISHABLE_KEY, SECRET_KEY, PostgrestServer, postgrest, serving
 from vortex.adapters.sqlite.rows import to_columns
 from vortex.adapters.supabase.errors import retry_after_s
 from vortex.domain.trade import RejectionRow, TradeRow
@@ -219,19 +217,12 @@ def test_a_server_that_was_stopped_refuses(ledger: Dsn) -> None:
 
 
 def test_it_also_runs_as_a_process_and_fails_as_ordered(ledger: Dsn) -> None:
-    command = [sys.executable, "-m", "tests.kit.postgrest", "--dsn", ledger]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # ours
-        try:
-            assert process.stdout is not None
-            url = json.loads(process.stdout.readline())["url"]
-            order = json.dumps({"do": "status", "status": 429, "retry_after": "7"}).encode()
-            urlopen(Request(f"{url}/standin/faults", order), timeout=10).close()  # noqa: S310  # ours
-            headers = {"apikey": SECRET_KEY}
-            replies = [httpx.get(f"{url}/rest/v1/trade_logs", headers=headers) for _ in range(2)]
-            assert [reply.status_code for reply in replies] == [429, 200]
-            assert replies[0].headers["Retry-After"] == "7"
-        finally:
-            process.kill()
+    with serving(ledger) as url:
+        order = json.dumps({"do": "status", "status": 429, "retry_after": "7"}).encode()
+        urlopen(Request(f"{url}/standin/faults", order), timeout=10).close()  # noqa: S310  # ours
+        replies = [httpx.get(f"{url}/rest/v1/trade_logs", headers={"apikey": SECRET_KEY}) for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [429, 200]
+    assert replies[0].headers["Retry-After"] == "7"
 
 
 def test_a_date_to_retry_after_is_seconds_from_now() -> None:
