@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate_reference import FOLDER, pages
+from vortex.adapters.ledger import TABLES, VIEWS
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
@@ -30,6 +31,12 @@ def documents() -> Iterator[Path]:
 def test_a_reference_page_is_what_the_code_says(name: str) -> None:
     committed = (FOLDER / name).read_text(encoding="utf-8")
     assert committed == pages()[name], "run `python -m docs.generate_reference`"
+
+
+def test_the_ledger_page_has_every_column_of_every_table_and_view() -> None:
+    sections = (FOLDER / "ledger.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    found = {part.split("`")[1]: tuple(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) for part in sections}
+    assert found == {**TABLES, **VIEWS, "v_recent_trades": ()}  # the last one has those of trade_logs
 
 
 def test_every_link_leads_somewhere() -> None:
