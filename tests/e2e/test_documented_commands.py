@@ -26,6 +26,7 @@ ELSEWHERE = {
     r"python -m (pytest|tests\.)": "this test is part of it, or it takes long",
     r"--config config/(paper-live|prod|testnet)\.toml": "needs the network, or a key",
     r"vortex record --symbols": "needs the network",
+    r"vortex db (migrate|check)": "needs a database; tests/cli/test_database.py types them",
     r"cat \.env$": "shows a file that a person has written",
     r"BTCUSDT_1m_\S+\.csv\.gz": "a file that is not shipped",
 }

@@ -65,7 +65,8 @@ class Terminal:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._exports: dict[str, str] = {}
         (folder / "tmp").mkdir()
-        (folder / "config").symlink_to(REPOSITORY / "config")
+        for name in ("config", "supabase"):
+            (folder / name).symlink_to(REPOSITORY / name)
         binaries = folder / ".venv" / "bin"
         binaries.mkdir(parents=True)
         for name in ("vortex", "python"):
