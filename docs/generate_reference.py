@@ -1,4 +1,4 @@
-"""Write docs/reference/{configuration,messages,codes,metrics}.md from the code: `python -m docs.generate_reference`."""  # noqa: INP001  # a script, no package
+"""Write the generated pages of docs/reference from the code: `python -m docs.generate_reference`."""  # noqa: INP001  # a script, no package
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import get_args
 from msgspec import Struct
 from msgspec import inspect as schema
 
+from docs import generate_commands
 from vortex import messages, queries
 from vortex.app.metrics.catalogue import GROUPS, METRICS, Metric
 from vortex.config import effective, load, shape
@@ -136,6 +137,7 @@ def pages() -> dict[str, str]:
         "messages.md": protocol(),
         "codes.md": page("Codes", lead, *codes),
         "metrics.md": metrics(),
+        "command-line.md": generate_commands.page(FOLDER / "command-line.md"),
     }
 
 

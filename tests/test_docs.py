@@ -27,7 +27,7 @@ def documents() -> Iterator[Path]:
     return (ROOT / name for name in listed.stdout.splitlines())
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "messages.md", "codes.md", "metrics.md"])
+@pytest.mark.parametrize("name", ["configuration.md", "messages.md", "codes.md", "metrics.md", "command-line.md"])
 def test_a_reference_page_is_what_the_code_says(name: str) -> None:
     committed = (FOLDER / name).read_text(encoding="utf-8")
     assert committed == pages()[name], "run `python -m docs.generate_reference`"

@@ -20,8 +20,6 @@ SPEED = "4"
 STAY, LEAVE = "STAYUSDT", "LEAVEUSDT"
 SOON_S, TRADE_S = 30.0, 60.0
 """Real seconds, on a busy machine."""
-LONGEST_PAUSE_MS = 1_000 * 4
-"""Of the exchange's time between two evaluations of the pair that stays: a second on a busy machine."""
 EAGER = {
     "VORTEX__DECISION__A__THETA": "0.001",
     "VORTEX__DECISION__A__CONFIDENCE_MIN": "0",
