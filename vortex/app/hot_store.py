@@ -14,7 +14,7 @@ from vortex.ports import HotStore
 
 def open_hot_store(config: Config, market_source: str, now_ms: Callable[[], int]) -> HotStore:
     """Open it; a Redis that cannot be reached is said once and tried on, it keeps nobody from starting."""
-    if not _is_redis(config):
+    if not is_redis(config):
         return MemoryHotStore(now_ms)
     from vortex.adapters.redis.connection import Server  # noqa: PLC0415  # takes a quarter of a second and 20 MiB
     from vortex.adapters.redis.store import RedisHotStore  # noqa: PLC0415  # as above
@@ -25,7 +25,7 @@ def open_hot_store(config: Config, market_source: str, now_ms: Callable[[], int]
     return RedisHotStore(server, now_ms, namespace=settings.namespace, origin=origin, token=str(uuid4()))
 
 
-def _is_redis(config: Config) -> bool:
+def is_redis(config: Config) -> bool:
     """In paper mode only when that is allowed expressly: else what runs on paper could show up as the real thing."""
     settings = config.hot_store
     wanted = settings.kind == "redis" or (settings.kind is None and bool(settings.redis_host))

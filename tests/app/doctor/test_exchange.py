@@ -73,7 +73,7 @@ def test_the_canary_places_two_stops_and_takes_them_back(tmp_path: Path, sim_url
         beside = examined(config_of(tmp_path, sim_url), canary=True)["canary"]
     finally:
         again.release()
-    assert (beside.verdict, "a system runs" in beside.detail) == (Verdict.NOT_CHECKED, True)
+    assert (beside.verdict, beside.detail.partition(":")[0]) == (Verdict.NOT_CHECKED, "a system runs")
 
 
 def test_a_refused_stop_fails_the_canary(tmp_path: Path, sim_url: str) -> None:

@@ -86,7 +86,7 @@ def _takes(port: int) -> bool:
 
 
 def redis_at(port: int) -> Config:
-    return Config(hot_store=HotStore(redis_host="127.0.0.1", redis_port=port))
+    return Config(hot_store=HotStore(redis_host="127.0.0.1", redis_port=port, allow_paper_remote=True))
 
 
 def test_a_real_redis_is_asked_for_its_settings(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_real_redis_is_asked_for_its_settings(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_supabase_s_answer_is_explained(status: int, verdict: Verdict, words: str) -> None:
     with answering(status, b"[]") as (url, _):
-        cold = ColdStore(supabase_url=url, supabase_key=Secret("canary-key"))
+        cold = ColdStore(kind="supabase", allow_paper_remote=True, supabase_url=url, supabase_key=Secret("canary-key"))
         found, text = stores.supabase(Config(cold_store=cold))
     assert found is verdict
     assert words in text
@@ -125,7 +125,9 @@ def test_a_database_that_refuses_is_one_line_without_the_password() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         Thread(target=drop_one, args=(server,), daemon=True).start()
         url = f"postgresql://u:canary-word@127.0.0.1:{server.getsockname()[1]}/x?sslmode=disable"
-        verdict, words = stores.postgres(Config(cold_store=ColdStore(database_url=Secret(url))))
+        verdict, words = stores.postgres(
+            Config(cold_store=ColdStore(kind="postgres", allow_paper_remote=True, database_url=Secret(url)))
+        )
     assert verdict is Verdict.FAILED
     assert len(words.splitlines()) == 1
     assert "canary-word" not in words

@@ -14,6 +14,7 @@ from vortex.adapters.sqlite.connect import named, open_database, open_read_only,
 from vortex.adapters.sqlite.reserve import Reserve
 from vortex.ports import JournalEntry, UnwritableError
 
+SCHEMA = "journal.sql"
 HISTORY = 10_000
 """Entries kept besides the newest of each key, for people; older ones go when the journal is opened."""
 
@@ -58,9 +59,9 @@ class SqliteJournal:
         self._reserve = reserve
         self._lock = Lock()
         if read_only:
-            self._connection = open_read_only(path, "journal.sql")
+            self._connection = open_read_only(path, SCHEMA)
             return
-        self._connection = open_database(path, "journal.sql")
+        self._connection = open_database(path, SCHEMA)
         with named(path), transaction(self._connection):
             self._connection.execute(COMPACT, (history,))
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from vortex.adapters.sqlite.connect import StoreError, named, open_read_only
+from vortex.adapters.sqlite.connect import StoreError, named
 from vortex.app.doctor.family import Options, line
+from vortex.app.hot_store import is_redis
 from vortex.app.preflight import Check, Finding, Verdict
-from vortex.config import Config
+from vortex.config import Config, ledger_kind
 
 WAIT_S = 4.0
+MIGRATIONS = Path("supabase/migrations")
 GOOD_POLICIES = frozenset({"volatile-lru", "noeviction"})
 """Under any other Redis may drop what has no time to live: the open positions."""
 
@@ -40,24 +42,29 @@ def ledger(config: Config) -> Finding:
 
 
 def postgres(config: Config) -> Finding:
-    """Whether DATABASE_URL leads to a server that lets us in."""
-    url = config.cold_store.database_url.reveal()
-    if not url:
+    """Whether DATABASE_URL leads to a server that lets us in and has all that the ledger needs."""
+    dsn = config.cold_store.database_url.reveal()
+    if not dsn or ledger_kind(config) == "sqlite":
         return Verdict.NOT_CHECKED, "DATABASE_URL is not set, or not used in this mode"
-    import psycopg  # noqa: PLC0415  # a quarter of a second, for those who use it
+    from vortex.adapters.postgres.connection import UnusableDsnError  # noqa: PLC0415  # loads psycopg, which takes time
+    from vortex.adapters.postgres.inspection import inspect  # noqa: PLC0415  # the same
+    from vortex.adapters.postgres.migrations import MigrationError  # noqa: PLC0415  # the same
 
     try:
-        with psycopg.connect(url, connect_timeout=int(WAIT_S)) as connection:
-            row = connection.execute("select current_user, current_setting('server_version')").fetchone() or ()
-    except psycopg.Error as error:
-        return Verdict.FAILED, " ".join(str(error).split())
-    return Verdict.OK, "user {}, PostgreSQL {}".format(*row)
+        found = inspect(dsn, MIGRATIONS)
+    except (UnusableDsnError, MigrationError) as error:
+        return Verdict.FAILED, str(error)
+    missing = [each.what for each in found if not each.ok]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        return Verdict.FAILED, f"missing: {missing[0]}{more}: vortex db check shows all, vortex db migrate helps"
+    return Verdict.OK, f"{found[0].what}, {len(found)} things are as they must be"
 
 
 def supabase(config: Config) -> Finding:
     """Whether SUPABASE_URL answers to SUPABASE_KEY."""
     url, key = config.cold_store.supabase_url, config.cold_store.supabase_key.reveal()
-    if not url:
+    if not url or ledger_kind(config) != "supabase":
         return Verdict.NOT_CHECKED, "SUPABASE_URL is not set, or not used in this mode"
     status = _status(url, "/rest/v1/trade_logs?limit=0", {"apikey": key, "authorization": f"Bearer {key}"})
     meaning = {
@@ -72,12 +79,14 @@ def supabase(config: Config) -> Finding:
 def redis(config: Config) -> Finding:
     """Whether it answers, and keeps what it is given."""
     store = config.hot_store
-    if not store.redis_host:
+    if not is_redis(config):
         return Verdict.NOT_CHECKED, "REDIS_HOST is not set, or not used in this mode"
-    from redis import Redis, RedisError  # noqa: PLC0415  # as above
+    from redis import Redis, RedisError  # noqa: PLC0415  # takes time, for those who use it
 
-    server: Any = Redis(store.redis_host, store.redis_port, socket_timeout=WAIT_S, socket_connect_timeout=WAIT_S,
-                        decode_responses=True)  # fmt: skip
+    server: Any = Redis(
+        store.redis_host, store.redis_port, password=store.redis_password.reveal() or None, socket_timeout=WAIT_S,
+        socket_connect_timeout=WAIT_S, decode_responses=True,
+    )  # fmt: skip
     try:
         with closing(server):
             server.ping()
@@ -97,16 +106,20 @@ def redis_settings(settings: Mapping[str, str]) -> Finding:
     return Verdict.OK, words
 
 
-def notifier(_: Config) -> Finding:
-    """Who is told what."""
-    return Verdict.NOT_CHECKED, "no notifications are configured"
+def notifier(config: Config) -> Finding:
+    """Who is told of trouble; nobody is told something now."""
+    addresses = len(config.notify.urls)
+    if addresses == 0:
+        return Verdict.NOT_CHECKED, "nobody is told of trouble: [notify] has no address"
+    return Verdict.NOT_CHECKED, f"{addresses} address{'es' if addresses > 1 else ''}: vortex notify test tries them"
 
 
 def _file(path: Path) -> Finding:
-    """A database of ours: its version and whether it is whole."""
+    """A database of ours: its version, which a start brings up to date, and whether it is whole."""
     if not path.exists():
         return Verdict.OK, f"{path} will be made"
-    with closing(open_read_only(path)) as connection, named(path):
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with named(path), closing(sqlite3.connect(uri, uri=True, timeout=WAIT_S)) as connection:
         (verdict,) = connection.execute("pragma quick_check(1)").fetchone()
         (schema,) = connection.execute("pragma user_version").fetchone()
     if verdict != "ok":
