@@ -126,3 +126,24 @@ def test_permissions_are_read_where_a_host_tells_them(loop: NetworkLoop, server:
 def test_only_the_real_market_tells_permissions() -> None:
     assert live().wallet == "https://api.binance.com"
     assert demo().wallet == sentiment().wallet == ""
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_key_does_not_follow_a_redirect(server: ScriptedServer, scripted: Inspection, status: int) -> None:
+    """Whoever answers may not send a signed request, which carries the key, to another host."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        if request.path == "/fapi/v1/time":
+            return web.json_response({"serverTime": SystemClock().now_ms()})
+        location = f"http://localhost:{server.port}/stolen{request.path}"
+        return web.json_response({}, status=status, headers={"Location": location})
+
+    server.answer = answer
+    facts = scripted.read("BTCUSDT")
+    assert [path for path in asked if path.startswith("/stolen")] == []
+    assert isinstance(facts.money, Unread)
+    with pytest.raises(OSError, match="does not answer"):
+        scripted.change(Change.ONE_WAY)
+    assert [path for path in asked if path.startswith("/stolen")] == []

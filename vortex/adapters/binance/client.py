@@ -6,6 +6,7 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import msgspec
 from ccxt.async_support.binanceusdm import binanceusdm
 from msgspec import Struct
@@ -77,6 +78,12 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
         self.budget.offset_ms = measured.offset_ms
         return measured
 
+    def open(self, lazy: bool = False) -> None:  # noqa: FBT001, FBT002  # ccxt's signature
+        """Make the session, which follows no redirect: its requests carry the key."""
+        super().open(lazy)
+        if self.session is not None and not self.session.trace_configs:
+            self.session.trace_configs.append(_no_redirects())
+
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         self._hosts.check(url)
         reply = await super().fetch(url, method, headers, body)
@@ -107,6 +114,17 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
 
     async def _server_ms(self) -> int:
         return msgspec.convert(await self.fapiPublicGetTime(), _Time, strict=False).server_time
+
+
+def _no_redirects() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(_refuse)
+    trace.freeze()
+    return trace
+
+
+async def _refuse(_: object, __: object, ___: object) -> None:
+    raise aiohttp.ClientError("a redirect, which is not followed")
 
 
 def _settings() -> dict[str, Any]:
