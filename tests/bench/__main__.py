@@ -26,6 +26,7 @@ from tests.bench.measure import quantile
 from tests.bench.outbox import Kept
 from tests.bench.pages import Pages
 from tests.bench.slow_replies import SlowReplies
+from tests.bench.stall import Stall
 from tests.bench.storing import Storing
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ OUTPUT = Path("build/bench.json")
 SIDE_TIMEOUT_S = 180
 MANY, FEW, PACED = 500, 100, 30
 KEPT, QUEUED = 2_000, 10_500
-LOAD_S, CRASH_S, HANG_S, SLOW_S, PAGES_S = 1.0, 10.0, 22.0, 12.0, 10.0
+LOAD_S, CRASH_S, HANG_S, SLOW_S, PAGES_S, STALL_S = 1.0, 10.0, 22.0, 12.0, 10.0, 20.0
 
 
 class Figure(Struct, frozen=True, kw_only=True):
@@ -167,6 +168,21 @@ def _storing(runs: int) -> dict[str, Figure]:
     return {"M4_batch": _ratio(unit, single, batch, lambda each: each.cpu_ms)}
 
 
+def _stall(runs: int) -> dict[str, Figure]:
+    orders = [f"stall {how} {PACED} {STALL_S}" for how in ("stalled", "redis", "memory")]
+    stalled, quiet, memory = _sides(Stall, runs, *orders)
+    return {
+        "M4_stall": _ratio(
+            "p99 to a decision beside a stalled ledger and Redis, times the quiet one", stalled, quiet,
+            lambda each: each.decision_p99_ms,
+        ),
+        "M4_stall_orders": _ratio(
+            "p99 to an order beside them, times the quiet one", stalled, quiet, lambda each: each.order_p99_ms
+        ),
+        "M4_mirror": _ratio("CPU per book with Redis, times that without", quiet, memory, lambda each: each.cpu_us),
+    }  # fmt: skip
+
+
 def _stops(when: str, late: Sequence[SlowReplies], quiet: Sequence[SlowReplies]) -> Figure:
     """Of few stops a run the p99 is the worst one: all runs of a side count as one."""
     ours, theirs = ([taken_ms for each in side for taken_ms in each.taken_ms] for side in (late, quiet))
@@ -214,6 +230,7 @@ MEASURES: Mapping[str, Callable[[int], dict[str, Figure]]] = {
     "outbox": _outbox,
     "storing": _storing,
     "help": _help,
+    "stall": _stall,
     "pages": _pages,
 }
 """In this order."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.bench.market import SLICES_PER_S, Tape, market
 from tests.bench.measure import settle
 from tests.bench.ports import RunningClock
-from tests.bench.world import World
+from tests.bench.world import MakeStorage, World
 from vortex.config import load
 from vortex.domain.market import Book
+from vortex.ports import HotStore
 
 TIMEOUT_S = 60.0
 DEMO = Path(__file__).parents[2] / "config/paper.toml"
@@ -34,10 +35,19 @@ class Pace:
         on_book: Told the symbol of each book right before it is delivered.
     """
 
-    def __init__(self, symbols: int, seconds: float) -> None:
+    def __init__(
+        self,
+        symbols: int,
+        seconds: float,
+        settings: Mapping[str, str] | None = None,
+        *,
+        hot_store: HotStore | None = None,
+        storage: MakeStorage | None = None,
+    ) -> None:
         self.tapes: list[Tape] = market(symbols, seconds + 1.0)
         self.clock = RunningClock()
-        self.world = World("pool", self.tapes, self.clock, load([DEMO], {}).config)
+        config = load([DEMO], settings or {}).config
+        self.world = World("pool", self.tapes, self.clock, config, hot_store=hot_store, storage=storage)
         self.latencies_s: defaultdict[str, list[float]] = defaultdict(list)
         self.on_book: Callable[[str], object] = lambda _symbol: None
         self._sent_s: dict[tuple[str, int], float] = {}

@@ -23,7 +23,7 @@ from vortex.messages import (
     RegisterSymbol,
     SymbolReconciled,
 )
-from vortex.ports import MarketSink
+from vortex.ports import HotStore, MarketSink
 from vortex.queries import ExchangeStatus, GetExchange, GetOutbox, HotStoreStatus, OutboxStatus
 from vortex.runtime import Actor
 
@@ -118,9 +118,13 @@ class Decisions:
         signals: What the engines of each symbol had said at the last decision.
         decided: Books decided so far, all symbols; `expect` waits for it.
         on_decided: Told symbol and epoch of each, on the thread that mirrors.
+
+    Args:
+        behind: A store that is told everything, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, behind: HotStore | None = None) -> None:
+        self._behind = behind
         self.epochs: dict[str, int] = {}
         self.signals: dict[str, Mapping[str, Signal | None]] = {}
         self.decided = 0
@@ -135,13 +139,17 @@ class Decisions:
             if isinstance(value, dict) and isinstance(decision := value.get("decision"), Decision):
                 self.signals[decision.symbol] = value["signals"]
                 self._decide(decision)
+        if self._behind is not None:
+            self._behind.put(values)
 
     def delete(self, keys: Sequence[str]) -> None: ...
 
     def get(self, keys: Sequence[str]) -> dict[str, object]:
         return {key: self._newest[key] for key in keys if key in self._newest}
 
-    def observe(self, value: MarketValue) -> None: ...
+    def observe(self, value: MarketValue) -> None:
+        if self._behind is not None:
+            self._behind.observe(value)
 
     def recall(self, symbol: str, recipient: Recipient) -> None: ...
 

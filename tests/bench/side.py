@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from loguru import logger
 
-from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, slow_replies, storing
+from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, slow_replies, stall, storing
 
 SIDES: Mapping[str, Callable[[Sequence[str]], object]] = {
     "load": lambda words: load.run(words[0], int(words[1]), float(words[2])),
@@ -19,6 +19,7 @@ SIDES: Mapping[str, Callable[[Sequence[str]], object]] = {
     "isolation": lambda words: isolation.run(int(words[0]), float(words[1]), how=_how(words[2])),
     "outbox": lambda words: outbox.run(msgspec.convert(words[0], outbox.How), int(words[1])),
     "pages": lambda words: pages.run(msgspec.convert(words[0], pages.Who), int(words[1]), float(words[2])),
+    "stall": lambda words: stall.run(msgspec.convert(words[0], stall.How), int(words[1]), float(words[2])),
     "slow_replies": lambda words: slow_replies.run(msgspec.convert(words[0], slow_replies.Late), float(words[1])),
     "storing": lambda words: storing.run(msgspec.convert(words[0], storing.How)),
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, storing
+from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, stall, storing
 from tests.bench.__main__ import Figure, _ratio
 from tests.bench.market import market
 from tests.bench.slow_replies import fill_to_stop_ms
@@ -66,6 +66,15 @@ def test_decisions_go_on_where_nobody_looks() -> None:
     assert measured.samples > 0
     assert 0.0 < measured.p50_ms <= measured.p99_ms
     assert measured.looks == 0
+
+
+@pytest.mark.parametrize(("how", "mirror"), [("memory", "none"), ("redis", "OK"), ("stalled", "DEGRADED")])
+def test_decisions_and_orders_go_on_beside_what_stalls(how: stall.How, mirror: str) -> None:
+    measured = stall.run(how, 2, 3.0)
+    assert measured.mirror == mirror
+    assert measured.decisions >= 50
+    assert measured.orders >= 2
+    assert measured.decision_p50_ms <= measured.decision_p99_ms
 
 
 def test_a_ratio_is_one_of_medians() -> None:

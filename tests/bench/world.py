@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import pykka
@@ -24,8 +24,10 @@ from vortex.config.sections import Runtime
 from vortex.domain.market import MarketValue
 from vortex.domain.order import AccountState, SymbolSetup
 from vortex.domain.pnl import RowLabels
-from vortex.ports import Clock
+from vortex.messages import Recipient
+from vortex.ports import Clock, HotStore
 from vortex.runtime import (
+    Actor,
     ActorState,
     ActorSystem,
     Address,
@@ -44,6 +46,7 @@ LOOK_S = 0.005
 LABELS = RowLabels(mode="paper", account="main", market_source="generated", profile="bench")
 SETUP = SymbolSetup(rules=RULES, tiers=TIERS, taker_fee=Decimal("0.0005"))
 CASH = Decimal(10_000)
+MakeStorage: TypeAlias = Callable[[Recipient], Actor]
 ABSENT: Any = None
 """Belongs to the actors for which others stand in."""
 CRASHES_ALLOWED = Runtime(child_restarts=1_000, child_period_s=0.05)
@@ -86,6 +89,8 @@ class World:
         tapes: The market; the trees of its symbols are started.
         clock: What time it is there.
         config: Thresholds; those of the defaults hardly ever trade.
+        hot_store: Is told what decisions mirror and the market says; none.
+        storage: Makes what writes rows, given the exchange's address; what merely counts them.
 
     Attributes:
         decisions: What was decided.
@@ -94,8 +99,18 @@ class World:
         on_order: Told each of them, on the exchange's thread.
     """
 
-    def __init__(self, kind: str, tapes: Sequence[Tape], clock: Clock, config: Config | None = None) -> None:
-        self.decisions = Decisions()
+    def __init__(
+        self,
+        kind: str,
+        tapes: Sequence[Tape],
+        clock: Clock,
+        config: Config | None = None,
+        *,
+        hot_store: HotStore | None = None,
+        storage: MakeStorage | None = None,
+    ) -> None:
+        self.decisions = Decisions(hot_store)
+        self._storage: MakeStorage = storage or (lambda _exchange: CountingStorage(self.written))
         self.written: list[object] = []
         self.orders: list[object] = []
         self.on_order: Callable[[object], object] = lambda _order: None
@@ -115,7 +130,7 @@ class World:
 
     def shared(self, address: AddressOf) -> Sequence[ChildSpec]:
         stands_in = {
-            "storage": lambda: CountingStorage(self.written),
+            "storage": lambda: self._storage(address("exchange")),
             "exchange": lambda: FlatExchange(SETUP, self._hear),
         }
         return [

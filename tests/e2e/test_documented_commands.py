@@ -27,6 +27,7 @@ ELSEWHERE = {
     r"--config config/(paper-live|prod|testnet)\.toml": "needs the network, or a key",
     r"vortex record --symbols": "needs the network",
     r"vortex db (migrate|check)": "needs a database; tests/cli/test_database.py types them",
+    r"docker (compose|inspect)|openssl rand": "needs Docker",
     r"cat \.env$": "shows a file that a person has written",
     r"BTCUSDT_1m_\S+\.csv\.gz": "a file that is not shipped",
 }
