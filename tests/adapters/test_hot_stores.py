@@ -72,7 +72,7 @@ def test_the_last_trades_are_told_to_who_asks(store: HotStore) -> None:
 
 def test_trades_that_do_not_lead_up_to_now_are_not_told(store: HotStore) -> None:
     probe, other = Probe(), Probe()
-    store.observe(trades(trade(1, NOW_MS - 20_000, buy=True)))
+    store.observe(trades(trade(1, NOW_MS - 40_000, buy=True)))
     store.recall(SYMBOL, probe)
     store.observe(trades(trade(2, NOW_MS, buy=True)))
     store.recall(SYMBOL, other)

@@ -7,7 +7,7 @@ from tests.domain.builders import T0, trade
 from vortex.domain.market import Trade
 from vortex.domain.recall import AHEAD_MS, HOLE_MS, leading_up
 
-any_trades = st.lists(st.builds(trade, st.integers(0, 20), st.integers(T0 - 40_000, T0 + 5_000), buy=st.booleans()))
+any_trades = st.lists(st.builds(trade, st.integers(0, 20), st.integers(T0 - 80_000, T0 + 5_000), buy=st.booleans()))
 
 
 def steady(count: int, *, end_ms: int = T0, first: int = 1) -> list[Trade]:

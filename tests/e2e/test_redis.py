@@ -75,7 +75,7 @@ def test_a_frozen_redis_stops_neither_decisions_nor_orders(tmp_path: Path) -> No
 
 
 def test_the_next_process_begins_with_the_trades_of_the_last(tmp_path: Path) -> None:
-    with redis_server() as server, simulator("--speed", "2") as sim_url:
+    with redis_server() as server, simulator() as sim_url:  # at full speed of its clock a slow start would be too late
         with engine(tmp_path / "data", **settings(server, sim_url)) as first:
             first.wait_ready()
             eventually(lambda: read(server, f"engine_signals:{SYMBOL}"), 30, "signals")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vortex.domain.market import Trade
 
-HOLE_MS = 15_000
+HOLE_MS = 30_000
 """A longer silence is a hole: windows across it would speak of a market that nobody saw."""
 AHEAD_MS = 2_000
 """What claims to be from later than this comes from another clock."""
