@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
 
-from tests.kit.processes import environment
+from tests.kit.processes import environment, eventually
 from tests.kit.redis_server import program
 
 ROOT = Path(__file__).parents[1]
@@ -57,25 +58,28 @@ def test_no_secret_is_written_and_none_is_an_argument(compose: dict[str, Any]) -
         for key, value in service.get("environment", {}).items():
             if re.search("PASSWORD|TOKEN|AUTH|KEY", key):
                 assert str(value).startswith("${"), key
-        assert "requirepass" not in " ".join(map(str, service.get("command", ()))).partition("printf")[0]
+        assert "requirepass" not in " ".join(map(str, service.get("command", ()))).partition("<<CONF")[0]
 
 
 def test_redis_keeps_positions_and_evicts_what_expires(compose: dict[str, Any], tmp_path: Path) -> None:
-    """The very options run here, but for the directory."""
+    """The very options run here, but for the directory; a stop reaches the server itself, which then ends in order."""
     script = compose["services"]["redis"]["command"][2]
     for option in ("--appendonly yes", "--maxmemory-policy volatile-lru", "--maxmemory "):
         assert option in script
-    local = script.replace("$$", "$").replace("--dir /data", f"--dir {tmp_path} --unixsocket {tmp_path}/s --port 0")
-    run = local.replace("exec redis-server", f"exec {program()}")
-    with subprocess.Popen(["sh", "-c", run], env={"REDISCLI_AUTH": "p", "PATH": "/usr/bin:/bin"},  # noqa: S603, S607  # ours
-                          stdout=subprocess.PIPE, text=True) as server:  # fmt: skip
-        assert server.stdout is not None
-        said = ""
-        while "eady to accept connections" not in said:
-            line = server.stdout.readline()
-            assert line, said
-            said += line
-        server.terminate()
+    run = script.replace("$$", "$").replace("--dir /data", f"--dir {tmp_path} --unixsocket {tmp_path}/s --port 0")
+    with subprocess.Popen(["/bin/sh", "-c", run.replace("exec redis-server", f"exec {program()}")],  # noqa: S603  # ours
+                          env={"REDISCLI_AUTH": "right"}, stdout=subprocess.PIPE, text=True) as server:  # fmt: skip
+        try:
+            assert server.stdout is not None
+            eventually((tmp_path / "s").exists, 10.0, "the socket")
+            with redis.Redis(unix_socket_path=f"{tmp_path}/s", password="right") as client:
+                assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-lru"}
+            with redis.Redis(unix_socket_path=f"{tmp_path}/s") as stranger, pytest.raises(redis.AuthenticationError):
+                stranger.ping()
+            server.terminate()
+            assert server.wait(10) == 0
+        finally:
+            server.kill()
 
 
 def test_the_image_is_built_from_the_lock_and_runs_as_nobody_special() -> None:
