@@ -86,7 +86,7 @@ def _drain(folder: Path, count: int) -> Kept:
         closing(SqliteColdStore.open(folder / "vortex.db")) as store,
         closing(open_delivery(journal, store)) as delivery,
     ):
-        return _all(count, delivery.batch)
+        return _all(count, delivery.step)
 
 
 def _executemany(folder: Path, count: int) -> Kept:

@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
         store.poison = lambda _row: True
         for row in (closed(), rejection()):
             outbox.append(row)
-            delivery.batch()
+            delivery.step()
         outbox.append(trade(id="t2"))
     return tmp_path
 

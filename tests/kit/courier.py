@@ -49,4 +49,4 @@ class PromptCourier:
 
     def _batch(self) -> int:
         self.rounds += 1
-        return self._delivery.batch()
+        return self._delivery.step()

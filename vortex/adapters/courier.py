@@ -85,7 +85,7 @@ class ThreadCourier:
     def _batch(self) -> int:
         if self._delivery is None:
             self._delivery = self._open(self._dismissed.is_set)
-        return self._delivery.batch()
+        return self._delivery.step()
 
 
 class Couriers:

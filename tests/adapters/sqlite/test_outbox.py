@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -57,7 +58,7 @@ def delivery(outbox: SqliteOutbox, journal: Path, store: FickleStore) -> Iterato
 
 
 def drain(delivery: Delivery) -> None:
-    while delivery.batch():
+    while delivery.step():
         pass
 
 
@@ -69,7 +70,7 @@ def test_rows_wait_oldest_first_and_trades_before_rejections(
     for number in range(5):
         outbox.append(trade(id=f"t{number}"))
     assert outbox.status() == OutboxStatus(pending=6, oldest_ms=1_000, parked=0)
-    assert [delivery.batch(2) for _ in range(5)] == [2, 2, 1, 1, 0]
+    assert [delivery.step(2) for _ in range(5)] == [2, 2, 1, 1, 0]
     assert store.batches == [("t0", "t1"), ("t2", "t3"), ("t4",), ("r1",)]
     assert outbox.status() == EMPTY
     assert store.recent_rejections(10) == [rejection()]
@@ -80,7 +81,7 @@ def test_only_the_newest_version_of_a_row_goes_and_the_others_are_forgotten_with
 ) -> None:
     for row in (trade(), closed(revision=3), trade(id="t2"), closed(revision=2, funding_usdt=Decimal(1))):
         outbox.append(row)
-    assert delivery.batch() == 4
+    assert delivery.step() == 2
     assert store.batches == [("t1", "t2")]
     assert outbox.status() == EMPTY
     assert {row.id: row.revision for row in store.recent_trades(10)} == {"t1": 3, "t2": 1}
@@ -95,7 +96,7 @@ def test_a_failing_store_loses_and_doubles_nothing(
     store.away, store.lost = not lost_reply, 1.0 * lost_reply
     for _ in range(3):
         with pytest.raises(StoreUnavailableError):
-            delivery.batch()
+            delivery.step()
         assert outbox.status().pending == 3
     store.away, store.lost = False, 0.0
     drain(delivery)
@@ -151,11 +152,28 @@ def test_an_outage_in_the_middle_of_a_split_keeps_what_is_not_there_yet(
     assert len(store.recent_trades(10)) == 8
 
 
+def test_a_lost_reply_does_not_begin_the_search_for_a_refused_row_anew(
+    outbox: SqliteOutbox, delivery: Delivery, store: FickleStore
+) -> None:
+    for number in range(100):
+        outbox.append(trade(id=f"t{number}"))
+    store.poison = lambda row: row.id == "t41"
+    for number in count():
+        store.lost = float(number % 2 == 0)  # every other reply, also of those that are asked for again
+        try:
+            if not delivery.step():
+                break
+        except StoreUnavailableError:
+            continue
+    assert outbox.status() == OutboxStatus(pending=0, oldest_ms=None, parked=1)
+    assert len(store.batches) <= 2 * (1 + 2 * 7)
+
+
 def test_a_store_that_is_not_set_up_costs_no_row(outbox: SqliteOutbox, delivery: Delivery, store: FickleStore) -> None:
     outbox.append(trade())
     store.misconfigured = True
     with pytest.raises(StoreMisconfiguredError):
-        delivery.batch()
+        delivery.step()
     assert outbox.status() == OutboxStatus(pending=1, oldest_ms=1_000, parked=0)
 
 
@@ -167,7 +185,7 @@ def test_a_dismissed_delivery_forgets_nothing_and_sets_nothing_aside(
         for refused in (set[str](), {"t1"}):
             store.poison = lambda row, refused=refused: row.id in refused  # type: ignore[misc]  # mypy infers no default
             with pytest.raises(DismissedError):
-                dismissed.batch()
+                dismissed.step()
     assert outbox.status() == OutboxStatus(pending=1, oldest_ms=1_000, parked=0)
 
 
@@ -209,10 +227,10 @@ def test_a_row_this_version_cannot_read_does_not_hold_up_the_others(
             values = (table, "x", body, 5)
             other.execute("insert into outbox (tbl, row_id, body, created_ms) values (?, ?, ?, ?)", values)
     outbox.append(trade())
-    assert delivery.batch() == 1
+    assert delivery.step() == 1
     assert store.recent_trades(10) == [trade()]
     assert outbox.status() == OutboxStatus(pending=0, oldest_ms=None, parked=150)
-    assert delivery.batch() == 0
+    assert delivery.step() == 0
 
 
 def test_rejections_that_an_earlier_version_left_in_the_journal_still_go(
@@ -225,7 +243,7 @@ def test_rejections_that_an_earlier_version_left_in_the_journal_still_go(
     with closing(sqlite3.connect(journal)) as other, other:
         other.execute("insert into outbox (tbl, row_id, body, created_ms) values (?, ?, ?, ?)", row)
     outbox.append(trade())
-    assert delivery.batch() == 2
+    assert [delivery.step(), delivery.step()] == [1, 1]
     assert store.recent_rejections(10) == [rejection()]
     assert outbox.status() == EMPTY
 
@@ -277,9 +295,9 @@ def test_a_full_disk_keeps_the_rows_and_the_store_has_them_once(outbox: SqliteOu
                 with pytest.raises(UnwritableError):
                     outbox.append(trade(id="another"))
                 with pytest.raises(UnwritableError):
-                    delivery.batch()
+                    delivery.step()
         assert outbox.status().pending == 1
-        assert delivery.batch() == 1
+        assert delivery.step() == 1
         assert outbox.status().pending == 0
         assert store.recent_trades(10) == [closed()]
 
@@ -306,7 +324,7 @@ def test_rows_may_be_appended_by_threads_while_they_are_drained(
 ) -> None:
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(outbox.append, trade(id=f"t{number}")) for number in range(150)]
-        while delivery.batch(10) or not all(future.done() for future in waiting):
+        while delivery.step(10) or not all(future.done() for future in waiting):
             pass
     assert outbox.status() == EMPTY
     assert len(store.recent_trades(1_000)) == 150
@@ -325,7 +343,7 @@ def test_an_append_does_not_wait_for_a_store_that_is_being_written(
         closing(Appending.open(tmp_path / "vortex.db")) as store,
         closing(open_delivery(journal, store)) as delivery,
     ):
-        assert delivery.batch() == 1
+        assert delivery.step() == 1
     assert outbox.status().pending == 1
 
 
@@ -336,7 +354,7 @@ def test_journal_and_outbox_share_one_file(outbox: SqliteOutbox, delivery: Deliv
             entries.append("k", str(number), b"1")
         assert [future.result() for future in rows] == [None] * 100
         assert len(entries.latest("k")) == 100
-    assert delivery.batch() == 100
+    assert delivery.step() == 100
 
 
 def test_the_last_room_on_disk_is_given_back_once_for_rows_and_for_intents(tmp_path: Path) -> None:

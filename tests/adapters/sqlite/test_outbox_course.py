@@ -60,7 +60,7 @@ class Course:
         doing: dict[str, Callable[[], object]] = {
             "append": lambda: self._append(step.id, step.revision),
             "reject": lambda: self._reject(step.id),
-            "batch": lambda: outcome(lambda: self.delivery.batch(step.limit)),
+            "batch": lambda: outcome(lambda: self.delivery.step(step.limit)),
             "away": lambda: setattr(self.store, "away", True),
             "misconfigured": lambda: setattr(self.store, "misconfigured", True),
             "lose": lambda: setattr(self.store, "lost", 0.5),
@@ -80,7 +80,7 @@ class Course:
         """Everything arrives that can."""
         self.well()
         self._restart()
-        while self.delivery.batch():
+        while self.delivery.step():
             pass
 
     def close(self) -> None:
