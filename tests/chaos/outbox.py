@@ -21,7 +21,7 @@ from tests.chaos.outbox_places import OpenPlace, Place, is_uuid, named
 from tests.chaos.progress import say
 from tests.kit.processes import REPOSITORY
 
-DEFAULT_STORE = "tests.chaos.outbox_places:fickle"
+DEFAULT_STORE = "tests.chaos.supabase_place:supabase"
 LIFE_S = (1.0, 4.0)
 """A life, the start of Python included."""
 LONG_S = 900.0

@@ -88,7 +88,7 @@ class FarStore(FickleStore):
 
 @contextmanager
 def fickle(folder: Path, lost: float) -> Iterator[FicklePlace]:
-    """The default."""
+    """The quick way: nothing but files."""
     yield FicklePlace(folder, lost)
 
 

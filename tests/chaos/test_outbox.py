@@ -9,8 +9,9 @@ import pytest
 from tests.chaos.outbox import Campaign, Plan, run
 from tests.chaos.outbox_places import fickle
 from tests.chaos.outbox_trader import BOUNDARIES
+from tests.chaos.supabase_place import supabase
 
-FAST = ("--rate", 400, "--rows", 200)
+FAST = ("--rate", 400)
 
 
 @pytest.mark.e2e
@@ -27,14 +28,14 @@ def test_a_kill_at_every_boundary_loses_nothing_and_doubles_nothing(tmp_path: Pa
 
 
 @pytest.mark.e2e
-def test_kills_lost_replies_poison_and_an_outage_together(tmp_path: Path) -> None:
-    plan = Plan(kills=4, outage_rows=150, rate=200.0, poison=0.01, life_s=(0.8, 1.8), minutes=5.0)
-    with fickle(tmp_path, plan.lost) as place:
+def test_kills_lost_replies_poison_and_an_outage_together_on_the_real_way(tmp_path: Path) -> None:
+    plan = Plan(kills=4, outage_rows=300, rate=200.0, poison=0.01, life_s=(2.0, 3.5), minutes=5.0)
+    with supabase(tmp_path, plan.lost) as place:
         verdict = run(plan, place, tmp_path, seed=1)
     assert verdict.violations == ()
     assert verdict.most_pending >= plan.outage_rows
     assert verdict.parked > 0
-    assert verdict.arrived > 100
+    assert verdict.arrived > plan.outage_rows / 2
 
 
 def test_the_judge_finds_what_is_lost_what_is_old_and_what_was_set_aside_for_nothing(tmp_path: Path) -> None:
