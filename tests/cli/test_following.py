@@ -21,6 +21,7 @@ from tests.app.kit import LABEL, Client, replies, running, served
 from tests.cli.test_command_line import REJECTION, TRADE
 from tests.kit.processes import REPOSITORY, environment
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
+from vortex.cli.asking import progress
 from vortex.cli.sheets import TRADE_COLUMNS
 from vortex.domain.trade import TradeRow, TradeStatus
 
@@ -173,3 +174,16 @@ def test_without_a_system_the_shell_completes_what_is_configured(tmp_path: Path)
     assert shown.split() == ["SOLUSDT", "XRPUSDT"]
     broken = run(_VORTEX_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="4", TRADING_PAIRS=";")
     assert broken.strip() == ""
+
+
+def test_a_terminal_is_told_how_far_long_work_is_and_nobody_else(capfd: pytest.CaptureFixture[str]) -> None:
+    progress("nothing")
+    assert capfd.readouterr().err == ""
+    ours, theirs = pty.openpty()
+    command = "from vortex.cli.asking import progress; progress('1 of 2'); progress('')"
+    with subprocess.Popen([sys.executable, "-c", command], cwd=REPOSITORY, stderr=theirs) as process:  # noqa: S603  # our own program
+        assert process.wait(SOON_S) == 0
+    seen = os.read(ours, 4_096)
+    os.close(ours)
+    os.close(theirs)
+    assert seen == b"\r\x1b[K1 of 2\r\x1b[K"

@@ -55,12 +55,17 @@ class _ExchangeInfo(Struct):
     symbols: list[Raw]
 
 
+def _unheard(_: int, __: int) -> None:
+    """Where nobody wants to know."""
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """What to record.
 
     Attributes:
         seconds: Stop after so many; None runs until a signal.
         rotate_bytes: Size of a file at which the next one is begun.
+        told: Is told from time to time how many bytes the open files have, and how many files were begun.
     """
 
     peer: Peer
@@ -68,6 +73,7 @@ class Job(Struct, frozen=True, kw_only=True):
     out: Path
     seconds: float | None
     rotate_bytes: int
+    told: Callable[[int, int], object] = _unheard
 
 
 class Recorder:
@@ -119,6 +125,7 @@ class Recorder:
                     self._begin(symbol)
                     writer.close()
                     self._finished(writer.path)
+            self._job.told(sum(writer.size for writer in self._files.values()), self._number)
 
     def _begin(self, symbol: str) -> None:
         self._number += 1

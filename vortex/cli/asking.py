@@ -126,6 +126,13 @@ def show(answer: Answer, kind: str, *, as_json: bool) -> None:
         typer.echo(line)
 
 
+def progress(text: str) -> None:
+    """Say how far long work is, on one line of a terminal that the next word replaces; nobody else is told."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
 def print_json(value: object) -> None:
     """Print for other programs."""
     typer.echo(json.dumps(value, indent=2))

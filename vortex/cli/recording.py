@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vortex.cli.asking import FAILURE, MISUSE, fail
+from vortex.cli.asking import FAILURE, MISUSE, fail, progress
 from vortex.cli.options import BINANCE, LiveUrl, Seconds
 
 
@@ -37,7 +37,7 @@ def record(
     names = tuple(dict.fromkeys(name for name in symbols.upper().split(",") if name))
     logs.set_up(Config(), prefix="record: ")
     size = round(rotate_mib * MIB)
-    raise typer.Exit(run(Job(peer=peer, symbols=names, out=out, seconds=seconds, rotate_bytes=size)))
+    raise typer.Exit(run(Job(peer=peer, symbols=names, out=out, seconds=seconds, rotate_bytes=size, told=_recorded)))
 
 
 def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = true` wrote.")]) -> None:
@@ -55,7 +55,8 @@ def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = t
     logging.disable()  # the crashes of the recorded run happen again
     try:
         record = read(file)
-        again = rerun(record)
+        again = rerun(record, lambda done: progress(f"{done} entries"))
+        progress("")
     except (RecordError, OSError) as error:
         fail(str(error), FAILURE)
     finally:
@@ -68,3 +69,7 @@ def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = t
     if again.difference is not None:
         fail(again.difference, FAILURE)
     typer.echo(f"all as recorded, digest {again.digest}")
+
+
+def _recorded(size: int, files: int) -> None:
+    progress(f"{size / 2**20:.1f} MiB in the open files, {files} begun; Ctrl-C ends it")

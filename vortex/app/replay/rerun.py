@@ -5,6 +5,7 @@ What comes from outside is taken from the record; what actors tell each other th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from random import Random
 
@@ -26,6 +27,7 @@ from vortex.runtime.errors import ActorHung, InboxOverflow
 from vortex.runtime.system import ROOT
 
 EXITED = kind_of(ChildExited)
+TELL_EVERY = 1_000
 FROM_OUTSIDE = (ActorHung, InboxOverflow)
 """What ends an incarnation that did not end itself."""
 
@@ -53,14 +55,21 @@ class Rerun(Struct, frozen=True, kw_only=True):
         return blake2b(encode((self.decisions, self.requests)), digest_size=16).hexdigest()
 
 
-def rerun(record: Record) -> Rerun:
-    """Run a record again, to its end or to the first difference. Raises RecordError."""
+def rerun(record: Record, told: Callable[[int], object] | None = None) -> Rerun:
+    """Run a record again, to its end or to the first difference. Raises RecordError.
+
+    Args:
+        record: What was read.
+        told: Is told from time to time how many entries are done.
+    """
     play = _Play(record)
     number, entry, difference = 0, None, None
     try:
         for entry in record.entries:
             play.entry(number, entry)
             number += 1
+            if told is not None and number % TELL_EVERY == 0:
+                told(number)
         if record.whole:
             play.port.check()
     except DifferenceError as error:
