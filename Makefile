@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start test check format lint types imports docs bench chaos chaos-matrix chaos-kills chaos-faults chaos-outbox chaos-mutants chaos-mix chaos-day screenshots lock clean
+.PHONY: help setup start test check format lint types imports docs bench chaos chaos-matrix chaos-kills chaos-faults chaos-outbox chaos-mutants chaos-mix chaos-day screenshots stranger lock clean
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,10 @@ chaos-day: setup ## no trouble, but 24 hours of it: every strategy trades, rows 
 
 screenshots: setup ## the pictures of the web page, from a paper system that has traded; needs chromium
 	$(BIN)/python -m docs.screenshots
+
+stranger: setup ## do what README says in a fresh clone, to a paper trade on the page, then type what every page says; takes minutes
+	$(BIN)/python -m tests.e2e.stranger
+	$(BIN)/python -m pytest -m "chaos or not chaos" tests/e2e/test_documented_commands.py
 
 # Not `setup`: that fails while the locks lack what pyproject names, which is when they are resolved.
 lock: $(BIN)/pip-compile ## resolve both locks anew

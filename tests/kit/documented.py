@@ -36,7 +36,7 @@ class Command(NamedTuple):
     text: str
 
 
-def commands_of(page: Path) -> Iterator[Command]:
+def commands_of(page: Path, root: Path = REPOSITORY) -> Iterator[Command]:
     """Every command of the page's console blocks, in the page's order."""
     for block in BLOCK.findall(page.read_text(encoding="utf-8")):
         lines = iter(block.splitlines())
@@ -45,7 +45,7 @@ def commands_of(page: Path) -> Iterator[Command]:
             if text.startswith(PROMPT):
                 while text.endswith("\\"):
                     text = f"{text[:-1]} {next(lines).strip()}"
-                yield Command(str(page.relative_to(REPOSITORY)), text.removeprefix(PROMPT))
+                yield Command(str(page.relative_to(root)), text.removeprefix(PROMPT))
 
 
 class Terminal:
