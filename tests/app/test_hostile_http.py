@@ -143,6 +143,13 @@ def test_a_number_that_is_none_of_ours_is_refused(client: Client, number: str) -
     assert client.get(f"/api/trades?limit={number}").status == 422
 
 
+@pytest.mark.parametrize("query", ["limt=5", "limit=5&x=1", "%00=1", "=", "LIMIT=5"])
+def test_a_query_that_is_not_known_is_refused(client: Client, query: str) -> None:
+    reply = client.get(f"/api/trades?{query}")
+    assert (reply.status, reply.code) == (422, "malformed")
+    assert client.get("/livez?anything=1").status == 200, "probes and scrapers may add their own"
+
+
 def test_halt_a_thousand_times_halts_and_lets_others_in(client: Client, obeyed: list[Operate]) -> None:
     """On one connection, as fast as it goes: what is too much is refused, a read has its own turn."""
     asked = post(b"{}").replace(b"Connection: close\r\n", b"")

@@ -27,8 +27,8 @@ EXAMPLES = 12
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """An API on which many questions are not too many."""
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Client]]:
+    """An API with a token and one without, on which many questions are not too many."""
     folder = tmp_path_factory.mktemp("openapi")
     (folder / "x.toml").touch()
     store = SqliteColdStore.open(folder / "vortex.db")
@@ -38,13 +38,23 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with pytest.MonkeyPatch.context() as patch, running(replies()) as tiny:
         patch.setattr(guard, "READS_PER_S", 100_000)
         patch.setattr(guard, "COMMANDS_PER_S", 100_000)
-        with served(folder, tiny, token="t0ken") as made:
-            yield made
+        with served(folder, tiny, token="t0ken") as made, served(folder, tiny) as unguarded:
+            yield made, unguarded
+
+
+@pytest.fixture
+def client(both: tuple[Client, Client]) -> Client:
+    """The one with the token."""
+    return both[0]
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.name)
-def test_every_answer_is_as_described(client: Client, mode: GenerationMode) -> None:
-    """The same requests in every run: right ones, and wrong ones, which must be refused."""
+def test_every_answer_is_as_described(both: tuple[Client, Client], mode: GenerationMode) -> None:
+    """The same requests in every run: right ones, also without the token, and wrong ones, which must be refused.
+
+    The wrong ones go where no token is needed: it would be given beside a header that is wrong on purpose.
+    """
+    client = both[mode is GenerationMode.NEGATIVE]
     schema = schemathesis.openapi.from_url(client.url + DOCUMENT, headers=TOKEN)
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) == len([each for methods in schema.raw_schema["paths"].values() for each in methods])
