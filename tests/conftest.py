@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from tests.kit.postgres import Cluster
 
 SLOW_FIRST = ("e2e", "chaos")
+
+# A shell in the background hands down SIGINT as ignored, and a process under test would never hear of Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("vortex", deadline=None)  # speed is measured, never asserted
 settings.load_profile("vortex")

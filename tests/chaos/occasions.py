@@ -12,7 +12,7 @@ from tests.chaos.profile import BTC, ETH
 from tests.chaos.stage import Setting, Stage
 from tests.kit.crashing import CrashPoint, Strike
 from vortex.adapters.sqlite.outbox import SqliteOutbox
-from vortex.domain.market import Liquidation, MarketValue, MinuteVolume, Sentiment, VolumeHistory
+from vortex.domain.market import Liquidation, MarketValue, MinuteVolume, Sentiment, TradeHistory, VolumeHistory
 from vortex.domain.operation import OperatorAction
 from vortex.domain.order import ClockMeasured, ConfigUpdate, FillAnnounced, MarginCall, OrderRole, TriggerRejected
 from vortex.domain.trade import CloseReason
@@ -59,6 +59,7 @@ QUERIES = {
 }
 RARE: Mapping[str, MarketValue] = {
     "Sentiment": Sentiment(symbol=BTC, recv_ms=0),
+    "TradeHistory": TradeHistory(symbol=BTC, trades=()),
     "VolumeHistory": VolumeHistory(symbol=BTC, minutes=(MinuteVolume(0, 1.0, 0.5),)),
     "Liquidation": Liquidation(symbol=BTC, ts_ms=0, recv_ms=0, long=True, price=1.0, quantity=1.0),
 }

@@ -35,6 +35,8 @@ LOAD_MS = 100 * SPEED
 SOON_S, TRADE_S = 15.0, 60.0
 """Real seconds, on a busy machine."""
 LOOK_S, RARE_LOOK_S = 0.05, 0.2
+ON_ITS_WAY_MS = 2_500
+"""A little more than an order has, of the exchange's time."""
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
 MANY = 1_000_000
 CROWD = {
@@ -360,7 +362,9 @@ def stand(data_dir: Path, count: int, **settings: str) -> Iterator[Stand]:
         with built.trading():
             built.command("pause")
             built.command("flatten")
-            built.until(lambda status: all(at_rest(each) for each in status["symbols"].values()), TRADE_S, "at rest")
+            for wait_ms in (ON_ITS_WAY_MS, 0):  # an entry that left before the pause may be filled after it
+                built.until(lambda status: all(map(at_rest, status["symbols"].values())), TRADE_S, "at rest")
+                built.pass_ms(wait_ms)
             yield built
 
 
