@@ -69,6 +69,7 @@ class Stranger:
             yield process
             os.killpg(process.pid, signal.SIGINT)  # a terminal tells the whole group, make too, which dies of it
             assert process.wait(STOP_S) in STOPPED, self.log()
+            assert "cut off" not in self.log(), self.log()
         finally:
             process.kill()
 
