@@ -75,9 +75,10 @@ class Fault:
     drop: carried out, no reply. stall: carried out after `seconds`, so perhaps when nobody waits any more.
     slow_reply: carried out at once, answered after `seconds`. cut: carried out, the reply breaks off.
     status: not carried out, this status. html: not carried out, 502 of a gateway. auth: not carried out, wrong key.
+    sign_in: not carried out, the page of a network that wants to know who is there first, as 200.
     """
 
-    do: Literal["drop", "stall", "slow_reply", "cut", "status", "html", "auth"]
+    do: Literal["drop", "stall", "slow_reply", "cut", "status", "html", "auth", "sign_in"]
     times: int = 1
     seconds: float = 0.0
     status: int = 503
@@ -221,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         do = fault.do if fault else ""
         if fault and do == "stall":
             self.server.stopped.wait(fault.seconds)
-        if fault and do in {"status", "html", "auth"}:
+        if fault and do in {"status", "html", "auth", "sign_in"}:
             self._refuse(fault)
             return
         reply = self._answer(body)
@@ -245,6 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
         more = {"Retry-After": fault.retry_after} if fault.retry_after is not None else {}
         if fault.do == "html":
             self._send(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"})
+        elif fault.do == "sign_in":
+            self._send(200, b"<html><body><h1>Please sign in</h1></body></html>", {"Content-Type": "text/html"})
         elif fault.do == "auth":
             self._send(401, b'{"message":"Invalid API key"}', {})
         else:

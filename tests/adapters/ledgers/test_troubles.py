@@ -203,7 +203,7 @@ LATER = (
     Fault(do="cut"),
     Fault(do="drop"),
 )
-PERSON = (Fault(do="auth"), *(Fault(do="status", status=status) for status in (401, 403, 404)))
+PERSON = (Fault(do="auth"), Fault(do="sign_in"), *(Fault(do="status", status=status) for status in (401, 403, 404)))
 ROWS = tuple(Fault(do="status", status=status) for status in (409, 422))
 """What a gateway may answer, by what it means."""
 
@@ -232,6 +232,13 @@ def test_every_answer_of_a_gateway_has_its_meaning(
         store.write_trades([trade()])
         standin.settle()
         assert [row for row in store.recent_trades(10) if row.id == closed().id] == [closed()]
+
+
+def test_a_page_instead_of_rows_needs_a_person(standin: PostgrestServer) -> None:
+    with closing(SupabaseColdStore(standin.url, SECRET_KEY)) as store:
+        standin.fail(Fault(do="sign_in"))
+        with pytest.raises(StoreMisconfiguredError, match="not of Supabase's Data API"):
+            store.recent_trades(10)
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("0.5", 0.5), ("soon", None), ("-1", 0.0), (None, None)])

@@ -22,7 +22,7 @@ from vortex.adapters.sqlite.rows import R, from_columns, newest, to_columns
 from vortex.adapters.supabase.errors import FAILURES, LastReply, translated
 from vortex.domain.pnl import OPEN_REVISION
 from vortex.domain.trade import RejectionRow, TradeRow
-from vortex.ports import RowsRefusedError, StoreUnavailableError
+from vortex.ports import RowsRefusedError, StoreMisconfiguredError, StoreUnavailableError
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 """Until the connection stands, and between any two signs of life after that, s."""
@@ -31,6 +31,7 @@ READ_S = 4.0
 PAGE = 1_000
 """Rows of a reply at most: Supabase's own limit."""
 KINDS: Mapping[str, type[TradeRow | RejectionRow]] = {"trade_logs": TradeRow, "rejected_signals": RejectionRow}
+STRANGER = "the reply is not of Supabase's Data API: is SUPABASE_URL right, and no proxy or sign-in page in between?"
 MASK = "***"
 """For the key, should a server repeat it."""
 
@@ -120,9 +121,11 @@ class SupabaseColdStore:
 
         def work(client: Client) -> None:
             # A list, also of one: then every column is named, and none is taken for null.
-            client.table(table).upsert(
+            upsert = client.table(table).upsert(
                 values, on_conflict="id", ignore_duplicates=ignore, returning=ReturnMethod.minimal
-            ).execute()
+            )
+            if upsert.execute().data:  # supabase-py takes any 200 for success, also a page of whoever stands between
+                raise StoreMisconfiguredError(STRANGER)
 
         self._writing.run(work)
 
@@ -153,7 +156,10 @@ def _no_longer(timeout: httpx.Timeout) -> httpx.Timeout:
 
 def _page(table: str, time: str, first: int, most: int, client: Client) -> list[Any]:
     query = client.table(table).select(*_selected(table)).order(time, desc=True).order("id", desc=True)
-    return list(query.range(first, first + most - 1).execute().data)
+    data: object = query.range(first, first + most - 1).execute().data
+    if not isinstance(data, list):
+        raise StoreMisconfiguredError(STRANGER)
+    return data
 
 
 def _wire(row: TradeRow | RejectionRow) -> dict[str, JSON]:
