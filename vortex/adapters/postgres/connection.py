@@ -23,9 +23,12 @@ KEEPALIVE: Mapping[str, int] = {
 }  # fmt: skip
 NEEDS_A_PERSON = (
     "authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry", "permission denied",
-    "tenant or user not found", "certificate", "ssl",
+    "tenant or user not found", "certificate", "does not support ssl", "sslmode",
 )  # fmt: skip
-"""What a server says to whom it will never let in; a refused connection has no SQLSTATE."""
+"""What a server says to whom it will never let in; a refused connection has no SQLSTATE. Of SSL only what is a setting:
+a connection that breaks off says "SSL" too.
+"""
+EXPECTED = "expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters of the password as %XX"
 
 
 class UnusableDsnError(ValueError):
@@ -56,10 +59,12 @@ def place(dsn: str) -> str:
     try:
         parts = conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
-        text = "expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters of the password as %XX"
-        raise UnusableDsnError(text) from None
+        raise UnusableDsnError(EXPECTED) from None
     where = parts.get("host") or parts.get("hostaddr") or "this machine"
-    return f"PostgreSQL at {where}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+    port, name = str(parts.get("port") or 5432), str(parts.get("dbname") or "")
+    if "@" in f"{where}{name}" or not port.replace(",", "").isdecimal():  # a password with @ or / has spilled over
+        raise UnusableDsnError(EXPECTED)
+    return f"PostgreSQL at {where}:{port}/{name}"
 
 
 def translated(error: psycopg.Error) -> Refusal:
