@@ -97,6 +97,12 @@ def test_what_cannot_be_used_is_refused_in_one_line(
     assert not key or key[: SHOWN + 1] not in str(caught.value)
 
 
+def test_a_key_in_place_of_the_address_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="https://PROJECT") as caught:
+        loaded(tmp_path, SUPABASE_URL=KEY, SUPABASE_KEY=URL)
+    assert KEY[: SHOWN + 1] not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("key", "kind"),
     [

@@ -78,8 +78,10 @@ def _check_supabase(config: Config, tree: Tree) -> None:
     if absent:
         raise _missing(tree, "supabase", " and ".join(absent))
     if not _is_address(store.supabase_url):
+        url = store.supabase_url
         raise refused(
-            tree.origin((SECTION, "supabase_url")), f"{SECTION}.supabase_url", store.supabase_url,
+            tree.origin((SECTION, "supabase_url")), f"{SECTION}.supabase_url",
+            url if "://" in url else f"{url[:SHOWN]}...",  # perhaps the key, where the two were mixed up
             "https://PROJECT.supabase.co (http only to this machine or a container)",
         )  # fmt: skip
     key = store.supabase_key.reveal()
