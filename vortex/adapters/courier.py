@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from loguru import logger
 
+from vortex.adapters.sqlite.connect import StoreError
 from vortex.adapters.sqlite.delivery import Delivery, DismissedError
 from vortex.messages import Recipient, RowsCarried
 from vortex.ports import StoreMisconfiguredError, StoreUnavailableError, UnwritableError
@@ -119,7 +120,7 @@ def outcome(batch: Callable[[], int]) -> RowsCarried:
         return RowsCarried(rows=batch())
     except StoreUnavailableError as error:
         return RowsCarried(rows=0, trouble=_words(error), retry_after_s=error.retry_after_s)
-    except StoreMisconfiguredError as error:
+    except (StoreMisconfiguredError, StoreError) as error:
         return RowsCarried(rows=0, trouble=_words(error), for_people=True)
     except (UnwritableError, DismissedError) as error:
         return RowsCarried(rows=0, trouble=_words(error))
