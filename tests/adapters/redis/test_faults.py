@@ -13,7 +13,9 @@ from tests.adapters.redis.rig import Rig, now_ms, rig
 from tests.domain.builders import SYMBOL
 from tests.kit.processes import eventually
 from tests.kit.redis_server import redis_server
+from vortex.adapters.redis.documents import MARK
 from vortex.adapters.redis.store import RedisHotStore
+from vortex.adapters.redis.writer import MARK_S
 
 POSITION = f"position:{SYMBOL}"
 QUICK_S = 0.05
@@ -196,6 +198,26 @@ def test_two_that_write_the_same_keys_are_told_and_with_namespaces_they_are_not(
     assert well.json(POSITION) is None
     assert well.store.status().state == "OK"
     neighbour.close()
+
+
+def test_what_a_rival_that_has_ended_left_is_written_over(well: Rig) -> None:
+    well.store.put({POSITION: {"trade_id": "ours"}})
+    well.until(lambda: well.json(POSITION), "our position")
+    rival = well.another("second")
+    rival.put({POSITION: {"trade_id": "theirs"}})
+    well.until_degraded("another engine writes the same keys")
+    rival.close()
+    assert 0 < well.reader.ttl(MARK) <= MARK_S
+    well.reader.pexpire(MARK, 1)  # instead of a minute
+    well.until_ok()
+    position = well.json(POSITION)
+    assert position is not None
+    assert position["trade_id"] == "ours"
+
+
+def test_the_mark_is_renewed_by_its_owner(well: Rig) -> None:
+    well.reader.expire(MARK, 5)
+    well.until(lambda: well.reader.ttl(MARK) > 5, "a mark that stays")
 
 
 def test_what_cannot_be_written_is_left_out_and_harms_nothing(well: Rig) -> None:

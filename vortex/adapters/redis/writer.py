@@ -18,6 +18,8 @@ from vortex.domain.recall import leading_up
 
 GIVE_WAY_EVERY = 16
 """Values turned into JSON before the interpreter is offered to whoever waits for it: an engine must not."""
+MARK_S = 60
+"""A mark that nobody renews is gone after this: so one who was overwritten by another learns that he has left."""
 LARGEST_LIST = 4_194_304
 """Bytes of a list of trades in Redis; a larger one is not ours."""
 RIVAL = "another engine writes the same keys: give each its own [hot_store] namespace"
@@ -102,8 +104,8 @@ class Writer:
         for symbol, ring in rings:
             _push(pipe, self._key(TICKS + symbol), ring)
         self._set(pipe, image, writes)
-        if anew:
-            pipe.set(self._key(MARK), self._mark)
+        if anew or mark == self._mark:
+            pipe.set(self._key(MARK), self._mark, ex=MARK_S)
         answers = pipe.execute(raise_on_error=False)
         for write in writes:
             image.written(write.key, write.value)
@@ -142,7 +144,7 @@ class Writer:
         if size is None:
             return []
         if not self._is_heir:
-            raise ValueError("another mode, account or market left it")
+            raise ValueError(f"another mode, account or market left it, or it is from more than {MARK_S} s ago")
         if size > LARGEST_LIST:
             raise ValueError(f"it takes {size} bytes")
         lines: Any = self._client.lrange(key, 0, RING - 1)
