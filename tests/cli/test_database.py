@@ -252,3 +252,11 @@ def test_the_supabase_cli_and_we_take_turns(
         assert db("check", "--dir", folder, url=url).exit_code == 0
         assert len(history(url)) == len(FILES) + number
         (folder / f"2099010100000{number}_turn.sql").write_text(f"create table turn{number} (x int);", encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["migrate", "print"])
+def test_a_file_that_is_no_text_is_named(db: Database, folder: Path, command: str) -> None:
+    (folder / "20990101000000_odd.sql").write_bytes(b"select '\xff';")
+    result = db(command, "--dir", folder, url="postgresql://nobody@127.0.0.1:1/nothing")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "20990101000000_odd.sql: cannot be read as text in UTF-8" in result.stderr

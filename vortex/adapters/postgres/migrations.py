@@ -43,10 +43,7 @@ class Migration(Struct, frozen=True, kw_only=True):
     version: str
     name: str
     path: Path
-
-    @property
-    def sql(self) -> str:
-        return self.path.read_text(encoding="utf-8")
+    sql: str
 
     def __str__(self) -> str:
         return self.path.name
@@ -61,11 +58,18 @@ def on_disk(folder: Path) -> list[Migration]:
     for path in files:
         if (match := NAME.fullmatch(path.name)) is None:
             raise MigrationError(f"{path}: expected a name of 14 digits, _ and words, ending in .sql")
-        found.append(Migration(version=match["version"], name=match["name"], path=path))
+        found.append(Migration(version=match["version"], name=match["name"], path=path, sql=_text(path)))
     versions = [each.version for each in found]
     if twice := {version for version in versions if versions.count(version) > 1}:
         raise MigrationError(f"{folder}: two migrations of version {min(twice)}")
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MigrationError(f"{path}: cannot be read as text in UTF-8: {error}") from error
 
 
 def pending(migrations: Sequence[Migration], applied: Sequence[str]) -> list[Migration]:
