@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -148,6 +149,13 @@ def test_run_info_is_there_while_the_system_runs(tmp_path: Path) -> None:
     assert (tmp_path / "run.json").read_bytes().startswith(b'{"pid":')
     claimed.release()
     assert read_run(tmp_path) is None
+
+
+def test_run_info_of_a_killed_process_is_not_taken_for_that_of_one_that_starts(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes(msgspec.json.encode(RUN))  # in a container the next one has the same pid
+    claimed = DataDir.claim(config(tmp_path))
+    assert read_run(tmp_path) is None
+    claimed.release()
 
 
 def test_run_info_of_a_process_that_died_counts_as_none(tmp_path: Path) -> None:

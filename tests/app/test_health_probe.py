@@ -84,3 +84,9 @@ def test_a_wrong_token_kills_nobody(tmp_path: Path) -> None:
 
 def test_without_an_engine_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (probe(tmp_path), capsys.readouterr().out) == (1, "no engine runs\n")
+
+
+def test_a_damaged_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text("{", encoding="ascii")
+    assert probe(tmp_path) == 1
+    assert f"{tmp_path}/run.json: damaged" in capsys.readouterr().out

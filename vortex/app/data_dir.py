@@ -75,6 +75,7 @@ class DataDir:
                     locks.callback(os.close, _lock(_key_lock(config), "the account of this API key"))
                 check_owner(path, owner)  # somebody else may have come and gone in between
                 _write(path / OWNER, owner)
+                (path / RUN).unlink(missing_ok=True)  # of one that was killed: in a container we have its pid
                 return cls(path, locks.pop_all())
         except OSError as error:
             raise ConfigError(f"data_dir = {str(path)!r}: cannot be used: {error.strerror}") from error

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vortex.app.data_dir import RUN, RunInfo, read_run
+from vortex.config import ConfigError
 
 TOKEN = "VORTEX__CONTROL__TOKEN"  # noqa: S105  # where it is, not what
 TIMEOUT_S = 5.0
@@ -27,7 +28,10 @@ COUNT = "health_failures"
 
 def main(root: Path, counts: Path, environ: Mapping[str, str]) -> int:
     """Look after the engine whose data directory is `root` or lies below it; print one line."""
-    run = _newest(root)
+    try:
+        run = _newest(root)
+    except ConfigError as error:
+        return _say(str(error), 1)
     if run is None:
         return _say("no engine runs", 1)
     count = counts / COUNT
