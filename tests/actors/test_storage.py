@@ -22,6 +22,7 @@ from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.outbox import SqliteOutbox
 from vortex.domain.trade import RejectionRow, TradeRow
 from vortex.messages import OutboxMeasured, RecordRejection, RecordTrade, TradeRecorded
+from vortex.ports import UnwritableError
 from vortex.queries import GetOutbox, OutboxStatus
 
 NOW = 1_723_075_200_000
@@ -29,11 +30,16 @@ MOST_MS = 30_000
 
 
 class LoggedOutbox(SqliteOutbox):
-    """Says when a row is on disk."""
+    """Says when a row is on disk; takes none of the kind `refused`."""
 
     log: list[tuple[str, object]]
+    refused: type | None = None
+    tries = 0
 
     def append(self, row: TradeRow | RejectionRow) -> None:
+        if type(row) is self.refused:
+            self.tries += 1
+            raise UnwritableError("its file cannot be written")
         super().append(row)
         self.log.append(("outbox", row))
 
@@ -256,7 +262,7 @@ def test_a_full_disk_and_its_end_reach_the_exchange(rig: Rig) -> None:
         rig.context.advance(2_000)
         assert rig.store.recent_trades(10) == []
     assert rig.told() == []
-    assert rig.status().dropped_rejections == 8
+    assert rig.status().dropped_rejections == 7
     rig.context.advance(2_000)
     assert rig.store.recent_trades(10) == [closed()]
     assert ("exchange", TradeRecorded(trade_id="t1")) in rig.told()
@@ -265,6 +271,21 @@ def test_a_full_disk_and_its_end_reach_the_exchange(rig: Rig) -> None:
     assert again is None
     assert problem is not None
     assert "cannot be written" in problem
+
+
+def test_a_rejection_that_cannot_be_written_holds_up_no_trade(rig: Rig) -> None:
+    rig.context.advance(0)
+    rig.outbox.refused = RejectionRow
+    rig.record(rejection(), trade(), rejection(id="r2"), closed())
+    assert rig.told()[-1] == ("exchange", TradeRecorded(trade_id="t1"))
+    rig.context.advance(3 * storage.RETRY_WRITE_MS)
+    assert rig.store.recent_trades(10) == [closed()]
+    assert rig.outbox.tries == 4  # one at first, and one a second
+    assert rig.problems() == [None, "its file cannot be written"]
+    rig.outbox.refused = None
+    rig.context.advance(2 * storage.RETRY_WRITE_MS)
+    assert {row.id for row in rig.store.recent_rejections(10)} == {rejection().id, "r2"}
+    assert rig.problems()[-1] is None
 
 
 def test_an_overfull_outbox_reaches_the_exchange_again_and_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,11 @@ class StorageActor(Actor):
         self._outbox = outbox
         self._courier = courier
         self._exchange = exchange
-        self._unwritten: deque[TradeRow | RejectionRow] = deque()
+        self._trades: deque[TradeRow] = deque()
+        self._rejections: deque[RejectionRow] = deque()
+        """Rows that the disk did not take; apart, for they go to two files, and no rejection may hold up a trade."""
+        self._retries = False
+        """A time is set when they are tried again."""
         self._backoff = Backoff(random)
         self._busy = False
         """The courier is under way, or a time is set when it goes."""
@@ -84,9 +88,9 @@ class StorageActor(Actor):
 
     def stopping(self) -> None:
         """Hand over what waits; what the store does not take stays on disk for the next start."""
-        self._write()
+        self._write(self._trades, self._rejections)
         if self._unwritten:
-            logger.error("rows that are not on disk and end with this process: {}", len(self._unwritten))
+            logger.error("rows that are not on disk and end with this process: {}", self._unwritten)
         self._courier.finish(self.context.clock.real_s(FINISH_MS))
         waiting = self._status().pending
         if waiting:
@@ -96,49 +100,57 @@ class StorageActor(Actor):
 
     # ------------------------------------------------------------------------------------------------- onto the disk
 
+    @property
+    def _unwritten(self) -> int:
+        return len(self._trades) + len(self._rejections)
+
     def _on_trade(self, message: RecordTrade) -> None:
         row = message.row
         logger.info("{}: trade {} is {} {}", row.symbol, row.id, row.status, row.close_reason or "")
-        self._keep(row)
+        self._trades.append(row)
+        if len(self._trades) == 1:  # else it waits behind others, which are tried again in a moment
+            self._write(self._trades)
 
     def _on_rejection(self, message: RecordRejection) -> None:
-        self._keep(message.row)
-
-    def _on_write(self, _message: _Write) -> None:
-        self._write()
-
-    def _keep(self, row: TradeRow | RejectionRow) -> None:
-        """Rows go to disk in order; while it takes none they wait here, and the newest rejections are given up."""
-        if isinstance(row, RejectionRow) and len(self._unwritten) >= MOST_UNWRITTEN:
+        """While the disk takes none, the newest are given up."""
+        if len(self._rejections) >= MOST_UNWRITTEN:
             self._given_up += 1
             return
-        self._unwritten.append(row)
-        if len(self._unwritten) == 1:
-            self._write()
+        self._rejections.append(message.row)
+        if len(self._rejections) == 1:
+            self._write(self._rejections)
 
-    def _write(self) -> None:
-        while self._unwritten:
-            row = self._unwritten[0]
-            try:
-                self._outbox.append(row)
-            except UnwritableError as error:
-                self._cannot_write(error)
-                return
-            self._unwritten.popleft()
-            if isinstance(row, TradeRow) and row.status is not TradeStatus.OPEN:
-                self._exchange.tell(TradeRecorded(trade_id=row.id))
-        if self._unwritable is not None:
+    def _on_write(self, _message: _Write) -> None:
+        self._retries = False
+        self._write(self._trades, self._rejections)
+
+    def _write(self, *queues: deque[TradeRow] | deque[RejectionRow]) -> None:
+        """Put rows on disk, each queue in its order, until one is not taken."""
+        for rows in queues:
+            while rows:
+                row = rows[0]
+                try:
+                    self._outbox.append(row)
+                except UnwritableError as error:
+                    self._cannot_write(error)
+                    break
+                rows.popleft()
+                if isinstance(row, TradeRow) and row.status is not TradeStatus.OPEN:
+                    self._exchange.tell(TradeRecorded(trade_id=row.id))
+                self._carry_in(CARRY_SOON_MS)
+        if self._unwritable is not None and not self._unwritten:
             logger.info("the disk takes rows again, none waits in memory")
             self._unwritable = None
             self._exchange.tell(OutboxMeasured(problem=None))
-        self._carry_in(CARRY_SOON_MS)
 
     def _cannot_write(self, error: UnwritableError) -> None:
         if self._unwritable is None:
             logger.error("the disk takes no rows, they wait in memory: {}", error)
         self._unwritable = str(error)
         self._exchange.tell(OutboxMeasured(problem=self._unwritable))
-        self.context.after(RETRY_WRITE_MS, _Write())
+        if not self._retries:
+            self._retries = True
+            self.context.after(RETRY_WRITE_MS, _Write())
 
     # ------------------------------------------------------------------------------------------------- to the store
 
