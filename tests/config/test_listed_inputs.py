@@ -194,3 +194,16 @@ def test_a_simulator_is_on_this_machine() -> None:
     for url in ("http://10.0.0.1:8790", "http://evil.example"):
         with pytest.raises(HostRefused):
             simulator(url)
+
+
+@pytest.mark.parametrize("value", ["redis://:hunter2@mirror:6379/0", "me:hunter2@mirror", "mirror hunter2"])
+def test_an_address_of_redis_with_a_password_is_named_not_shown(value: str) -> None:
+    line = refusal([], {**KEYS, "VORTEX__MODE": "testnet", "REDIS_HOST": value})
+    assert "hot_store.redis_host" in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("value", ["mirror", "redis.example.com", "10.0.0.7", "::1"])
+def test_a_host_of_redis_is_taken_and_on_paper_not_looked_at(value: str) -> None:
+    assert load([], {**KEYS, "VORTEX__MODE": "testnet", "REDIS_HOST": value}).config.hot_store.redis_host == value
+    assert load([], {"REDIS_HOST": "redis://mirror"}).config.mode == "paper"

@@ -15,6 +15,7 @@ from vortex.config.sections import Mode
 from vortex.config.tree import Tree
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+NO_HOST = frozenset("/@ ")
 PAPER_KEY = Secret("paper")
 """The simulator's public key and secret."""
 
@@ -110,10 +111,17 @@ def _check_live(config: Config, tree: Tree, files: Sequence[str]) -> None:
 
 
 def _check_hot_store(config: Config, tree: Tree) -> None:
-    if config.hot_store.kind == "redis" and not config.hot_store.redis_host:
+    store = config.hot_store
+    if store.kind == "redis" and not store.redis_host:
         raise refused(
             tree.origin(("hot_store", "kind")), "hot_store.kind", "redis", "hot_store.redis_host (REDIS_HOST) set too"
         )
+    used = config.mode != "paper" or store.allow_paper_remote
+    if used and not NO_HOST.isdisjoint(store.redis_host):
+        raise refused(
+            tree.origin(("hot_store", "redis_host")), "hot_store.redis_host", MASK,  # an address may hold the password
+            "a host alone (REDIS_PORT, VORTEX__HOT_STORE__REDIS_PASSWORD say the rest)",
+        )  # fmt: skip
 
 
 def _check_urls(config: Config, tree: Tree) -> None:
