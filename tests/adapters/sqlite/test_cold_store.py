@@ -3,9 +3,11 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.adapters.sqlite.rows import closed, rejection, trade
 from tests.kit.disk import full_disk
+from tests.kit.processes import eventually
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.adapters.sqlite.connect import StoreError
 from vortex.domain.trade import RejectionRow, TradeRow, TradeStatus
@@ -191,3 +194,19 @@ def test_a_migration_that_fails_leaves_the_old_version(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("pragma user_version").fetchone() == (1,)
         assert connection.execute("select count(*) from sqlite_master where type = 'view'").fetchone() == (0,)
+
+
+def test_the_end_does_not_wait_for_a_ledger_that_somebody_else_holds(path: Path) -> None:
+    store = SqliteColdStore.open(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        writing = Thread(target=store.write_trades, args=([trade()],))
+        writing.start()
+        eventually(store._lock.locked, 5.0, "a write that waits")
+        before_s = time.monotonic()
+        store.close()
+        assert time.monotonic() - before_s < 2.0
+        assert writing.is_alive()
+    writing.join()
+    assert store.recent_trades(10) == [trade()]
+    store.close()

@@ -12,6 +12,9 @@ from vortex.adapters.sqlite.rows import from_columns, to_columns
 from vortex.domain.trade import RejectionRow, TradeRow
 from vortex.ports import StoreUnavailableError
 
+CLOSE_S = 0.5
+"""For a write that is under way, which takes moments."""
+
 
 def _insert(table: str, columns: Sequence[str]) -> str:
     places = ", ".join("?" * len(columns))
@@ -64,8 +67,12 @@ class SqliteColdStore:
         return [from_columns(row, RejectionRow) for row in self._select(RECENT_REJECTIONS, limit)]
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        """What another process holds up is not waited for: a write that was not done is done at the next start."""
+        if self._lock.acquire(timeout=CLOSE_S):
+            try:
+                self._connection.close()
+            finally:
+                self._lock.release()
 
     def _write(self, statement: str, rows: Sequence[TradeRow | RejectionRow]) -> None:
         try:
