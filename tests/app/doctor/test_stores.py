@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,3 +132,11 @@ def test_a_database_that_refuses_is_one_line_without_the_password() -> None:
     assert verdict is Verdict.FAILED
     assert len(words.splitlines()) == 1
     assert "canary-word" not in words
+
+
+def test_a_redis_that_says_nothing_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "WAIT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        before_s = time.monotonic()
+        assert stores.redis(redis_at(silent.getsockname()[1]))[0] is Verdict.FAILED
+        assert time.monotonic() - before_s < 1.5

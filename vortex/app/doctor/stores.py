@@ -82,10 +82,12 @@ def redis(config: Config) -> Finding:
     if not is_redis(config):
         return Verdict.NOT_CHECKED, "REDIS_HOST is not set, or not used in this mode"
     from redis import Redis, RedisError  # noqa: PLC0415  # takes time, for those who use it
+    from redis.backoff import NoBackoff  # noqa: PLC0415  # the same
+    from redis.retry import Retry  # noqa: PLC0415  # the same
 
     server: Any = Redis(
         store.redis_host, store.redis_port, password=store.redis_password.reveal() or None, socket_timeout=WAIT_S,
-        socket_connect_timeout=WAIT_S, decode_responses=True,
+        socket_connect_timeout=WAIT_S, decode_responses=True, retry=Retry(NoBackoff(), 0),
     )  # fmt: skip
     try:
         with closing(server):
