@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+
+import msgspec
 
 from vortex.domain.trade import RejectionRow, TradeRow, TradeStatus
 
@@ -39,8 +40,8 @@ def _of_rejection(row: RejectionRow) -> Iterator[str]:
     if row.count < 1:
         yield f"count = {row.count}: expected 1 or more"
     try:
-        json.loads(row.details)
-    except ValueError:
+        msgspec.json.decode(row.details)  # json would take NaN, which PostgreSQL does not
+    except (msgspec.DecodeError, RecursionError):
         yield f"details = {row.details[:60]!r}: expected JSON"
 
 

@@ -202,6 +202,7 @@ def test_a_dismissed_delivery_forgets_nothing_and_sets_nothing_aside(
         (trade(symbol="BTC\ud800"), "symbol = 'BTC\\ud800': not Unicode text"),
         (closed(pnl_net_usdt=None), "pnl_net_usdt is absent in a closed trade"),
         (rejection(details="{"), "details = '{': expected JSON"),
+        (rejection(details='{"gate": NaN}'), "expected JSON"),
         (rejection(count=0), "count = 0: expected 1 or more"),
     ],
 )
