@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.app.kit import replies, running
+from tests.kit.logs import heard
 from vortex.adapters.sqlite.reserve import Reserve
 from vortex.app.disk import DiskRoom
 from vortex.messages import DiskMeasured
@@ -34,3 +35,13 @@ def test_what_is_free_is_told(tmp_path: Path) -> None:
 
 def test_what_cannot_be_seen_counts_as_full(tmp_path: Path) -> None:
     assert measured(tmp_path / "gone") == 0
+
+
+def test_room_that_cannot_be_kept_is_said_once_and_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    reserve = Reserve(tmp_path / "file" / "reserve", 2**20)  # it can be neither made nor deleted
+    with heard() as lines:
+        reserve.look()
+        reserve.look()
+    assert len(lines) == 1
+    assert "no room can be kept" in lines[0]

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -42,7 +43,8 @@ class Reserve:
                 if not self._path.exists() and shutil.disk_usage(self._path.parent).free >= ENOUGH_BYTES + self._size:
                     self._make()
             except OSError as error:
-                self._path.unlink(missing_ok=True)
+                with suppress(OSError):  # what cannot be made may not be there to be deleted
+                    self._path.unlink()
                 if not self._failed:
                     logger.error("{}: no room can be kept for a full disk: {}", self._path, error)
                 self._failed = True
