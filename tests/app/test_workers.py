@@ -80,6 +80,20 @@ def test_a_slow_ledger_holds_up_neither_reads_nor_commands() -> None:
     run(overtake)
 
 
+def test_questions_to_a_slow_ledger_do_not_pile_up() -> None:
+    async def pile(slow: Slow, workers: Workers) -> None:
+        asked: list[int] = []
+        first = asyncio.create_task(workers.look_up(slow))
+        assert await asyncio.to_thread(slow.began.wait, TIMEOUT_S)
+        later = [asyncio.create_task(workers.look_up(asked.append, limit)) for _ in range(20) for limit in (30, 200)]
+        await asyncio.sleep(0)
+        slow.leave.set()
+        await asyncio.gather(first, *later)
+        assert asked == [30, 200]
+
+    run(pile)
+
+
 def test_a_command_beside_a_slow_ledger_waits_for_one_read_at_most() -> None:
     async def wait(slow: Slow, workers: Workers) -> None:
         ledger, order = Slow(), list[str]()

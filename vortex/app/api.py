@@ -184,13 +184,13 @@ class Api:
         return value_reply([{"label": self._label, **structs.asdict(actor)} for actor in self._reader.actors()])
 
     async def _trades(self, limit: Limit = 50) -> Response:
-        return value_reply(await self._workers.look_up(partial(self._store.recent_trades, limit)))
+        return value_reply(await self._workers.look_up(self._store.recent_trades, limit))
 
     async def _rejects(self, limit: Limit = 50) -> Response:
-        return value_reply(await self._workers.look_up(partial(self._store.recent_rejections, limit)))
+        return value_reply(await self._workers.look_up(self._store.recent_rejections, limit))
 
     async def _decision(self, name: Name) -> Response:
-        found = await self._workers.look_up(partial(self._insight.why, name))
+        found = await self._workers.look_up(self._insight.why, name)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "no decision, trade or reject of this id is kept")
         return value_reply({"label": self._label, **found})
