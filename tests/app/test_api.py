@@ -280,7 +280,7 @@ def test_an_error_of_our_own_shows_no_values(tiny: Tiny, tmp_path: Path) -> None
 def test_candles_come_without_asking_an_actor(tmp_path: Path) -> None:
     candles = Candles()
     for number in range(3):
-        candles.put(candle(number))
+        candles.observe(candle(number))
     with running(replies()) as tiny, served(tmp_path, tiny, candles=candles) as client:
         reply = client.get("/api/candles/BTCUSDT?limit=2")
         assert (reply.status, reply.body["symbol"], reply.body["interval"]) == (200, "BTCUSDT", "1m")

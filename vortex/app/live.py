@@ -21,7 +21,7 @@ from vortex.adapters.sqlite.outbox import SqliteOutbox, open_delivery
 from vortex.adapters.sqlite.reserve import Reserve
 from vortex.app import collector, logs
 from vortex.app.api import Api
-from vortex.app.candles import Candles, WatchedFeed
+from vortex.app.candles import Candles
 from vortex.app.control import ControlServer
 from vortex.app.dashboard_child import DashboardChild, dashboard_beside
 from vortex.app.data_dir import DataDir, RunInfo
@@ -46,6 +46,7 @@ from vortex.app.venue import Venue, open_venue
 from vortex.app.wiring import Ports, Wiring
 from vortex.config import Config, Loaded
 from vortex.domain.indicators.flow import BookFlow
+from vortex.domain.market import MarketValue
 from vortex.domain.notify.kinds import Kind, Notification
 from vortex.domain.pnl import RowLabels
 from vortex.messages import NOBODY, Recipient
@@ -139,8 +140,7 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
     reserve = Reserve(data_dir.reserve)
     reserve.look()
     notifier = _notifier(config, labels, venue, data_dir, stack)
-    candles = Candles()
-    ports = _ports(config, venue, data_dir, reserve, notifier, candles, stack)
+    ports = _ports(config, venue, data_dir, reserve, notifier, stack)
     venue.clear(config, OrderJournal.reader(ports.journal, config.account.name).load())
     collector.calm()
     return _Ground(
@@ -153,7 +153,7 @@ def _prepare(loaded: Loaded, life: Life, stack: ExitStack) -> _Ground:
         ports=ports,
         reserve=reserve,
         sink=sink,
-        candles=candles,
+        candles=Candles(),
     )
 
 
@@ -163,7 +163,7 @@ def _operate(config: Config, ground: _Ground, read: Callable[[], Loaded], life: 
     stack.callback(systemd.close)
     recording = _record(config, ground, stack)
     ports = ground.ports if recording is None else recording.ports(ground.ports)
-    system, wiring = _start(config, ports, recording, ground.labels, life, systemd, stack)
+    system, wiring = _start(config, ports, recording, ground, life, systemd, stack)
     root = system.address(None, "root")
     reloader = Reloader(
         config,
@@ -296,7 +296,6 @@ def _ports(
     data_dir: DataDir,
     reserve: Reserve,
     notifier: Recipient,
-    candles: Candles,
     stack: ExitStack,
 ) -> Ports:
     now_ms = venue.clock.now_ms
@@ -316,7 +315,7 @@ def _ports(
         clock=venue.clock,
         ids=UuidIds(),
         exchange=venue.exchange,
-        feed=lambda: WatchedFeed(venue.feed(lambda: BookFlow(flow.depth, flow.decay, flow.levels)), candles),
+        feed=lambda: venue.feed(lambda: BookFlow(flow.depth, flow.decay, flow.levels)),
         hot_store=hot_store,
         cold_store=ledger.store,
         journal=journal,
@@ -346,7 +345,7 @@ def _start(
     config: Config,
     ports: Ports,
     recording: Recording | None,
-    labels: RowLabels,
+    ground: _Ground,
     life: Life,
     systemd: Systemd,
     stack: ExitStack,
@@ -364,8 +363,13 @@ def _start(
     )
     stack.callback(_stop, system, life)
     jitter = Random()  # noqa: S311  # spreads restarts, keeps no secret
-    table = SubscriptionTable(ports.hot_store.observe)
-    wiring = Wiring(config=config, ports=ports, labels=labels, random=jitter, table=table)
+
+    def observe(value: MarketValue) -> None:
+        ports.hot_store.observe(value)
+        ground.candles.observe(value)
+
+    table = SubscriptionTable(observe)
+    wiring = Wiring(config=config, ports=ports, labels=ground.labels, random=jitter, table=table)
     system.start_root(wiring.root())
     return system, wiring
 

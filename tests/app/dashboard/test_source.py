@@ -29,7 +29,7 @@ def settings(folder: Path, url: str = "", token: str = "") -> Settings:
 
 def test_a_look_brings_everything(tmp_path: Path) -> None:
     candles = Candles()
-    candles.put(candle(1))
+    candles.observe(candle(1))
     with running(replies()) as tiny, served(tmp_path, tiny, candles=candles) as client:
         source = Source(settings(tmp_path, client.url), now_s=lambda: 7.0)
         assert source.board.label == "PAPER · nothing heard yet"
@@ -150,7 +150,7 @@ def test_what_is_slow_is_asked_seldom_and_anew_for_another_symbol(tmp_path: Path
     with running(replies()) as tiny, served(tmp_path, tiny, candles=candles) as client:
         source = Source(settings(tmp_path, client.url))
         source.look(("BTCUSDT",))
-        candles.put(candle(1))
+        candles.observe(candle(1))
         again = source.look(("BTCUSDT",)).candles["BTCUSDT"]
         assert again is not None
         assert again["candles"] == []
