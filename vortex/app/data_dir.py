@@ -75,7 +75,7 @@ class DataDir:
                     locks.callback(os.close, _lock(_key_lock(config), "the account of this API key"))
                 check_owner(path, owner)  # somebody else may have come and gone in between
                 _write(path / OWNER, owner)
-                (path / RUN).unlink(missing_ok=True)  # of one that was killed: in a container we have its pid
+                (path / RUN).unlink(missing_ok=True)  # of a run that was killed; its pid may be anybody's by now
                 return cls(path, locks.pop_all())
         except OSError as error:
             raise ConfigError(f"data_dir = {str(path)!r}: cannot be used: {error.strerror}") from error
@@ -84,14 +84,13 @@ class DataDir:
         _write(self.path / RUN, run)
 
     def show_dashboard(self, url: str | None) -> None:
-        """Say in `run.json` where the web page is now; a disk that refuses costs only that."""
-        run = last_run(self.path)
-        if run is None:
-            return
+        """Say in `run.json` where the web page is now; a disk that refuses, or a damaged file, costs only that."""
         try:
-            self.write_run(replace(run, dashboard_url=url))
-        except OSError as error:
-            logger.warning("{}: the page's address is not written: {}", self.path / RUN, error.strerror)
+            run = last_run(self.path)
+            if run is not None:
+                self.write_run(replace(run, dashboard_url=url))
+        except (OSError, ConfigError) as error:
+            logger.warning("the page's address is not written: {}", error)
 
     def release(self) -> None:
         """Let others have it; what says that we run is ignored once we do not, should it have to stay."""
