@@ -55,7 +55,7 @@ def test_it_is_told_everything_on_stdin_and_says_where_it_listens(rig: Rig, tmp_
     rig.until("its address", "http://127.0.0.1:5")
     assert json.loads(rig.heard.read_text()) == {
         "host": "127.0.0.1", "port": 0, "token": "tok-en", "url": "http://127.0.0.1:9", "data_dir": str(tmp_path),
-        "mode": "paper", "level": "WARNING", "json": True,
+        "own_ledger": True, "mode": "paper", "level": "WARNING", "json": True,
     }  # fmt: skip
     process = rig.child._process
     assert process is not None

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from vortex.app.dashboard.settings import Settings
 from vortex.app.data_dir import DataDir
-from vortex.config import Config
+from vortex.config import Config, ledger_kind
 from vortex.config.environment import without_ours
 
 COMMAND = (sys.executable, "-m", "vortex.app.dashboard")
@@ -99,6 +99,7 @@ class DashboardChild:
             COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,  # what a child that died did not read is not written once more when its pipe is closed
             process_group=0,
             env=without_ours(os.environ),
         )
@@ -173,7 +174,7 @@ def _words(config: Config, url: str, data_dir: str) -> bytes:
     """The line on the child's stdin: a token has no place in its arguments or environment, which others may read."""
     settings = Settings(
         host=config.dashboard.host, port=config.dashboard.port, token=config.control.token.reveal(), url=url,
-        data_dir=data_dir, mode=config.mode,
+        data_dir=data_dir, own_ledger=ledger_kind(config) == "sqlite", mode=config.mode,
     )  # fmt: skip
     told = {**msgspec.to_builtins(settings), "level": config.log.level, "json": config.log.json}
     return msgspec.json.encode(told) + b"\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ def dashboard(
     from vortex.app.dashboard.server import run
     from vortex.app.dashboard.settings import Settings
     from vortex.app.remote import UnusableUrlError, check_url
-    from vortex.config import ConfigError
+    from vortex.config import ConfigError, ledger_kind
 
     logs.set_up(loaded, prefix="dashboard: ")
     settings = Settings(
@@ -32,7 +31,8 @@ def dashboard(
         port=loaded.dashboard.port if port is None else port,
         token=loaded.control.token.reveal(),
         url=url or "",
-        data_dir=str(data_dir or Path(loaded.data_dir)),
+        data_dir=str(data_dir or (loaded.data_dir if url is None else "")),
+        own_ledger=ledger_kind(loaded) == "sqlite",
         mode=loaded.mode,
     )
     try:

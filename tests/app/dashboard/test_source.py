@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.app.kit import LABEL, Tiny, replies, running, served
 from tests.app.test_candles import candle
@@ -109,6 +111,23 @@ def test_a_ledger_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert (board.trades, board.results) == (None, None)
     assert "vortex.db: damaged" in board.ledger_trouble
     assert any("cannot be read" in line for line in outage(board))
+
+
+@pytest.mark.parametrize("elsewhere", [{"own_ledger": False}, {"data_dir": ""}])
+def test_a_ledger_that_is_not_the_engines_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _write(tmp_path)
+    remote = SqliteColdStore.open(tmp_path / "remote.db")
+    with running(replies()) as tiny, served(tmp_path, tiny, store=remote) as client:
+        source = Source(structs.replace(settings(tmp_path, client.url), **elsewhere))
+        heard = source.look()
+    assert heard.results is not None
+    assert heard.results["sources"] == [], "the engine's own answer"
+    down = source.look()
+    assert (down.down, down.trades, down.results) == (True, [], heard.results)
+    assert any("not on this disk" in line for line in outage(down))
 
 
 def run_info(url: str) -> RunInfo:

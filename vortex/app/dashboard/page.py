@@ -12,7 +12,8 @@ from vortex.app.dashboard import cells, charts, html, ledger_panels, panels, wor
 from vortex.app.dashboard.ordering import Buttons
 from vortex.app.dashboard.source import Board
 from vortex.app.dashboard.watch import Watch
-from vortex.app.remote import NoAnswerError
+from vortex.app.remote import NoAnswerError, UnusableUrlError
+from vortex.config import ConfigError
 
 REFRESH_S = 0.5
 CLICK = """(event) => {
@@ -164,7 +165,7 @@ class Page:
         if self._opened.pop(key, None) is None:
             try:
                 self._opened[key] = ledger_panels.reject_story(await self._watch.why(key))
-            except NoAnswerError as error:
+            except (NoAnswerError, UnusableUrlError, ConfigError) as error:
                 self._opened[key] = (f"nobody can say why now: {error}",)
         self.refresh()
 

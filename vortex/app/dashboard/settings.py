@@ -13,7 +13,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         port: 0 is any free port.
         token: Of the control API; when not empty, who opens the page must give it too.
         url: Of the control API; empty: as `run.json` in the data directory says.
-        data_dir: Where `run.json` and the ledger lie.
+        data_dir: Where `run.json` and the ledger lie; empty: the engine's files are not on this machine.
+        own_ledger: The ledger is the file in the data directory; False: a server keeps it, an old file there is not it.
         mode: Named while nothing else is known.
     """
 
@@ -22,4 +23,5 @@ class Settings(Struct, frozen=True, kw_only=True):
     token: str = ""
     url: str = ""
     data_dir: str = ""
+    own_ledger: bool = True
     mode: str = "paper"

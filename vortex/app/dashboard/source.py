@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from loguru import logger
@@ -114,8 +115,8 @@ class Source:
         return board
 
     def why(self, name: str) -> Json:
-        """Explain a trade or reject by its id. Raises NoAnswerError."""
-        answer: Json = self._ask(f"/api/decisions/{name}").value
+        """Explain a trade or reject by its id; raises as `order` does."""
+        answer: Json = self._ask(f"/api/decisions/{quote(name, safe='')}").value
         return answer
 
     def order(self, action: str, symbol: str | None) -> tuple[str, ...]:
@@ -197,6 +198,9 @@ class Source:
         return None if rows is None else _as_sent(rows)
 
     def _read(self, read: Callable[[SqliteColdStore], Any]) -> Any:
+        if not (self._settings.data_dir and self._settings.own_ledger):
+            self._ledger_trouble = "it is not on this disk, only the engine asks for it"
+            return None
         path = self._folder / LEDGER
         try:
             with named(path), closing(SqliteColdStore.read_only(path)) as store:
@@ -212,6 +216,8 @@ class Source:
 
     def _changed(self, *names: str) -> int | None:
         """When the newest of these files was changed; an empty one may have been made by a mere reader."""
+        if not self._settings.data_dir:
+            return None
         found = [path.stat() for name in names if (path := self._folder / name).exists()]
         return max([stat.st_mtime_ns // 1_000_000 for stat in found if stat.st_size > 0], default=None)
 

@@ -75,7 +75,7 @@ def outage(board: Board) -> tuple[str, ...]:
     else:
         since, seen = "The engine does not run", "Nothing is known of an earlier run."
     if board.ledger_trouble:
-        seen = f"The ledger on disk cannot be read: {cells.clean(board.ledger_trouble)}"
+        seen = f"The ledger cannot be read: {cells.clean(board.ledger_trouble)}"
     gone = (board.looked_ms - board.down_since_ms) // 1_000 if board.down_since_ms is not None else None
     ago = "" if gone is None else f", {cells.duration(max(0, gone))} ago"
     return f"{since}{ago}.", seen, f"Stops and take-profits rest on the exchange. ({cells.clean(board.trouble)})"
