@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -155,3 +158,19 @@ def test_a_thread_that_dies_is_in_the_log(set_up: SetUp) -> None:
     thread.join()
     assert "thread the one died" in stream.getvalue()
     assert "ZeroDivisionError" in stream.getvalue()
+
+
+def test_a_reader_that_stops_reading_does_not_stop_the_log(set_up: SetUp) -> None:
+    set_up()
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        logs.set_up(CONFIG, stream)
+        began_s = time.monotonic()
+        for _ in range(1_000):
+            logger.info("x" * 200)
+        assert time.monotonic() - began_s < 5
+        open_files = len(list(Path("/proc/self/fd").iterdir()))
+        logs.set_up(CONFIG, stream)
+        assert len(list(Path("/proc/self/fd").iterdir())) == open_files, "a reload opens nothing that stays"
+        logger.remove()
+    os.close(reader)

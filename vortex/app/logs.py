@@ -11,12 +11,13 @@ import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
 from vortex.app.log_files import LogFiles
 from vortex.app.masking import Masker, secrets_of
+from vortex.app.unwaiting import Stream, Unwaiting, unwaiting
 from vortex.config import Config
 from vortex.config.sections import Log
 
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
     from loguru import Record
 
 TEXT = "<dim>{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}</dim> <level>{level: <7}</level> {message}"
-
-
-class Stream(Protocol):
-    """Where text goes."""
-
-    def write(self, text: str, /) -> object: ...
-
-    def flush(self) -> None: ...
 
 
 class SafeStream:
@@ -47,6 +40,11 @@ class SafeStream:
             self._stream.write(masked)
             self._stream.flush()
 
+    def stop(self) -> None:
+        """Called by loguru when this is no sink any more."""
+        if isinstance(self._stream, Unwaiting):
+            self._stream.stop()
+
 
 class _ToLoguru(logging.Handler):
     """Hands standard records over, with their level and exception."""
@@ -61,15 +59,22 @@ class _ToLoguru(logging.Handler):
 def set_up(config: Config, stream: TextIO | None = None, *, prefix: str = "") -> None:
     """Send every log line to `stream`, by default stderr; for people each message begins with the prefix.
 
+    Whoever reads it may stop reading: an actor that logs must not wait for a terminal.
+
     Local values are never printed with a traceback: they may hold what nobody knows to be secret. Of libraries only
     warnings are shown: what they say below that is about them, and some of it (ccxt's requests) is signed.
     """
     target = stream or sys.stderr
     settings: Log = config.log
+
+    def missing(lines: int) -> str:
+        said = f"{lines} log lines were not taken in time and are missing here"
+        return as_line(said, level="WARNING") if settings.json else f"{said}\n"
+
     logger.remove()
     logger.configure(patcher=_one_line)
     logger.add(
-        SafeStream(target, secrets_of(config)),
+        SafeStream(unwaiting(target, missing), secrets_of(config)),
         level=settings.level,
         format=_as_json if settings.json else TEXT.replace("{message}", prefix + "{message}"),
         colorize=target.isatty() and not settings.json,
