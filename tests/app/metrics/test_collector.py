@@ -27,7 +27,7 @@ from vortex.domain.risk.codes import RejectCode
 from vortex.domain.risk.view import AccountView
 from vortex.domain.trade import CloseReason, Strategy, TradeStatus
 from vortex.messages import GateClosed, Operate
-from vortex.queries import GetAccount, GetExchange, GetOutbox, OutboxStatus
+from vortex.queries import GetAccount, GetExchange, GetOutbox, GetSymbolStatus, OutboxStatus
 from vortex.runtime import ActorState, Crash
 
 PAPER = Path(__file__).parents[3] / "config" / "paper.toml"
@@ -272,6 +272,16 @@ def test_what_nobody_answers_is_missing_and_said_to_be(tmp_path: Path) -> None:
     assert page.one("vortex_gate_closed", "account", "") == 1
     assert page.one("vortex_ready") == 1  # as /readyz: the symbols themselves answer
     assert page.one("vortex_outbox_pending") == 0
+
+
+def test_a_gate_of_a_symbol_that_does_not_answer_is_not_open(tmp_path: Path) -> None:
+    with running(replies() | {"ETHUSDT": {GetSymbolStatus: Event()}}) as tiny:
+        page = Page(metrics_of(tiny.reader, Meters(), tmp_path))
+    assert {symbol for _, symbol in page.all("vortex_gate_closed")} == {"", "BTCUSDT"}
+    silent = {symbol: {GetSymbolStatus: Event()} for symbol in SYMBOLS}
+    with running(replies() | silent) as tiny:
+        page = Page(metrics_of(tiny.reader, Meters(), tmp_path))
+    assert page.all("vortex_gate_closed") == {}
 
 
 def test_what_is_bad_is_shown(tmp_path: Path) -> None:

@@ -69,10 +69,11 @@ def mirrored(status: HotStoreStatus) -> Samples:
 
 
 def _gates(reading: Reading) -> Samples:
-    """Every gate, open ones too: an alert must not take the absence of a symbol for an open gate."""
+    """Every gate, open ones too; of a symbol that does not answer those alone that are known to be closed."""
     closed = {(str(gate["gate"]), str(gate["symbol"] or "")) for gate in views.gates(reading.symbols, reading.answers)}
+    heard = [each for each in reading.symbols if views.pick(reading.answers, each, SymbolStatus) is not None]
     known = {
-        (gate.value, symbol) for gate in Gate for symbol in (("",) if gate in views.ACCOUNT_WIDE else reading.symbols)
+        (gate.value, symbol) for gate in Gate for symbol in (heard and [""] if gate in views.ACCOUNT_WIDE else heard)
     }
     for key in sorted(known | closed):
         yield "vortex_gate_closed", key, key in closed
