@@ -76,6 +76,14 @@ def test_three_times_not_alive_is_killed_and_a_good_answer_begins_anew(tmp_path:
         assert process.wait(10) == -9
 
 
+def test_a_count_that_was_cut_off_begins_anew(tmp_path: Path) -> None:
+    with engine(tmp_path) as process:
+        REPLIES["/livez"] = 503
+        (tmp_path / "health_failures").touch()
+        assert [probe(tmp_path), probe(tmp_path), probe(tmp_path)] == [1, 1, 1]
+        assert process.wait(10) == -9
+
+
 def test_a_wrong_token_kills_nobody(tmp_path: Path) -> None:
     with engine(tmp_path) as process:
         assert [probe(tmp_path, "wrong") for _ in range(4)] == [0] * 4

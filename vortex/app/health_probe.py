@@ -41,11 +41,17 @@ def main(root: Path, counts: Path, environ: Mapping[str, str]) -> int:
         count.unlink(missing_ok=True)
         ready, text = _get(run, "/readyz", token)
         return _say("alive, ready" if ready == HTTPStatus.OK else f"alive, not ready: {text}", 0)
-    failures = 1 + (int(count.read_text(encoding="ascii")) if count.exists() else 0)
+    failures = 1 + _counted(count)
     count.write_text(str(failures % FAILURES), encoding="ascii")
     if failures >= FAILURES:
         os.kill(run.pid, signal.SIGKILL)
     return _say(f"not alive, {failures} times in a row; at {FAILURES} it is killed", 1)
+
+
+def _counted(count: Path) -> int:
+    """Failures so far; a probe that was itself ended may have left half a file."""
+    text = count.read_bytes() if count.exists() else b""
+    return int(text) if text.isdigit() else 0
 
 
 def _newest(root: Path) -> RunInfo | None:
