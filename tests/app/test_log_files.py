@@ -144,6 +144,17 @@ def test_a_full_disk_costs_lines_and_nothing_else(
     assert "50 lines are missing" in said[1]
 
 
+def test_a_full_disk_gets_back_the_room_of_what_could_not_be_compressed(files: LogFiles) -> None:
+    for number in range(20_000):
+        files.write(f"{number * 7919} {number * 104_729}\n")
+    files._rotate()
+    files._untidy = True
+    with full_disk(4_096):
+        while files._untidy:
+            files.tidy()
+    assert [path.name for path in files.folder.iterdir()] == [f"{NAME}.1"]
+
+
 def test_a_full_disk_is_not_asked_for_every_line(files: LogFiles) -> None:
     """A disk that does not answer well is looked at once a second: a thousand lines cost no time."""
     files.folder.write_text("a file where the folder should be", encoding="utf-8")

@@ -157,10 +157,14 @@ class LogFiles:
 def _compress(path: Path) -> Iterator[None]:
     """Replace a file by its compressed form, a piece at a time."""
     draft = path.with_name(f".{path.name}.gz")
-    with path.open("rb") as plain, _private(draft) as file, gzip.open(file, "wb", compresslevel=6) as packed:
-        while data := plain.read(CHUNK):
-            packed.write(data)
-            yield
+    try:
+        with path.open("rb") as plain, _private(draft) as file, gzip.open(file, "wb", compresslevel=6) as packed:
+            while data := plain.read(CHUNK):
+                packed.write(data)
+                yield
+    except OSError:  # a full disk needs the room of what could not be finished
+        draft.unlink(missing_ok=True)
+        raise
     draft.replace(path.with_name(f"{path.name}.gz"))
     path.unlink()
 
