@@ -25,6 +25,7 @@ ELSEWHERE = {
     r"make (setup|test|check|bench|chaos\S*|stranger|docs|screenshots)\b": "this test is part of it, or it takes long",
     r"python -m (pytest|tests\.)": "this test is part of it, or it takes long",
     r"--config config/(paper-live|prod|testnet)\.toml": "needs the network, or a key",
+    r"cd demo && ": "needs a key of Demo Trading",
     r"vortex record --symbols": "needs the network",
     r"vortex db (migrate|check)": "needs a database; tests/cli/test_database.py types them",
     r"docker (compose|inspect)|openssl rand": "needs Docker",
