@@ -158,11 +158,12 @@ def test_run_info_of_a_killed_process_is_not_taken_for_that_of_one_that_starts(t
     claimed.release()
 
 
-def test_a_damaged_run_file_costs_the_pages_address_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"{", b'{"mode":"\xff"}'])
+def test_a_damaged_run_file_costs_the_pages_address_alone(tmp_path: Path, damaged: bytes) -> None:
     claimed = DataDir.claim(config(tmp_path))
-    (tmp_path / "run.json").write_text("{")
+    (tmp_path / "run.json").write_bytes(damaged)
     claimed.show_dashboard("http://127.0.0.1:1")
-    assert (tmp_path / "run.json").read_text() == "{"
+    assert (tmp_path / "run.json").read_bytes() == damaged
     claimed.release()
 
 

@@ -21,19 +21,15 @@ _REPEATED = (MarkPrice, Sentiment, VolumeHistory)
 """Slow values whose latest is repeated to a new subscriber."""
 
 
-def _nobody(_value: MarketValue) -> None:
-    """Observe nothing."""
-
-
 class SubscriptionTable:
     """Who wants which values of which symbol, and when each stream was last heard. Safe from any thread.
 
     Args:
-        observe: Called with every value that is delivered; it must not wait, cost next to nothing, and not raise.
+        observers: Called with every value that is delivered; they must not wait, cost next to nothing, and not raise.
     """
 
-    def __init__(self, observe: Callable[[MarketValue], object] = _nobody) -> None:
-        self._observe = observe
+    def __init__(self, *observers: Callable[[MarketValue], object]) -> None:
+        self._observers = observers
         self._lock = threading.Lock()
         self._routes: dict[tuple[str, type], tuple[Recipient, ...]] = {}
         self._latest: dict[tuple[str, type], MarketValue] = {}
@@ -75,7 +71,8 @@ class SubscriptionTable:
             self._latest[value.symbol, kind] = value
         for subscriber in self._routes.get((value.symbol, kind), ()):
             subscriber.tell(value)
-        self._observe(value)
+        for observe in self._observers:
+            observe(value)
 
     def stream_alive(self, symbol: str, stream: str, ts_ms: int) -> None:
         """Note a frame of a stream."""

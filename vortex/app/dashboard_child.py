@@ -118,7 +118,7 @@ class DashboardChild:
             return
         try:
             self._url = msgspec.json.decode(line, type=_Ready).url
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             logger.error("the dashboard said {!r} where it should be ready", line[:80])
             process.kill()
             return

@@ -177,5 +177,5 @@ def _write(path: Path, value: Struct) -> None:
 def _read(path: Path, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: damaged: {error}: expected {kind.__name__} as JSON") from error

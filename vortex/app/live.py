@@ -46,7 +46,6 @@ from vortex.app.venue import Venue, open_venue
 from vortex.app.wiring import Ports, Wiring
 from vortex.config import Config, Loaded
 from vortex.domain.indicators.flow import BookFlow
-from vortex.domain.market import MarketValue
 from vortex.domain.notify.kinds import Kind, Notification
 from vortex.domain.pnl import RowLabels
 from vortex.messages import NOBODY, Recipient
@@ -363,12 +362,7 @@ def _start(
     )
     stack.callback(_stop, system, life)
     jitter = Random()  # noqa: S311  # spreads restarts, keeps no secret
-
-    def observe(value: MarketValue) -> None:
-        ports.hot_store.observe(value)
-        ground.candles.observe(value)
-
-    table = SubscriptionTable(observe)
+    table = SubscriptionTable(ports.hot_store.observe, ground.candles.observe)
     wiring = Wiring(config=config, ports=ports, labels=ground.labels, random=jitter, table=table)
     system.start_root(wiring.root())
     return system, wiring

@@ -108,7 +108,7 @@ def _kept(path: Path) -> Day | None:
     """What an earlier run counted; a file that cannot be read is no reason not to start."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Day) if path.exists() else None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         logger.warning("{}: the day's figures begin anew: {}", path, error)
         return None
 
