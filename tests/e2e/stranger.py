@@ -27,7 +27,7 @@ MOST_S = 300.0
 """From the end of the installation to a trade on the page."""
 INSTALL_S, STOP_S, ANSWER_S = 900.0, 20.0, 60.0
 STOPPED = (0, -signal.SIGINT, 128 + signal.SIGINT)
-PAGE = re.compile(r"`(http://127\.0\.0\.1:\d+)` shows the same system")
+PAGE = re.compile(r"`(http://127\.0\.0\.1:\d+)`")
 INSTALLED = ".venv/.installed"
 
 

@@ -278,7 +278,7 @@ def test_a_gate_of_a_symbol_that_does_not_answer_is_not_open(tmp_path: Path) -> 
     with running(replies() | {"ETHUSDT": {GetSymbolStatus: Event()}}) as tiny:
         page = Page(metrics_of(tiny.reader, Meters(), tmp_path))
     assert {symbol for _, symbol in page.all("vortex_gate_closed")} == {"", "BTCUSDT"}
-    silent = {symbol: {GetSymbolStatus: Event()} for symbol in SYMBOLS}
+    silent: dict[str, dict[type, object]] = {symbol: {GetSymbolStatus: Event()} for symbol in SYMBOLS}
     with running(replies() | silent) as tiny:
         page = Page(metrics_of(tiny.reader, Meters(), tmp_path))
     assert page.all("vortex_gate_closed") == {}
