@@ -13,10 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from tests.adapters.notify.kit import Receiver, receiver
+from tests.kit.ledgers import migrate
+from tests.kit.postgres import Cluster
 from tests.kit.processes import REPOSITORY, Engine, engine, environment, eventually, get, post, simulator
+from tests.kit.redis_server import redis_server
 
 pytestmark = pytest.mark.e2e
 
@@ -209,3 +214,35 @@ def test_commands_show_no_secret(tmp_path: Path) -> None:
         )  # fmt: skip
         assert ended.returncode == code, (command, ended.stderr)
         assert CANARY not in ended.stdout + ended.stderr, command
+
+
+def test_the_stores_hold_no_secret(tmp_path: Path, cluster: Cluster) -> None:
+    """A real Redis and a real PostgreSQL, used with a password each."""
+    password, seen = "canary-0d4e-redis", Seen()
+    database = migrate(cluster)
+    with redis_server("--requirepass", password) as server, simulator("--speed", "4") as sim_url:
+        remote = {
+            "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "VORTEX__HOT_STORE__REDIS_PASSWORD": password,
+            "VORTEX__HOT_STORE__ALLOW_PAPER_REMOTE": "true", "VORTEX__COLD_STORE__ALLOW_PAPER_REMOTE": "true",
+            "DATABASE_URL": cluster.url(database).replace("@", ":canary-8c21-database@"),
+        }  # fmt: skip
+        settings = {**QUICK, **remote, "VORTEX__EXCHANGE__SIMULATOR_URL": sim_url, "VORTEX__CONTROL__TOKEN": TOKEN}
+        with engine(tmp_path / "data", **settings) as running:
+            url = ready(running, seen)
+            for actor in ("storage", "hot_store", "exchange"):
+                crash = {"actor": actor}
+                seen.ask(f"{url}/api/chaos/crash", body=json.dumps(crash).encode())
+            eventually(lambda: closed(url, seen), 90, "a closed trade in PostgreSQL")
+            assert running.stop() == 0
+            seen.places["log"] = running.log.read_bytes()
+        with server.client(password) as client:
+            keys = [str(key) for key in client.scan_iter()]
+            assert any(key.startswith("engine_signals:") for key in keys), keys
+            seen.places |= {key: client.dump(key) for key in keys}
+    with psycopg.connect(cluster.dsn(database)) as connection:
+        for table in ("trade_logs", "rejected_signals"):
+            rows = connection.execute(SQL("select to_jsonb(t) from {} t").format(Identifier(table))).fetchall()
+            assert rows, table
+            seen.places[table] = repr(rows).encode()
+    seen.files(tmp_path)
+    assert seen.leaks() == {}
