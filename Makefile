@@ -27,8 +27,9 @@ $(BIN)/pip-compile:
 start: setup ## the main job: the paper system, in the foreground
 	@exec $(BIN)/vortex start
 
+# Three on two cores: tests of real processes mostly wait for them.
 test: setup ## every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: format lint types imports docs test ## format, lint, types, import contracts, documentation, tests
 
@@ -67,10 +68,12 @@ chaos-kills: setup ## kill the real process around every request of a trade, N t
 
 chaos-faults: setup ## orders in a world that loses, delays, repeats and lies, over N seeds (10,000), resumable
 	$(BIN)/python -m pytest -m "chaos or not chaos" tests/e2e/faults
+	$(BIN)/python -m pytest -m chaos tests/e2e/test_chaos.py tests/e2e/test_log_trouble.py tests/e2e/test_telling.py
 	$(BIN)/python -m tests.chaos.faults --seeds $(or $(N),10000) --minutes 45
 
 chaos-outbox: setup ## kill a process that writes rows N times (40), with lost replies, refused rows and an outage: none lost, none twice
 	$(BIN)/python -m tests.chaos.outbox --kills $(or $(N),40)
+	$(BIN)/python -m pytest -m chaos tests/cli/test_database.py
 
 chaos-mutants: setup ## plant known defects, then change the code of orders, N changes (all) a module, resumable: both must be found
 	$(BIN)/python -m tests.chaos --mutants

@@ -112,8 +112,9 @@ def test_what_no_restart_heals_ends_the_process_with_70_and_the_next_start_goes_
         ordeal.judge()
 
 
-def test_it_stops_in_time_whatever_is_wrong_twice_in_a_row(ordeal: Ordeal) -> None:
-    for wrong in ("hang", "hang", "storm", "storm", "blocked store", "blocked store"):
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.chaos)])
+def test_it_stops_in_time_whatever_is_wrong(ordeal: Ordeal, times: int) -> None:
+    for wrong in ("hang", "storm", "blocked store") * times:
         with ordeal.trading() as running:
             ordeal.position_open(ordeal.other)
             with _going_wrong(ordeal, wrong):

@@ -18,7 +18,7 @@ PAGES = (
     "CONTRIBUTING.md",
     *sorted(str(page.relative_to(REPOSITORY)) for page in REPOSITORY.glob("docs/*/*.md")),
 )
-BRIEF = ("README.md", "docs/how-to/operate.md", "docs/tutorial/first-paper-trade.md")
+BRIEF = ("README.md", "docs/tutorial/first-paper-trade.md")
 """What everybody reads; the other pages take minutes."""
 
 ELSEWHERE = {

@@ -51,7 +51,13 @@ def a_disk_of_8_kib(folder: Path) -> Iterator[None]:
         subprocess.run([shutil.which("umount") or "umount", str(folder)], check=True)  # noqa: S603  # the same
 
 
-@pytest.mark.parametrize("trouble", [a_file_in_its_place, nobody_may_write, a_disk_of_8_kib])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *(pytest.param(each, marks=pytest.mark.chaos) for each in (a_file_in_its_place, nobody_may_write)),
+        a_disk_of_8_kib,
+    ],
+)
 def test_a_log_that_cannot_be_written_disturbs_nothing(tmp_path: Path, trouble: object) -> None:
     assert callable(trouble)
     data_dir = tmp_path / "data"

@@ -47,7 +47,7 @@ def test_a_paper_run_tells_start_entry_restart_exit_halt_and_stop(tmp_path: Path
     assert "canary-token" not in running.log.read_text()
 
 
-@pytest.mark.parametrize("receiver_kind", ["hangs", "is not there"])
+@pytest.mark.parametrize("receiver_kind", ["hangs", pytest.param("is not there", marks=pytest.mark.chaos)])
 def test_a_receiver_that_fails_changes_nothing_for_trading(tmp_path: Path, receiver_kind: str) -> None:
     with hanging() as silent, simulator("--speed", SPEED) as sim_url:
         url = silent if receiver_kind == "hangs" else nobody()

@@ -12,7 +12,7 @@ import pytest
 from tests.kit.invariants import naked_spans, trade_id
 from tests.kit.ledger import trades_of
 from tests.kit.processes import eventually
-from tests.kit.stand import LOAD_MS, ORDER, SOON_S, TIMEOUT_MS, Play, Played, Trial, played
+from tests.kit.stand import LOAD_MS, ORDER, SOON_S, TIMEOUT_MS, Play, Played, Trial, played, sampled
 from vortex.domain.trade import TradeRow
 
 pytestmark = pytest.mark.e2e
@@ -334,6 +334,6 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield found
 
 
-@pytest.mark.parametrize("name", PLAYS)
+@pytest.mark.parametrize("name", sampled(PLAYS, 2))
 def test_one_symbol(name: str, outcomes: Played) -> None:
     outcomes[name].result()
