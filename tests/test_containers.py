@@ -14,6 +14,7 @@ import yaml
 
 from tests.kit.processes import environment, eventually
 from tests.kit.redis_server import program
+from vortex.config import load
 
 ROOT = Path(__file__).parents[1]
 SECRETS = {"VORTEX__CONTROL__TOKEN": "t", "VORTEX__HOT_STORE__REDIS_PASSWORD": "p", "POSTGRES_PASSWORD": "q"}
@@ -43,6 +44,13 @@ def test_ports_are_published_to_this_machine_alone(compose: dict[str, Any]) -> N
     assert ports
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
     assert "ports" not in compose["services"]["redis"]
+
+
+def test_the_page_is_served_where_its_port_is_published(compose: dict[str, Any]) -> None:
+    vortex = compose["services"]["vortex"]
+    settings = load([ROOT / "config" / "paper.toml"], {**vortex["environment"], "VORTEX__CONTROL__TOKEN": "t" * 40})
+    assert (settings.config.dashboard.enabled, settings.config.dashboard.host) == (True, "0.0.0.0")  # noqa: S104  # inside
+    assert f"127.0.0.1:8788:{settings.config.dashboard.port}" in vortex["ports"]
 
 
 def test_state_is_in_named_volumes_and_the_ledger_s_server_is_optional(compose: dict[str, Any]) -> None:
