@@ -68,7 +68,7 @@ chaos-kills: setup ## kill the real process around every request of a trade, N t
 
 chaos-faults: setup ## orders in a world that loses, delays, repeats and lies, over N seeds (10,000), resumable
 	$(BIN)/python -m pytest -m "chaos or not chaos" tests/e2e/faults
-	$(BIN)/python -m pytest -m chaos tests/e2e/test_chaos.py tests/e2e/test_log_trouble.py tests/e2e/test_telling.py
+	$(BIN)/python -m pytest -m chaos tests/e2e/test_chaos.py tests/e2e/test_log_trouble.py tests/e2e/test_telling.py tests/e2e/test_redis.py
 	$(BIN)/python -m tests.chaos.faults --seeds $(or $(N),10000) --minutes 45
 
 chaos-outbox: setup ## kill a process that writes rows N times (40), with lost replies, refused rows and an outage: none lost, none twice

@@ -127,6 +127,7 @@ def test_it_stops_in_time_whatever_is_wrong(ordeal: Ordeal, times: int) -> None:
         ordeal.judge()
 
 
+@pytest.mark.chaos
 def test_a_second_signal_ends_a_slow_stop_at_once(ordeal: Ordeal) -> None:
     with ordeal.trading() as running:
         ordeal.position_open(ordeal.victim)

@@ -74,6 +74,7 @@ def test_a_frozen_redis_stops_neither_decisions_nor_orders(tmp_path: Path) -> No
         assert log.count("takes nothing") == log.count("is written again") == 1
 
 
+@pytest.mark.chaos
 def test_the_next_process_begins_with_the_trades_of_the_last(tmp_path: Path) -> None:
     with redis_server() as server, simulator() as sim_url:  # at full speed of its clock a slow start would be too late
         with engine(tmp_path / "data", **settings(server, sim_url)) as first:
@@ -94,6 +95,7 @@ def count(server: RedisServer) -> int:
     return int(found)
 
 
+@pytest.mark.chaos
 def test_a_redis_that_is_not_there_keeps_nobody_from_starting(tmp_path: Path) -> None:
     with (
         redis_server(start=False) as server,

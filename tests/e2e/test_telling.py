@@ -69,7 +69,7 @@ def test_a_receiver_that_fails_changes_nothing_for_trading(tmp_path: Path, recei
             assert time.monotonic() - began_s < 10.0
 
 
-@pytest.mark.parametrize("on_exit", ["keep", "flatten"])
+@pytest.mark.parametrize("on_exit", [pytest.param("keep", marks=pytest.mark.chaos), "flatten"])
 def test_a_stop_keeps_or_closes_what_is_open_and_says_so(tmp_path: Path, on_exit: str) -> None:
     with receiver() as got, simulator("--speed", SPEED) as sim_url:
         settings = {

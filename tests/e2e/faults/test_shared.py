@@ -128,6 +128,7 @@ def test_f22_f23_the_clocks_differ(crowd: Crowd, offset_ms: int) -> None:
     crowd.ends()
 
 
+@pytest.mark.chaos
 def test_f22_a_request_outside_of_its_window(crowd: Crowd) -> None:
     one, *rest = crowd.held
     rule = crowd.rule("code:-1021", "POST", ORDER, times=2)
