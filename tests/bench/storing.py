@@ -32,9 +32,9 @@ def run(how: How, rounds: int | None = None) -> Storing:
         store = stack.enter_context(closing(SupabaseColdStore(url, SECRET_KEY)))
         store.write_trades([trade("first")])
         count = rounds or ROUNDS[how]
+        rounds_of_rows = [[trade(f"{number} {place}") for place in range(ROWS)] for number in range(count)]
         begin_s = time.process_time()
-        for number in range(count):
-            rows = [trade(f"{number} {place}") for place in range(ROWS)]
+        for rows in rounds_of_rows:
             for batch in [rows] if how == "batch" else [[row] for row in rows]:
                 store.write_trades(batch)
         return Storing(cpu_ms=(time.process_time() - begin_s) * 1_000 / count)
