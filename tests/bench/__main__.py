@@ -172,24 +172,28 @@ def _stall(runs: int) -> dict[str, Figure]:
     orders = [f"stall {how} {PACED} {STALL_S}" for how in ("stalled", "redis", "memory")]
     stalled, quiet, memory = _sides(Stall, runs, *orders)
     return {
-        "M4_stall": _ratio(
-            "p99 to a decision beside a stalled ledger and Redis, times the quiet one", stalled, quiet,
-            lambda each: each.decision_p99_ms,
+        "M4_stall": _p99(
+            "to a decision beside a stalled ledger and Redis", stalled, quiet, lambda one: one.decision_ms
         ),
-        "M4_stall_orders": _ratio(
-            "p99 to an order beside them, times the quiet one", stalled, quiet, lambda each: each.order_p99_ms
-        ),
+        "M4_stall_orders": _p99("to an order beside them", stalled, quiet, lambda one: one.order_ms),
         "M4_mirror": _ratio("CPU per book with Redis, times that without", quiet, memory, lambda each: each.cpu_us),
-    }  # fmt: skip
+    }
 
 
 def _stops(when: str, late: Sequence[SlowReplies], quiet: Sequence[SlowReplies]) -> Figure:
-    """Of few stops a run the p99 is the worst one: all runs of a side count as one."""
-    ours, theirs = ([taken_ms for each in side for taken_ms in each.taken_ms] for side in (late, quiet))
-    unit = f"p99 from fill to stop while {when}, times the quiet one; {len(ours)} and {len(theirs)} stops"
-    system, reference = quantile(ours, 0.99), quantile(theirs, 0.99)
-    shown = [msgspec.to_builtins(each) for each in late]
-    return Figure(value=system / reference, unit=unit, system=system, reference=reference, runs=shown)
+    return _p99(f"from fill to stop while {when}", late, quiet, lambda each: each.taken_ms)
+
+
+def _p99(what: str, system: Sequence[T], quiet: Sequence[T], of: Callable[[T], Sequence[float]]) -> Figure:
+    """Of few a run the p99 is the worst one: all runs of a side count as one."""
+    ours, theirs = ([taken_ms for each in side for taken_ms in of(each)] for side in (system, quiet))
+    unit = f"p99 {what}, times the quiet one; {len(ours)} and {len(theirs)} samples"
+    late, usual = quantile(ours, 0.99), quantile(theirs, 0.99)
+    runs = [
+        {"system": max(of(one), default=0.0), "reference": max(of(other), default=0.0)}  # the worst of each
+        for one, other in zip(system, quiet, strict=True)
+    ]
+    return Figure(value=late / usual, unit=unit, system=late, reference=usual, runs=runs)
 
 
 def _threads(pool: Sequence[Load], stock: Sequence[Load]) -> Figure:

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from tests.bench.measure import os_threads, quantile
+from tests.bench.measure import os_threads
 from tests.bench.pace import Pace
 from tests.bench.slow_replies import SETTINGS
 from tests.bench.world import MakeStorage
@@ -47,12 +47,8 @@ STARTED_S = 5.0
 class Stall(Struct, frozen=True, kw_only=True):
     """One run; milliseconds from the delivery of a book to its decision, and to the order that follows from it."""
 
-    decision_p50_ms: float
-    decision_p99_ms: float
-    order_p50_ms: float
-    order_p99_ms: float
-    decisions: int
-    orders: int
+    decision_ms: list[float]
+    order_ms: list[float]
     cpu_us: float
     """Of this process, per book."""
     threads: int
@@ -123,12 +119,8 @@ def _measure(pace: Pace, mirror: str, store: HotStore | None) -> Stall:
     used_s, books = time.process_time() - used_s, pace.world.decisions.decided - books
     decisions_s = [each for all_of in pace.latencies_s.values() for each in all_of]
     return Stall(
-        decision_p50_ms=quantile(decisions_s, 0.5) * 1e3,
-        decision_p99_ms=quantile(decisions_s, 0.99) * 1e3,
-        order_p50_ms=quantile(orders_s, 0.5) * 1e3,
-        order_p99_ms=quantile(orders_s, 0.99) * 1e3,
-        decisions=len(decisions_s),
-        orders=len(orders_s),
+        decision_ms=[each * 1e3 for each in decisions_s],
+        order_ms=[each * 1e3 for each in orders_s],
         cpu_us=used_s / books * 1e6,
         threads=os_threads(),
         mirror=mirror if store is None else store.status().state,

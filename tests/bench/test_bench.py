@@ -72,9 +72,9 @@ def test_decisions_go_on_where_nobody_looks() -> None:
 def test_decisions_and_orders_go_on_beside_what_stalls(how: stall.How, mirror: str) -> None:
     measured = stall.run(how, 2, 3.0)
     assert measured.mirror == mirror
-    assert measured.decisions >= 50
-    assert measured.orders >= 2
-    assert measured.decision_p50_ms <= measured.decision_p99_ms
+    assert len(measured.decision_ms) >= 50
+    assert len(measured.order_ms) >= 2
+    assert min(measured.decision_ms + measured.order_ms) > 0.0
 
 
 def test_a_ratio_is_one_of_medians() -> None:
