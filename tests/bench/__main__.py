@@ -34,7 +34,7 @@ OUTPUT = Path("build/bench.json")
 SIDE_TIMEOUT_S = 180
 MANY, FEW, PACED = 500, 100, 30
 KEPT, QUEUED = 2_000, 10_500
-LOAD_S, CRASH_S, HANG_S, SLOW_S, PAGES_S, STALL_S = 1.0, 10.0, 22.0, 12.0, 10.0, 20.0
+LOAD_S, CRASH_S, HANG_S, SLOW_S, PAGES_S, STALL_S = 1.0, 10.0, 22.0, 12.0, 10.0, 12.0
 
 
 class Figure(Struct, frozen=True, kw_only=True):
@@ -144,7 +144,7 @@ def _outbox(runs: int) -> dict[str, Figure]:
 
 def _pages(runs: int) -> dict[str, Figure]:
     orders = [f"pages {who} {PACED} {PAGES_S}" for who in ("two", "nobody")]
-    two, nobody = _sides(Pages, runs + 2, *orders)  # a p99 varies most
+    two, nobody = _sides(Pages, runs, *orders)
     return {
         "M6_pages": _ratio(
             "p99 from book to decision with two pages open, times that of none", two, nobody, lambda each: each.p99_ms
