@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -88,10 +88,11 @@ def test_a_curve_ends_at_the_sum(cents: Sequence[int]) -> None:
 
 
 @given(CENTS, st.integers(2, 20))
+@example([0] * 6, 3)
 def test_a_thinned_curve_keeps_the_deepest_fall_and_the_end(cents: Sequence[int], most: int) -> None:
     whole = curve(rows_of(cents))
     kept: tuple[Point, ...] = thinned(whole, most)
-    assert len(kept) <= max(most, 2)
+    assert len(kept) <= most
     assert kept[-1] == whole[-1]
     assert min(point.drawdown_usdt for point in kept) == min(point.drawdown_usdt for point in whole)
     assert [point.closed_ms for point in kept] == sorted({point.closed_ms for point in kept})

@@ -142,10 +142,10 @@ def curve(rows: Sequence[TradeRow]) -> tuple[Point, ...]:
 
 
 def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ...]:
-    """Leave points out until about `most` are left; of each stretch the deepest and the last one stay."""
+    """Leave points out until at most `most`, two or more, are left; of each stretch the deepest and the last stay."""
     if len(points) <= most:
         return tuple(points)
-    width = -(-2 * len(points) // most)
+    width = -(-len(points) // (most // 2))
     kept: list[Point] = []
     for start in range(0, len(points), width):
         stretch = points[start : start + width]
