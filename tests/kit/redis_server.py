@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import redis
 
+from tests.kit.processes import free_port
 from vortex.adapters.redis.connection import Server
 
 START_S = 10.0
@@ -42,7 +42,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.address = Server(host="127.0.0.1", port=self.port)
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,10 +109,3 @@ def redis_server(*options: str, start: bool = True) -> Iterator[RedisServer]:
             yield server
         finally:
             server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
