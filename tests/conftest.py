@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with files that take minutes, else the last of them has one core to itself and the other one waits."""
     here = Path(__file__).parent
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in SLOW_FIRST)
+
+
+@pytest.fixture(autouse=True)
+def rounding_of_a_new_thread() -> None:
+    """Undo what an earlier test brought about: ccxt changes the rounding of the thread it runs on, and leaves it so."""
+    decimal.setcontext(decimal.Context())
+
+
+@pytest.fixture
+def rounding_of_others(rounding_of_a_new_thread: None) -> None:  # noqa: ARG001  # the order of the two
+    """Change the thread's rounding, as ccxt does; but to one that shows in every figure, not in a tie now and then."""
+    decimal.getcontext().rounding = decimal.ROUND_UP
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, ROUND_UP, Decimal, localcontext
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.money import ceil_to, exact, floor_to, plain, stored
+from vortex.domain.money import ceil_to, exact, floor_to, plain, rounded, stored
 
 PRICES = st.decimals("0.0001", "1e6", places=6)
 UNITS = st.sampled_from([Decimal("0.001"), Decimal("0.1"), Decimal("0.05"), Decimal(1)])
@@ -29,6 +30,16 @@ def test_plain_does_not_depend_on_the_thread(value: str, shown: str | None) -> N
     with localcontext() as context:
         context.rounding, context.prec = ROUND_HALF_UP, 3
         assert plain(Decimal(value)) == (shown or value)
+
+
+@pytest.mark.parametrize("rounding", [ROUND_HALF_UP, ROUND_UP])
+@given(value=st.decimals(-(10**12), 10**12, places=8), places=st.integers(0, 8))
+def test_rounded_is_the_nearest_and_on_a_tie_the_even_one(rounding: str, value: Decimal, places: int) -> None:
+    with localcontext() as context:
+        context.rounding = rounding
+        shown = rounded(value, places)
+    assert shown.as_tuple().exponent == -places
+    assert Fraction(shown) == Fraction(round(Fraction(value) * 10**places), 10**places)
 
 
 def test_exact_keeps_the_printed_digits() -> None:

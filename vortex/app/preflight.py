@@ -20,6 +20,7 @@ from vortex.app import real_money
 from vortex.config import Config, ConfigError
 from vortex.domain.client_id import is_made_for
 from vortex.domain.market import SymbolRules
+from vortex.domain.money import rounded
 from vortex.domain.order import AccountState, ClockMeasured
 
 T = TypeVar("T")
@@ -232,11 +233,11 @@ def _brackets(found: Mapping[str, int], config: Config) -> Finding:
 
 
 def _fee(fee: Decimal, config: Config) -> Finding:
-    return Verdict.OK, f"{100 * fee:.4f} % a side on {config.trading_pairs[0]}"
+    return Verdict.OK, f"{rounded(100 * fee, 4):f} % a side on {config.trading_pairs[0]}"
 
 
 def _money(money: AccountState) -> Finding:
-    detail = f"wallet {money.wallet_usdt:.2f} USDT, available {money.available_usdt:.2f} USDT"
+    detail = f"wallet {rounded(money.wallet_usdt, 2):f} USDT, available {rounded(money.available_usdt, 2):f} USDT"
     if money.available_usdt <= 0:
         return Verdict.WARN, f"{detail}: nothing can be entered"
     return Verdict.OK, detail

@@ -24,6 +24,11 @@ def stored(value: Decimal) -> Decimal:
     return value.quantize(STORED, ROUND_HALF_EVEN)
 
 
+def rounded(value: Decimal, places: int) -> Decimal:
+    """Round half-even to `places` decimals, for people; a format's own rounding would be the thread's."""
+    return value.quantize(Decimal(1).scaleb(-places), context=_SHOWN) if value.is_finite() else value
+
+
 def floor_to(value: Decimal, unit: Decimal) -> Decimal:
     """Return the greatest multiple of `unit` that is at most `value`."""
     return (value / unit).to_integral_value(ROUND_FLOOR) * unit

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from vortex.app.dashboard import cells
 from vortex.app.dashboard.cells import DASH, Cell
 
+pytestmark = pytest.mark.usefixtures("rounding_of_others")
+
 AMOUNTS = st.decimals("-1e6", "1e6", places=8)
 
 

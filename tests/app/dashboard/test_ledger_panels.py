@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.app.dashboard.samples import EXPLAINED, NOW_MS, REJECT, RESULTS, TRADES
 from tests.app.dashboard.test_panels import texts
 from vortex.app.dashboard import ledger_panels
 from vortex.app.dashboard.cells import Cell
+
+pytestmark = pytest.mark.usefixtures("rounding_of_others")
 
 
 def test_results_by_what_trades_have_in_common() -> None:

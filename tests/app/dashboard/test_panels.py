@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from tests.app.dashboard.samples import ACTORS, DECISION, EXPLAINED, HELD, NOW_MS, STATUS, UNKNOWN
 from vortex.app.dashboard import panels
 from vortex.app.dashboard.cells import Cell, Table
 from vortex.app.dashboard.source import Board
+
+pytestmark = pytest.mark.usefixtures("rounding_of_others")
 
 
 def texts(table: Table) -> list[list[str]]:

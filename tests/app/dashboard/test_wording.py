@@ -8,6 +8,8 @@ from tests.app.dashboard.samples import NOW_MS, STATUS
 from vortex.app.dashboard import wording
 from vortex.app.dashboard.source import Board
 
+pytestmark = pytest.mark.usefixtures("rounding_of_others")
+
 BOARD = Board(label="PAPER", status=STATUS, heard_ms=NOW_MS, looked_ms=NOW_MS)
 
 

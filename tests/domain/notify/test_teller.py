@@ -19,6 +19,8 @@ from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO
 from vortex.domain.trade import CloseReason, OpenTrade
 
+pytestmark = pytest.mark.usefixtures("rounding_of_others")
+
 S = 1_000
 OPENED = NOW + 60 * S
 MIDNIGHT = (NOW // DAY_MS + 1) * DAY_MS

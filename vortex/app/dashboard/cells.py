@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from vortex.domain.money import rounded
+
 DASH = "-"
 SECOND_MS, MINUTE_S, HOUR_S, DAY_S = 1_000, 60, 3_600, 86_400
 MOST_DIGITS = 8
@@ -78,7 +80,7 @@ def price(value: object) -> Cell:
     exponent = trimmed.as_tuple().exponent
     most = MOST_DIGITS - max(1, amount.adjusted() + 1)
     places = max(2, min(most, -exponent if isinstance(exponent, int) else 0))
-    return Cell(f"{amount:,.{places}f}", "", str(value))
+    return Cell(f"{rounded(amount, places):,f}", "", str(value))
 
 
 def quantity(value: object) -> Cell:
@@ -90,7 +92,7 @@ def quantity(value: object) -> Cell:
 def usdt(value: object, places: int = 2) -> Cell:
     """An amount."""
     amount = _decimal(value)
-    return Cell(DASH, "dim") if amount is None else Cell(f"{amount:,.{places}f}", "", f"{value} USDT")
+    return Cell(DASH, "dim") if amount is None else Cell(f"{rounded(amount, places):,f}", "", f"{value} USDT")
 
 
 def gain(value: object, places: int = 4) -> Cell:
@@ -98,7 +100,7 @@ def gain(value: object, places: int = 4) -> Cell:
     amount = _decimal(value)
     if amount is None:
         return Cell(DASH, "dim")
-    shown = f"{amount:+,.{places}f}"
+    shown = f"{rounded(amount, places):+,f}"
     if not any(digit in shown for digit in "123456789"):
         return Cell(shown[1:], "", f"{value} USDT")
     return Cell(shown, "good" if amount > 0 else "bad", f"{value} USDT")
@@ -112,7 +114,7 @@ def score(value: object) -> Cell:
 def ratio(value: object, places: int = 2) -> Cell:
     """A plain number."""
     amount = _decimal(value)
-    return Cell(DASH, "dim") if amount is None else Cell(f"{amount:,.{places}f}")
+    return Cell(DASH, "dim") if amount is None else Cell(f"{rounded(amount, places):,f}")
 
 
 def share(value: object, interval: Sequence[float] | None = None) -> Cell:
@@ -120,7 +122,7 @@ def share(value: object, interval: Sequence[float] | None = None) -> Cell:
     amount = _decimal(value)
     if amount is None:
         return Cell(DASH, "dim")
-    shown = f"{100 * amount:.0f} %"
+    shown = f"{rounded(100 * amount, 0):f} %"
     return Cell(shown if interval is None else f"{shown} [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]")
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
-from vortex.domain.money import plain
+from vortex.domain.money import plain, rounded
 from vortex.domain.pnl import TradeResult
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 
-CENT = Decimal("0.01")
 CENTS_FROM = Decimal(1)
 """From this amount on cents are enough; smaller ones are shown as they are."""
 DAY_MS, MINUTE_MS = 86_400_000, 60_000
@@ -16,7 +15,7 @@ DAY_MS, MINUTE_MS = 86_400_000, 60_000
 
 def usdt(amount: Decimal) -> str:
     """An amount with its sign, in cents unless they would hide it."""
-    shown = amount.quantize(CENT, ROUND_HALF_EVEN) if abs(amount) >= CENTS_FROM else amount
+    shown = rounded(amount, 2) if abs(amount) >= CENTS_FROM else amount
     return f"{'+' if amount > 0 else ''}{plain(shown)} USDT"
 
 
@@ -33,7 +32,8 @@ def opened(trade: OpenTrade) -> str:
 def closed(plan: EntryPlan, result: TradeResult, reason: CloseReason, held_ms: int) -> str:
     """What became of it; net is after fees and funding."""
     return (
-        f"{plan.symbol} {plan.side} {reason}: net {usdt(result.pnl_net_usdt)} ({result.pnl_pct:+.2f} % of margin), "
+        f"{plan.symbol} {plan.side} {reason}: net {usdt(result.pnl_net_usdt)} "
+        f"({rounded(result.pnl_pct, 2):+f} % of margin), "
         f"fees {plain(result.open_fee_usdt + result.close_fee_usdt)}, "
         f"{plain(result.entry_price)} to {plain(result.exit_price)}, held {lasting(held_ms)}"
     )
