@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 from vortex.adapters.clock import SystemClock
 from vortex.adapters.memory import MemoryHotStore
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
-from vortex.app.api import Api
+from vortex.app.api.application import Api
+from vortex.app.api.server import ControlServer
+from vortex.app.api.status import StatusReader
 from vortex.app.candles import Candles
-from vortex.app.control import ControlServer
 from vortex.app.metrics.collector import Metrics
 from vortex.app.notify_systemd import Systemd
 from vortex.app.operate import Operator
 from vortex.app.reload import Reloader
-from vortex.app.status import StatusReader
 from vortex.config import Config, ConfigError, Loaded, load
 from vortex.domain.meters import Meters
 from vortex.domain.pnl import RowLabels

@@ -11,7 +11,7 @@ import pytest
 
 from tests.app.kit import SYMBOLS, TIMEOUT_S, Client, Tiny, concerned, exchange_status, replies, running, served
 from vortex.app import operate as module
-from vortex.app.guard import COMMANDS_PER_S
+from vortex.app.api.guard import COMMANDS_PER_S
 from vortex.config import Config
 from vortex.domain.operation import OperatorAction
 from vortex.messages import AddSymbol, Operate, RemoveSymbol

@@ -19,10 +19,10 @@ from msgspec import structs
 from tests.app.kit import TIMEOUT_S
 from tests.kit.processes import eventually, get, post
 from tests.sim.server.kit import Running, options_of, running, short_capture
+from vortex.app.children.simulator import SimulatorFailedError
 from vortex.app.data_dir import AlreadyRunningError, DataDir, read_run
 from vortex.app.life import Life
 from vortex.app.live import run as run_loaded
-from vortex.app.sim_child import SimulatorFailedError
 from vortex.config import Config, ConfigError, Loaded, Secret
 from vortex.config.sections import Chaos, Control, Exchange, Runtime, Sim
 

@@ -19,12 +19,12 @@ from tests.bench.pace import Pace
 from tests.bench.world import LABELS
 from tests.kit.browser import chromium, dashboard
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
-from vortex.app.api import Api
+from vortex.app.api.application import Api
+from vortex.app.api.server import ControlServer
+from vortex.app.api.status import StatusReader
 from vortex.app.candles import Candles
 from vortex.app.collector import calm
-from vortex.app.control import ControlServer
 from vortex.app.operate import Operator
-from vortex.app.status import StatusReader
 from vortex.config import load
 from vortex.domain.meters import Meters
 

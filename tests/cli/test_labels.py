@@ -16,7 +16,7 @@ from tests.cli.kit import Vortex, command_line
 from tests.cli.test_command_line import ORDERS, REJECTION, TRADE
 from tests.kit.processes import REPOSITORY
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
-from vortex.app.openapi import DOCUMENT
+from vortex.app.api.openapi import DOCUMENT
 
 READERS = (("status",), ("actors",), ("trades",), ("rejects",), ("why", TRADE.id), ("why", REJECTION.id), ("stats",))
 MARK = "PAPER"

@@ -1,6 +1,6 @@
 """The list of bad inputs that the system is held to, item by item: each is one clear line, or harmless.
 
-What HTTP is sent is in tests/app/test_hostile_http.py; what stores and the exchange send, with their adapters.
+What HTTP is sent is in tests/app/api/test_hostile_http.py; what stores and the exchange send, with their adapters.
 """
 
 from __future__ import annotations

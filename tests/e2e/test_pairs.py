@@ -12,7 +12,7 @@ import pytest
 
 from tests.kit.ledger import unprotected_ms
 from tests.kit.processes import Engine, engine, eventually, get, post, simulator
-from vortex.app.shapes import Status
+from vortex.app.api.shapes import Status
 
 pytestmark = pytest.mark.e2e
 

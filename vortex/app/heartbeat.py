@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from loguru import logger
 
-from vortex.app import views
+from vortex.app.api import views
 from vortex.domain.money import plain
 from vortex.domain.notify.watch import ClosedGate
 from vortex.domain.risk.view import AccountView

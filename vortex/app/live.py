@@ -20,27 +20,27 @@ from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.adapters.sqlite.outbox import SqliteOutbox, open_delivery
 from vortex.adapters.sqlite.reserve import Reserve
 from vortex.app import collector, logs
-from vortex.app.api import Api
+from vortex.app.api.application import Api
+from vortex.app.api.server import ControlServer
+from vortex.app.api.status import StatusReader
 from vortex.app.candles import Candles
-from vortex.app.control import ControlServer
-from vortex.app.dashboard_child import DashboardChild, dashboard_beside
+from vortex.app.children.dashboard import DashboardChild, dashboard_beside
+from vortex.app.children.simulator import SimulatorChild
 from vortex.app.data_dir import DataDir, RunInfo
 from vortex.app.disk import DiskRoom
 from vortex.app.heartbeat import Heartbeat
 from vortex.app.hot_store import open_hot_store
 from vortex.app.ledger import open_ledger
 from vortex.app.life import Life
-from vortex.app.log_files import LogFiles
-from vortex.app.logs import FileSink, as_line
-from vortex.app.masking import SHORTEST_PART, Masker, secrets_of
+from vortex.app.logs.files import LogFiles
+from vortex.app.logs.masking import SHORTEST_PART, Masker, secrets_of
+from vortex.app.logs.sinks import FileSink, as_line
 from vortex.app.metrics.collector import Metrics
 from vortex.app.notify_systemd import Systemd
 from vortex.app.notifying import CLOSE_S, open_notifier
 from vortex.app.operate import KillSwitch, Operator
 from vortex.app.reload import Reloader
 from vortex.app.replay.recording import Recording
-from vortex.app.sim_child import SimulatorChild
-from vortex.app.status import StatusReader
 from vortex.app.stopping import settle
 from vortex.app.venue import Venue, open_venue
 from vortex.app.wiring import Ports, Wiring

@@ -14,7 +14,7 @@ from loguru import logger
 
 from vortex.adapters.notify.apprise import AddressError, AppriseAddress, open_addresses
 from vortex.adapters.notify.notifier import Notifier
-from vortex.app.masking import Masker, secrets_of
+from vortex.app.logs.masking import Masker, secrets_of
 from vortex.app.preflight import Check, Verdict
 from vortex.config import Config, ConfigError
 from vortex.domain.notify.day import Day

@@ -8,7 +8,7 @@ from typing import Literal
 
 from loguru import logger
 
-from vortex.app.status import StatusReader
+from vortex.app.api.status import StatusReader
 from vortex.domain.money import plain
 from vortex.domain.notify.kinds import Kind, Notification
 from vortex.domain.trade import CloseReason, OpenTrade

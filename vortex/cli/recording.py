@@ -21,8 +21,8 @@ def record(
 ) -> None:
     """Record public market data into files that `sim --market` plays; every finished file is checked."""
     from vortex.app import logs
-    from vortex.app.record import MIB, Job, run
-    from vortex.app.record_file import verify as verdict_on
+    from vortex.app.capture.file import verify as verdict_on
+    from vortex.app.capture.recorder import MIB, Job, run
     from vortex.config import Config
     from vortex.sim.server.peer import peer_at
 

@@ -79,9 +79,9 @@ def _run(loaded: Loaded, life: Life, seconds: float | None, read: Callable[[], L
 
     from vortex.adapters.sqlite.connect import StoreError
     from vortex.app import live
+    from vortex.app.children.simulator import SimulatorFailedError
     from vortex.app.data_dir import AlreadyRunningError
-    from vortex.app.masking import Masker, secrets_of
-    from vortex.app.sim_child import SimulatorFailedError
+    from vortex.app.logs.masking import Masker, secrets_of
     from vortex.config import ConfigError
 
     mask = Masker(secrets_of(loaded.config))

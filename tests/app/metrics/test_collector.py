@@ -15,9 +15,9 @@ from prometheus_client.samples import Sample
 from tests.app.kit import LABEL, LABELS, SYMBOLS, exchange_status, metrics_of, replies, running
 from tests.domain.money_builders import NOW, trade
 from tests.kit.virtual import VirtualRun, virtual_run
+from vortex.app.api.status import StatusReader
 from vortex.app.metrics.catalogue import BY_NAME, GROUPS, METRICS
 from vortex.app.metrics.collector import Metrics
-from vortex.app.status import StatusReader
 from vortex.config import load
 from vortex.domain.decision import Action
 from vortex.domain.meters import Meters

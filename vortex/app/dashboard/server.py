@@ -16,12 +16,12 @@ from loguru import logger
 from nicegui import ui
 
 from vortex.app import listening
+from vortex.app.api.guard import LOOPBACK
 from vortex.app.dashboard.gate import PageGate
 from vortex.app.dashboard.page import register
 from vortex.app.dashboard.settings import Settings
 from vortex.app.dashboard.source import Source
 from vortex.app.dashboard.watch import Watch
-from vortex.app.guard import LOOPBACK
 from vortex.config import ConfigError
 
 STOP_S = 1

@@ -18,11 +18,11 @@ from vortex.actors.order_journal import OrderJournal
 from vortex.adapters.binance.inspection import Inspection
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.app import preflight
+from vortex.app.children.simulator import SimulatorChild, SimulatorFailedError
 from vortex.app.data_dir import read_run
 from vortex.app.doctor.canary import try_stops
 from vortex.app.doctor.family import EXPECTED, Options
 from vortex.app.preflight import SLOW_MS, Check, Finding, Verdict
-from vortex.app.sim_child import SimulatorChild, SimulatorFailedError
 from vortex.app.venue import Venue, open_venue
 from vortex.config import Config, ConfigError
 from vortex.sim.server.peer import peer_at

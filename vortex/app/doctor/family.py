@@ -10,9 +10,9 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vortex.adapters.sqlite.connect import StoreError
+from vortex.app.children.simulator import SimulatorFailedError
 from vortex.app.data_dir import AlreadyRunningError
 from vortex.app.preflight import Check, Finding, Verdict
-from vortex.app.sim_child import SimulatorFailedError
 from vortex.config import Config, ConfigError
 
 EXPECTED = (OSError, ConfigError, StoreError, SimulatorFailedError, AlreadyRunningError)

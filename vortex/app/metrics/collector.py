@@ -13,10 +13,10 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from vortex import __version__
+from vortex.app.api.status import StatusReader
 from vortex.app.disk import free_bytes
 from vortex.app.metrics.catalogue import METRICS, Metric
 from vortex.app.metrics.readings import MS_PER_S, Reading, Samples, mirrored, samples
-from vortex.app.status import StatusReader
 from vortex.domain.meters import Histogram, Meters
 from vortex.domain.pnl import RowLabels
 from vortex.ports import Clock

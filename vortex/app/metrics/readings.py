@@ -12,7 +12,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vortex.actors.root import SHARED
-from vortex.app import views
+from vortex.app.api import views
 from vortex.domain.meters import ACK_MS, STOP_MS, TICK_MS, Histogram, Meters, merged
 from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView

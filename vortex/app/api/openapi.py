@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from msgspec import Struct
 
 from vortex import __version__
-from vortex.app import shapes
+from vortex.app.api import shapes
 
 DOCUMENT, PAGE = "/api/openapi.json", "/api/docs"
 TEMPLATE = "#/components/schemas/{name}"

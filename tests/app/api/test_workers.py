@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vortex.app.workers import THREADS, Workers
+from vortex.app.api.workers import THREADS, Workers
 
 TIMEOUT_S = 10.0
 

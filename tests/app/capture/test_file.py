@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim.market import wire
-from vortex.app.record_file import CaptureWriter, verify
+from vortex.app.capture.file import CaptureWriter, verify
 
 
 def lines(path: Path) -> list[bytes]:

@@ -18,7 +18,7 @@ from tests.domain.money_builders import trade
 from tests.kit.processes import eventually
 from tests.kit.virtual import VirtualRun, virtual_run
 from vortex.actors.monitor import position_view
-from vortex.app.status import ASK_S, StatusReader
+from vortex.app.api.status import ASK_S, StatusReader
 from vortex.config import load
 from vortex.domain.market import MarkPrice
 from vortex.domain.operation import Gate
@@ -26,7 +26,7 @@ from vortex.domain.risk.view import AccountView
 from vortex.messages import GateClosed, RemoveSymbol
 from vortex.queries import GetAccount, GetExchange, GetMirror, GetSymbolStatus
 
-PAPER = Path(__file__).parents[2] / "config" / "paper.toml"
+PAPER = Path(__file__).parents[3] / "config" / "paper.toml"
 TOP = {
     "mode", "profile", "market_source", "simulated", "uptime_s", "ready", "gates", "account", "symbols", "outbox",
     "hot_store", "exchange", "now_ms",

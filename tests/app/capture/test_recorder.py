@@ -13,9 +13,9 @@ import pytest
 
 from tests.sim.server.kit import Running, running, until
 from tests.sim.server.listener import listening
-from vortex.app import record
-from vortex.app.record import MIB, Job
-from vortex.app.record_file import verify
+from vortex.app.capture import recorder
+from vortex.app.capture.file import verify
+from vortex.app.capture.recorder import MIB, Job
 from vortex.sim.market.recording import Recording
 from vortex.sim.market.wire import AggTrade, Contract, MarkUpdate, PartialDepth, Snapshot
 from vortex.sim.server.options import SimOptions
@@ -84,7 +84,7 @@ def test_a_recording_is_what_was_streamed_and_plays_so_elsewhere(origin: Running
         listening(origin.server.ws_url, "public", BOOKS) as books,
         listening(origin.server.ws_url, "market", TRADES, MARKS) as others,
     ):
-        assert record.run(job(origin, tmp_path)) == 0
+        assert recorder.run(job(origin, tmp_path)) == 0
         (path,) = tmp_path.iterdir()
         said = recorded(path)
         streamed = {stream: [*map(content, frames)] for one in (books, others) for stream, frames in one.frames.items()}
@@ -107,9 +107,9 @@ def test_a_recording_is_what_was_streamed_and_plays_so_elsewhere(origin: Running
 def test_files_rotate_by_size_and_each_is_complete(
     origin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(record, "FLUSH_S", 1.0)
+    monkeypatch.setattr(recorder, "FLUSH_S", 1.0)
     with listening(origin.server.ws_url, "public", BOOKS) as listener:
-        assert record.run(job(origin, tmp_path / "new", rotate_bytes=1_000, seconds=1.7)) == 0
+        assert recorder.run(job(origin, tmp_path / "new", rotate_bytes=1_000, seconds=1.7)) == 0
         streamed = [*map(content, listener.frames[BOOKS])]
     files = sorted((tmp_path / "new").iterdir(), key=lambda path: path.name[-6:])
     said = [line for line in capfd.readouterr().out.splitlines() if "; replays" in line]
@@ -152,8 +152,8 @@ def verify_quietly(path: Path) -> bool:
 def test_a_symbol_that_is_not_listed_and_an_exchange_that_is_not_there(
     origin: Running, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert record.run(job(origin, tmp_path, symbols=("GONEUSDT",))) == 2
+    assert recorder.run(job(origin, tmp_path, symbols=("GONEUSDT",))) == 2
     assert f"not listed at {origin.server.url}: GONEUSDT" in capfd.readouterr().err
-    assert record.run(job(origin, tmp_path, peer=peer_at("http://127.0.0.1:9"))) == 1
+    assert recorder.run(job(origin, tmp_path, peer=peer_at("http://127.0.0.1:9"))) == 1
     assert "vortex record: /fapi/v1/exchangeInfo: ClientConnectorError" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -13,8 +13,8 @@ import pytest
 
 from tests.kit.processes import eventually, get
 from tests.sim.server.kit import short_capture
-from vortex.app import sim_child as module
-from vortex.app.sim_child import SimulatorChild, SimulatorFailedError
+from vortex.app.children import simulator as module
+from vortex.app.children.simulator import SimulatorChild, SimulatorFailedError
 from vortex.config import Config
 from vortex.config.sections import Sim, SimLatency
 

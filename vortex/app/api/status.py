@@ -13,7 +13,7 @@ from typing import Any
 from loguru import logger
 
 from vortex.actors.root import SHARED
-from vortex.app import views
+from vortex.app.api import views
 from vortex.domain.pnl import RowLabels
 from vortex.domain.risk.view import AccountView
 from vortex.ports import Clock

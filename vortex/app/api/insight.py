@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 
 from vortex.actors.symbol import DECISION
-from vortex.app.status import StatusReader
+from vortex.app.api.status import StatusReader
 from vortex.domain.explain import Explanation
 from vortex.domain.hypothetical import WouldHave, merged
 from vortex.domain.performance import performances

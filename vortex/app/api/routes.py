@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from vortex.app import shapes
-from vortex.app.openapi import Described
+from vortex.app.api import shapes
+from vortex.app.api.openapi import Described
 from vortex.domain.operation import OperatorAction
 
 UNANSWERED = {HTTPStatus.SERVICE_UNAVAILABLE: "The actors do not answer in time; an order may still be carried out."}

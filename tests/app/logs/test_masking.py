@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from vortex.app.masking import SHORTEST_PART, Masker, secrets_of
+from vortex.app.logs.masking import SHORTEST_PART, Masker, secrets_of
 from vortex.config import Config, Secret
 from vortex.config.sections import ColdStore, Control, Notify
 

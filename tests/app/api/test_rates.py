@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.app.rates import MOST_CLIENTS, RateLimit
+from vortex.app.api.rates import MOST_CLIENTS, RateLimit
 
 SECOND_NS = 1_000_000_000
 

@@ -9,8 +9,8 @@ from http.client import HTTPConnection
 import pytest
 from fastapi import FastAPI
 
-from vortex.app.control import ControlServer
-from vortex.app.workers import THREADS, Workers
+from vortex.app.api.server import ControlServer
+from vortex.app.api.workers import THREADS, Workers
 
 TIMEOUT_S = 10.0
 

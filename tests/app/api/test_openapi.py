@@ -18,8 +18,8 @@ from schemathesis.core.result import Ok
 from tests.app.kit import TIMEOUT_S, Client, replies, running, served
 from tests.cli.test_command_line import REJECTION, TRADE
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
-from vortex.app import guard
-from vortex.app.openapi import DOCUMENT, PAGE, POLICY
+from vortex.app.api import guard
+from vortex.app.api.openapi import DOCUMENT, PAGE, POLICY
 
 TOKEN = {"Authorization": "Bearer t0ken"}
 EXAMPLES = 12

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
-from vortex.app.log_files import LogFiles
-from vortex.app.masking import Masker, secrets_of
-from vortex.app.unwaiting import Stream, Unwaiting, unwaiting
+from vortex.app.logs.files import LogFiles
+from vortex.app.logs.masking import Masker, secrets_of
+from vortex.app.logs.unwaiting import Stream, Unwaiting, unwaiting
 from vortex.config import Config
 from vortex.config.sections import Log
 

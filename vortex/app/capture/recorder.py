@@ -17,7 +17,7 @@ import msgspec
 from loguru import logger
 from msgspec import Raw, Struct
 
-from vortex.app.record_file import CaptureWriter
+from vortex.app.capture.file import CaptureWriter
 from vortex.sim.market.live import streams_of
 from vortex.sim.market.wire import rest_stream
 from vortex.sim.server.peer import Peer, PeerError, PublicClient

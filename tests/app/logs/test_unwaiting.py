@@ -12,7 +12,7 @@ from typing import TextIO
 
 import pytest
 
-from vortex.app.unwaiting import unwaiting
+from vortex.app.logs.unwaiting import unwaiting
 
 LINE = "x" * 199 + "\n"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.processes import eventually
-from vortex.app import dashboard_child as module
-from vortex.app.dashboard_child import MOST_STARTS, STEADY_S, DashboardChild
+from vortex.app.children import dashboard as module
+from vortex.app.children.dashboard import MOST_STARTS, STEADY_S, DashboardChild
 from vortex.config import Config, Secret
 from vortex.config.sections import Control, Dashboard, Log
 

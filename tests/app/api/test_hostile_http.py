@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.app.kit import SYMBOLS, TIMEOUT_S, Client, Tiny, replies, running, served
-from vortex.app.control import MOST_CONNECTIONS
-from vortex.app.guard import COMMANDS_PER_S
+from vortex.app.api.guard import COMMANDS_PER_S
+from vortex.app.api.server import MOST_CONNECTIONS
 from vortex.messages import Operate
 
 MANY = 1_000

@@ -12,8 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vortex.app.rates import RateLimit
-from vortex.app.replies import error_reply
+from vortex.app.api.rates import RateLimit
+from vortex.app.api.replies import error_reply
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # recognised here, bound only with a token

@@ -15,18 +15,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
 from vortex import __version__
-from vortex.app import routes
+from vortex.app.api import routes
+from vortex.app.api.guard import Guard
+from vortex.app.api.insight import Insight
+from vortex.app.api.openapi import DOCUMENT, PAGE, POLICY, Described, document, page
+from vortex.app.api.replies import error_reply, value_reply
+from vortex.app.api.status import StatusReader
+from vortex.app.api.strict_json import StrictRoute
+from vortex.app.api.workers import Workers
 from vortex.app.candles import INTERVAL, KEPT, Candles
-from vortex.app.guard import Guard
-from vortex.app.insight import Insight
 from vortex.app.metrics.collector import CONTENT_TYPE, Metrics
-from vortex.app.openapi import DOCUMENT, PAGE, POLICY, Described, document, page
 from vortex.app.operate import Operator, UnknownSymbolError
 from vortex.app.reload import PairsFixedError, Reloader
-from vortex.app.replies import error_reply, value_reply
-from vortex.app.status import StatusReader
-from vortex.app.strict_json import StrictRoute
-from vortex.app.workers import Workers
 from vortex.config import ConfigError
 from vortex.domain.operation import OperatorAction
 from vortex.ports import ColdStore, StoreMisconfiguredError, StoreUnavailableError

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from vortex.app import log_files
-from vortex.app.log_files import NAME, LogFiles
-from vortex.app.logs import FileSink, as_line
+from vortex.app.logs import files as module
+from vortex.app.logs.files import NAME, LogFiles
+from vortex.app.logs.sinks import FileSink, as_line
 from vortex.config import Config, Secret
 from vortex.config.sections import Control, Log
 
@@ -60,7 +60,7 @@ def test_every_file_is_private_and_says_which_run_it_is(files: LogFiles) -> None
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         found = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         assert json.loads(found.splitlines()[0])["message"] == LABEL
-        assert len(found) <= log_files.MIB
+        assert len(found) <= module.MIB
     assert stat.S_IMODE(files.folder.stat().st_mode) == 0o700
 
 
@@ -80,7 +80,7 @@ def test_a_new_run_goes_on_in_the_same_file(tmp_path: Path) -> None:
 
 
 def test_compressing_takes_small_steps(files: LogFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_files, "CHUNK", 64 * 1024)
+    monkeypatch.setattr(module, "CHUNK", 64 * 1024)
     fill(files, 1.1)
     steps = 0
     while files._untidy:
@@ -93,7 +93,7 @@ def test_compressing_takes_small_steps(files: LogFiles, monkeypatch: pytest.Monk
 def test_a_file_that_was_deleted_or_moved_is_opened_anew(
     files: LogFiles, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(log_files, "CHECK_EVERY_NS", 0)
+    monkeypatch.setattr(module, "CHECK_EVERY_NS", 0)
     files.write("before\n")
     path = files.folder / NAME
     if how == "unlink":
@@ -105,7 +105,7 @@ def test_a_file_that_was_deleted_or_moved_is_opened_anew(
 
 
 def test_a_folder_that_was_deleted_is_made_anew(files: LogFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_files, "CHECK_EVERY_NS", 0)
+    monkeypatch.setattr(module, "CHECK_EVERY_NS", 0)
     files.write("before\n")
     (files.folder / NAME).unlink()
     files.folder.rmdir()
@@ -127,7 +127,7 @@ def full_disk(size: int) -> Iterator[None]:
 def test_a_full_disk_costs_lines_and_nothing_else(
     files: LogFiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(log_files, "CHECK_EVERY_NS", 0)
+    monkeypatch.setattr(module, "CHECK_EVERY_NS", 0)
     files.write("before\n")
     with full_disk(files._size + 100):
         for _ in range(50):

@@ -14,10 +14,10 @@ from tests.app.kit import LABEL, SYMBOLS, TIMEOUT_S, Client, Tiny, replies, runn
 from tests.app.test_candles import candle
 from tests.domain.test_performance import LOST, WON
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
-from vortex.app import guard
+from vortex.app.api import guard
+from vortex.app.api.guard import COMMANDS_PER_S, MOST_BYTES, READS_PER_S
+from vortex.app.api.status import StatusReader
 from vortex.app.candles import Candles
-from vortex.app.guard import COMMANDS_PER_S, MOST_BYTES, READS_PER_S
-from vortex.app.status import StatusReader
 from vortex.queries import GetExchange, GetSymbolStatus, SymbolStatus
 from vortex.runtime import Crash
 

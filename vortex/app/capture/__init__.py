@@ -1,0 +1,1 @@
+"""`vortex record`: the present market, written into files that the simulator plays."""

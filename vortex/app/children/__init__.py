@@ -1,0 +1,1 @@
+"""Processes that run beside the engine and end with it."""
