@@ -171,7 +171,10 @@ def test_an_api_on_every_address_is_known_by_any_but_by_no_name(tiny: Tiny, tmp_
         assert client.get("/livez", host="evil.example", authorization="Bearer t0ken").status == 403
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://[::1", "http://localhost.evil.example"])
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "", "http://[::1", "http://localhost.evil.example", "http://127.0.0.1:1"],
+)
 def test_a_foreign_page_is_refused(client: Client, origin: str) -> None:
     reply = client.get("/api/status", origin=origin)
     assert (reply.status, reply.code) == (403, "foreign_origin")

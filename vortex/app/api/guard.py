@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Callable
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +21,7 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # recognised here, bou
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 READS_PER_S, COMMANDS_PER_S = 200, 20
 MOST_BYTES = 65_536
+FOREIGN = {"host": "this host name is not served", "origin": "this origin may not ask here"}
 
 
 class OwnNames:
@@ -41,6 +43,13 @@ class OwnNames:
         except ValueError:
             return False
         return name in self._names or (self._any_address and _is_address(name))
+
+    def foreign(self, headers: Headers) -> Literal["host", "origin"] | None:
+        """The header that shows another's page asks; one of another port of this machine is another's too."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self.has(f"http://{host}"):
+            return "host"
+        return "origin" if origin is not None and origin.partition("://")[2] != host else None
 
 
 class Guard:
@@ -99,12 +108,8 @@ class Guard:
         )
 
     def _foreign(self, headers: Headers) -> Response | None:
-        if not self._names.has(f"http://{headers.get('host', '')}"):
-            return error_reply(HTTPStatus.FORBIDDEN, "foreign_host", "this host name is not served")
-        origin = headers.get("origin")
-        if origin is not None and not self._names.has(origin):
-            return error_reply(HTTPStatus.FORBIDDEN, "foreign_origin", "this origin may not use the control API")
-        return None
+        foreign = self._names.foreign(headers)
+        return None if foreign is None else error_reply(HTTPStatus.FORBIDDEN, f"foreign_{foreign}", FOREIGN[foreign])
 
     def _too_often(self, scope: Scope, method: str) -> Response | None:
         client = scope["client"][0] if scope.get("client") else ""

@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vortex.app.api.guard import OwnNames
+from vortex.app.api.guard import FOREIGN, OwnNames
 from vortex.app.api.rates import RateLimit
 
 POLICY = (
@@ -74,11 +74,8 @@ class PageGate:
 
     async def _refusal(self, scope: Scope, receive: Receive) -> ASGIApp | None:
         headers = Headers(scope=scope)
-        if not self._names.has(f"http://{headers.get('host', '')}"):
-            return _forbidden("this host name is not served")
-        origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != headers["host"]:
-            return _forbidden("this origin may not use the page")
+        if foreign := self._names.foreign(headers):
+            return PlainTextResponse(FOREIGN[foreign], HTTPStatus.FORBIDDEN)
         if not self._token:
             return None
         if scope["type"] == "http" and scope["path"] == LOGIN:
@@ -106,10 +103,6 @@ class PageGate:
     def _form(self, problem: str, code: HTTPStatus = HTTPStatus.OK) -> Response:
         text = resources.files(__package__).joinpath("static/login.html").read_text(encoding="utf-8")
         return HTMLResponse(text.replace("{label}", escape(self._label())).replace("{problem}", escape(problem)), code)
-
-
-def _forbidden(why: str) -> Response:
-    return PlainTextResponse(why, HTTPStatus.FORBIDDEN)
 
 
 async def _given(request: Request) -> str:
