@@ -46,7 +46,6 @@ def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = t
 
     from loguru import logger
 
-    from vortex.app.live import label_of
     from vortex.app.replay.entries import RecordError
     from vortex.app.replay.recording import read
     from vortex.app.replay.rerun import rerun
@@ -62,7 +61,7 @@ def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = t
     finally:
         logging.disable(logging.NOTSET)
         logger.enable("vortex")
-    typer.echo(label_of(record.header.labels))
+    typer.echo(record.header.labels.words)
     counts = f"{len(again.decisions)} decisions and {len(again.requests)} requests to the exchange"
     cut = "" if record.whole else " up to where the file breaks off"
     typer.echo(f"{again.entries} entries{cut}, {again.actors} actors: {counts}")

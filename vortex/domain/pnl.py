@@ -30,6 +30,11 @@ class RowLabels(Struct, frozen=True, kw_only=True):
     market_source: str
     profile: str
 
+    @property
+    def words(self) -> str:
+        """What stands beside every output of the run, e.g. `PAPER · demo profile · recording of 2024-08-08`."""
+        return f"{self.mode.upper()} · {self.profile} · {self.market_source}"
+
 
 class TradeResult(Struct, frozen=True, kw_only=True):
     """A closed trade in money, unrounded; prices are the fills' averages."""
