@@ -15,7 +15,8 @@ from msgspec import Struct, structs
 
 from vortex import messages, queries
 from vortex.config.schema import Engines
-from vortex.domain import notices, order, signal, trade
+from vortex.domain import order, signal, trade
+from vortex.domain.desk import notices
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.market import FlowStep, MarketValue, MinuteVolume, Trade
 from vortex.domain.scoring import BaseWeights, MaxAges

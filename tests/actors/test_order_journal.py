@@ -9,7 +9,7 @@ from tests.domain.money_builders import NOW
 from tests.kit.builders import bracket, fill, ids, order_report
 from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.adapters.sqlite.journal import SqliteJournal
-from vortex.domain import bracket as life
+from vortex.domain.desk import bracket as life
 from vortex.domain.order import OrderRole
 from vortex.domain.trade import CloseReason
 

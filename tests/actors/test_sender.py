@@ -10,8 +10,8 @@ import pytest
 from tests.actors.exchange_rig import Rig
 from tests.domain.money_builders import SYMBOL
 from vortex.actors.sender import admitted
+from vortex.domain.desk.planning import Lane
 from vortex.domain.order import PlaceOrder, QueryPositions, QuerySymbol
-from vortex.domain.planning import Lane
 from vortex.ports import Usage
 
 NOW = 1_000_000

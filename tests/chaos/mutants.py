@@ -15,13 +15,13 @@ from tests.kit.virtual import START_MS
 from vortex.actors.order_journal import Ended, OrderJournal
 from vortex.actors.root import RootSupervisor
 from vortex.actors.symbol import SymbolSupervisor
-from vortex.domain import planning, recovery
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.desk import Desk
-from vortex.domain.leg import LegState
+from vortex.domain.desk import planning, recovery
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.desk import Desk
+from vortex.domain.desk.leg import LegState
+from vortex.domain.desk.reconcile import with_state
 from vortex.domain.order import PlaceOrder, SymbolState
-from vortex.domain.reconcile import with_state
 from vortex.messages import PeerStarted
 from vortex.runtime import ActorSystem
 
@@ -39,7 +39,7 @@ def stop_is_believed_in_after_a_restart(patch: pytest.MonkeyPatch) -> None:
         return seen if bracket.stop.state is not LegState.WORKING else replace(seen, stop=bracket.stop)
 
     patch.setattr(recovery, "recovered", hopeful)
-    patch.setattr("vortex.domain.desk.with_state", blind)
+    patch.setattr("vortex.domain.desk.desk.with_state", blind)
 
 
 def order_under_way_is_not_asked_for_after_a_restart(patch: pytest.MonkeyPatch) -> None:

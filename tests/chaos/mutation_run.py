@@ -38,7 +38,7 @@ DESK_TESTS = (
     "bracket", "bracket_ids", "leg", "reconcile", "flatness", "attribution", "adoption", "planning", "desk",
     "desk_positions", "desk_refusals", "desk_flatten", "desk_doubt", "desk_write_off", "funding", "questions", "rivals",
 )  # fmt: skip
-DESK = tuple(f"tests/domain/test_{name}.py" for name in DESK_TESTS)
+DESK = tuple(f"tests/domain/desk/test_{name}.py" for name in DESK_TESTS)
 
 
 class Target(Struct, frozen=True):
@@ -60,7 +60,7 @@ ORDERS = (
 MONEY = tuple(f"tests/domain/risk/test_{name}.py" for name in ("parts", "gates", "situation", "account"))
 RISK = ("account", "costs", "depth", "gates", "leverage", "liquidation", "proposal", "sizing", "targets", "view")
 TARGETS = (
-    {f"vortex.domain.{name}": Target(DESK, WORLD_SEEDS) for name in ORDERS}
+    {f"vortex.domain.desk.{name}": Target(DESK, WORLD_SEEDS) for name in ORDERS}
     | {f"vortex.domain.risk.{name}": Target((*MONEY, "tests/domain/test_golden.py")) for name in RISK}
     | {"vortex.domain.pnl": Target(("tests/domain/test_pnl.py",))}
 )

@@ -24,15 +24,15 @@ from tests.kit.processes import REPOSITORY
 from vortex.actors import gates
 from vortex.actors.holds import Holds
 from vortex.actors.order_journal import OrderJournal
-from vortex.domain import bracket as life
-from vortex.domain import flatness, leg, planning, recovery
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.desk import Desk
-from vortex.domain.leg import Leg, LegState
+from vortex.domain.desk import bracket as life
+from vortex.domain.desk import flatness, leg, planning, recovery
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.desk import Desk
+from vortex.domain.desk.leg import Leg, LegState
+from vortex.domain.desk.planning import Lane, Planned, Planner
+from vortex.domain.desk.reconcile import with_state
 from vortex.domain.order import CancelOrder, Fill, OrderReport, OrderRole, Outcome, PlaceOrder, SymbolState, Unknown
-from vortex.domain.planning import Lane, Planned, Planner
-from vortex.domain.reconcile import with_state
 
 Finder: TypeAlias = Callable[[], str | None]
 """Says what it found, or None."""
@@ -173,7 +173,7 @@ def empty_list_means_cancelled(patch: pytest.MonkeyPatch) -> None:
                 seen = life.put_leg(seen, replace(each, state=LegState.FINAL))
         return seen
 
-    patch.setattr("vortex.domain.desk.with_state", trusting)
+    patch.setattr("vortex.domain.desk.desk.with_state", trusting)
 
 
 def no_position_means_closed(patch: pytest.MonkeyPatch) -> None:
@@ -333,19 +333,21 @@ PLANTED: Mapping[Mutation, Finder] = {
     two_requests_are_in_flight: world(),
     no_stop_after_a_partial_fill: world(range(1_000)),
     stop_is_of_the_wrong_side: world(),
-    stop_and_take_profit_change_places: tests("tests/domain/test_desk.py"),
+    stop_and_take_profit_change_places: tests("tests/domain/desk/test_desk.py"),
     stop_is_cancelled_before_the_exit: world(),
     nobody_counts_how_long_a_position_is_naked: world(),
     naked_position_is_left_open: world(),
     triggering_stop_counts_as_working: world(hands=(trigger_and_stick,)),
-    refused_stop_is_waited_for: tests("tests/domain/test_desk_positions.py"),
+    refused_stop_is_waited_for: tests("tests/domain/desk/test_desk_positions.py"),
     empty_list_means_cancelled: world(),
     no_position_means_closed: world(),
     final_order_lives_again: world(range(1_000)),
-    one_look_proves_flat: tests("tests/domain/test_flatness.py", "tests/domain/test_desk_flatten.py"),
+    one_look_proves_flat: tests("tests/domain/desk/test_flatness.py", "tests/domain/desk/test_desk_flatten.py"),
     fill_counts_twice: world(),
-    missing_executions_are_not_missed: tests("tests/domain/test_bracket.py", "tests/domain/test_desk.py"),
-    first_fill_completes_the_entry: tests("tests/domain/test_bracket.py"),  # few worlds meet the moment that it needs
+    missing_executions_are_not_missed: tests("tests/domain/desk/test_bracket.py", "tests/domain/desk/test_desk.py"),
+    first_fill_completes_the_entry: tests(
+        "tests/domain/desk/test_bracket.py"
+    ),  # few worlds meet the moment that it needs
     replaced_exit_is_forgotten: world(range(1_000)),
     executed_quantity_goes_back: world(range(1_000)),
     old_book_enters: world(range(1_000)),

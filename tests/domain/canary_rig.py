@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from random import Random
 
-from vortex.domain.bracket import NOTHING_TO_PROTECT
 from vortex.domain.canary import UNKNOWN_ORDER, CanaryIntent, CanaryRequest
+from vortex.domain.desk.bracket import NOTHING_TO_PROTECT
 from vortex.domain.market import SymbolRules
 from vortex.domain.order import (
     AlgoReport,

@@ -6,10 +6,11 @@ from typing import TypeVar
 
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import SELL, SETUP, algo_report, fill, order_report, symbol_state
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.desk import Desk
-from vortex.domain.notices import Closed, Notice
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.desk import Desk
+from vortex.domain.desk.notices import Closed, Notice
+from vortex.domain.desk.planning import Lane
 from vortex.domain.order import (
     AlgoReport,
     Done,
@@ -23,7 +24,6 @@ from vortex.domain.order import (
     SymbolState,
     Unknown,
 )
-from vortex.domain.planning import Lane
 from vortex.domain.trade import CloseReason, EntryPlan
 
 TIMEOUT = Unknown(text="timeout")

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tests.domain.hostile_hands import ADL, AUTOCLOSE, HANDS, PERSON, Hand
 from tests.domain.hostile_world import HostileWorld
-from vortex.domain.notices import Closed
+from vortex.domain.desk.notices import Closed
 from vortex.domain.order import ZERO, OrderRole
 from vortex.domain.trade import CloseReason
 

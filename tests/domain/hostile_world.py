@@ -17,10 +17,10 @@ import msgspec
 from tests.domain.hostile_hands import BLANK_MS, HANDS, Hand, close_by_hand, go_blank, lose_an_order
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.tiny_exchange import TinyExchange
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.desk import Desk
-from vortex.domain.notices import Closed, Failed
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.desk import Desk
+from vortex.domain.desk.notices import Closed, Failed
 from vortex.domain.order import (
     ZERO,
     AlgoReport,

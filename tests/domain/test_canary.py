@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from tests.domain.canary_rig import CLOSE_ID, FLAT, INTENT, LOST, NO_SUCH, RULES, STOP_ID, HostileExchange, shown
-from vortex.domain.bracket import MISSES_SPAN_MS
 from vortex.domain.canary import (
     DEADLINE_MS,
     PAUSE_MS,
@@ -21,6 +20,7 @@ from vortex.domain.canary import (
     Passed,
     Swept,
 )
+from vortex.domain.desk.bracket import MISSES_SPAN_MS
 from vortex.domain.order import (
     AlgoReport,
     AlgoStatus,

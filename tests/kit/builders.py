@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.domain.money_builders import NOW, RULES, SYMBOL, TIERS, plan
-from vortex.domain.bracket import Bracket, begin
+from vortex.domain.desk.bracket import Bracket, begin
 from vortex.domain.order import (
     ZERO,
     AlgoReport,

@@ -19,10 +19,10 @@ from vortex.actors.holds import Holds
 from vortex.actors.order_journal import OrderJournal
 from vortex.actors.seat import Seat
 from vortex.actors.sender import Sender
-from vortex.domain.adoption import ForeignParams
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.desk import Desk
+from vortex.domain.desk.adoption import ForeignParams
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.desk import Desk
 from vortex.domain.meters import Meters
 from vortex.domain.operation import Gate, OperatorAction
 from vortex.domain.order import (

@@ -9,8 +9,8 @@ import msgspec
 from loguru import logger
 from msgspec import Struct
 
-from vortex.domain.bracket import Bracket
 from vortex.domain.canary import CanaryIntent
+from vortex.domain.desk.bracket import Bracket
 from vortex.domain.entries import Entries
 from vortex.domain.trade import CloseReason
 from vortex.ports import Journal, UnwritableError

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from loguru import logger
 
 from vortex.actors.order_journal import Ended, OrderJournal
-from vortex.domain.desk import Desk
-from vortex.domain.meters import SymbolMeters
-from vortex.domain.notices import (
+from vortex.domain.desk.desk import Desk
+from vortex.domain.desk.notices import (
     Adopted,
     Closed,
     ExitFailing,
@@ -22,6 +21,7 @@ from vortex.domain.notices import (
     Rival,
     WrittenOff,
 )
+from vortex.domain.meters import SymbolMeters
 from vortex.domain.notify.kinds import Kind, Notification
 from vortex.domain.operation import Gate
 from vortex.domain.order import ZERO

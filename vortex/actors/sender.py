@@ -9,6 +9,7 @@ from loguru import logger
 
 from vortex.actors.order_journal import IncarnationOverError
 from vortex.actors.seat import Seat
+from vortex.domain.desk.planning import Lane, Planned
 from vortex.domain.order import (
     CancelOrder,
     ExchangeRequest,
@@ -20,7 +21,6 @@ from vortex.domain.order import (
     QueryPositions,
     QuerySymbol,
 )
-from vortex.domain.planning import Lane, Planned
 from vortex.ports import Exchange, Usage
 
 MINUTE_MS = 60_000

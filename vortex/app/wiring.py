@@ -26,8 +26,8 @@ from vortex.actors.shelf import Shelf
 from vortex.actors.storage import StorageActor
 from vortex.actors.symbol import DECISION, MONITOR, Peers, SymbolSupervisor
 from vortex.config import Config
-from vortex.domain.adoption import ForeignParams
 from vortex.domain.decision import SignalBoard
+from vortex.domain.desk.adoption import ForeignParams
 from vortex.domain.engines.registry import REGISTRY, EngineSpec
 from vortex.domain.meters import Meters
 from vortex.domain.pnl import RowLabels

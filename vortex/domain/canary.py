@@ -17,8 +17,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from vortex.domain.bracket import MISSES_SPAN_MS, MISSES_TO_GIVE_UP, NOTHING_TO_PROTECT
-from vortex.domain.leg import ALGO_STATES, LegState
+from vortex.domain.desk.bracket import MISSES_SPAN_MS, MISSES_TO_GIVE_UP, NOTHING_TO_PROTECT
+from vortex.domain.desk.leg import ALGO_STATES, LegState
 from vortex.domain.market import SymbolRules
 from vortex.domain.money import ceil_to, floor_to
 from vortex.domain.order import (

@@ -10,8 +10,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 
-from vortex.domain.bracket import Bracket
-from vortex.domain.leg import LegState
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.leg import LegState
 from vortex.domain.order import Done, ExchangeRequest, Outcome, Refused
 from vortex.domain.trade import CloseReason
 

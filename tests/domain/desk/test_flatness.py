@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.flatness import APART_MS, FlatCheck
+from vortex.domain.desk.flatness import APART_MS, FlatCheck
 from vortex.domain.order import ZERO
 from vortex.domain.trade import CloseReason
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
-from vortex.domain.bracket import Bracket, put_leg, watch
-from vortex.domain.leg import LegState
+from vortex.domain.desk.bracket import Bracket, put_leg, watch
+from vortex.domain.desk.leg import LegState
 from vortex.domain.order import ZERO, Fill
 
 

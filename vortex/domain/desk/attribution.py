@@ -14,7 +14,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from vortex.domain.leg import Leg
+from vortex.domain.desk.leg import Leg
 from vortex.domain.order import ZERO, Fill, Side
 
 LIQUIDATION_PREFIX = "autoclose-"

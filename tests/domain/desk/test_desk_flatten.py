@@ -8,8 +8,9 @@ import pytest
 
 from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_REDUCE, TIMEOUT, Rig, closed, flattened
 from tests.kit.builders import algo_report, fill, order_report, symbol_state
-from vortex.domain.leg import LegState
-from vortex.domain.notices import Closed, Failed, Notice
+from vortex.domain.desk.leg import LegState
+from vortex.domain.desk.notices import Closed, Failed, Notice
+from vortex.domain.desk.planning import Lane
 from vortex.domain.order import (
     CancelOrder,
     Done,
@@ -20,7 +21,6 @@ from vortex.domain.order import (
     QuerySymbol,
     SetLeverage,
 )
-from vortex.domain.planning import Lane
 from vortex.domain.trade import CloseReason
 
 

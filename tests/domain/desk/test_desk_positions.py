@@ -10,8 +10,9 @@ import pytest
 from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_CANCEL, NOTHING_TO_REDUCE, TIMEOUT, Rig
 from tests.domain.money_builders import NOW
 from tests.kit.builders import SELL, algo_report, fill, order_report, symbol_state
-from vortex.domain.bracket import NOT_NOW_CODES
-from vortex.domain.notices import Closed, ProtectionChanged
+from vortex.domain.desk.bracket import NOT_NOW_CODES
+from vortex.domain.desk.notices import Closed, ProtectionChanged
+from vortex.domain.desk.planning import Lane
 from vortex.domain.order import (
     AlgoStatus,
     CancelOrder,
@@ -24,7 +25,6 @@ from vortex.domain.order import (
     QuerySymbol,
     Refused,
 )
-from vortex.domain.planning import Lane
 from vortex.domain.trade import CloseReason
 
 # ---------------------------------------------------------------------------------------------------------- protection

@@ -9,7 +9,8 @@ import pytest
 from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_CANCEL, TIMEOUT, Rig
 from tests.domain.money_builders import NOW, SYMBOL, plan
 from tests.kit.builders import BUY, SELL, SETUP, algo_report, fill, order_report, symbol_state
-from vortex.domain.notices import Failed, Foreign, Opened, ProtectionChanged, Reconciled
+from vortex.domain.desk.notices import Failed, Foreign, Opened, ProtectionChanged, Reconciled
+from vortex.domain.desk.planning import Lane
 from vortex.domain.order import (
     CancelOrder,
     Done,
@@ -22,7 +23,6 @@ from vortex.domain.order import (
     Refused,
     SetLeverage,
 )
-from vortex.domain.planning import Lane
 from vortex.domain.trade import CloseReason
 
 # ------------------------------------------------------------------------------------------------------- the beginning

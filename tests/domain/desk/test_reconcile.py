@@ -9,12 +9,12 @@ import pytest
 
 from tests.domain.money_builders import NOW, SYMBOL
 from tests.kit.builders import SELL, algo_report, bracket, fill, ids, order_report, symbol_state
-from vortex.domain import bracket as life
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.leg import LegState, successor
+from vortex.domain.desk import bracket as life
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.leg import LegState, successor
+from vortex.domain.desk.reconcile import with_funding, with_state
 from vortex.domain.order import AlgoReport, AlgoStatus, Done, FundingState, OrderRole, OrderSide, OrderStatus, Unknown
-from vortex.domain.reconcile import with_funding, with_state
 from vortex.domain.trade import CloseReason
 
 E, S, T, X = (ids()[role] for role in OrderRole)

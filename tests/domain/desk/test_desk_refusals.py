@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from tests.domain.desk_rig import NO_SUCH_ORDER, NOTHING_TO_REDUCE, TIMEOUT, Rig, closed, flattened
 from tests.kit.builders import SELL, SETUP, algo_report, fill, order_report, symbol_state
-from vortex.domain.leg import LegState
-from vortex.domain.notices import Closed, ExitFailing, Failed, Reconciled
+from vortex.domain.desk.leg import LegState
+from vortex.domain.desk.notices import Closed, ExitFailing, Failed, Reconciled
+from vortex.domain.desk.planning import Lane
 from vortex.domain.order import (
     Done,
     OrderKind,
@@ -22,7 +23,6 @@ from vortex.domain.order import (
     QuerySymbol,
     Refused,
 )
-from vortex.domain.planning import Lane
 from vortex.domain.trade import CloseReason
 
 NO_MARGIN = Refused(code=-2019, text="Margin is insufficient.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kit.builders import fill
-from vortex.domain.questions import Paces, Questions
+from vortex.domain.desk.questions import Paces, Questions
 
 NOW = 1_000_000
 PACES = Paces()

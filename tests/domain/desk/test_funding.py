@@ -9,7 +9,7 @@ import pytest
 
 from tests.domain.desk_rig import NO_SUCH_ORDER, Rig, closed
 from tests.kit.builders import fill, symbol_state
-from vortex.domain.bracket import HOUR_MS
+from vortex.domain.desk.bracket import HOUR_MS
 from vortex.domain.order import CancelOrder, Done, FundingState, PlaceOrder, QueryFunding, QuerySymbol
 from vortex.domain.trade import CloseReason
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.domain.money_builders import NOW, plan
 from tests.kit.builders import SELL, algo_report, bracket, fill, ids, order_report
-from vortex.domain import bracket as life
-from vortex.domain.bracket import Bracket
-from vortex.domain.leg import Leg, LegState, advance
+from vortex.domain.desk import bracket as life
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.leg import Leg, LegState, advance
+from vortex.domain.desk.recovery import recovered
 from vortex.domain.order import ZERO, AlgoStatus, Done, OrderRole, OrderStatus, Outcome, Refused, Unknown
-from vortex.domain.recovery import recovered
 from vortex.domain.trade import CloseReason
 
 E, S, T, X = (ids()[role] for role in OrderRole)

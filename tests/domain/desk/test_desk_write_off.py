@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from tests.domain.desk_rig import NOTHING_TO_REDUCE, Rig
 from tests.kit.builders import SETUP, symbol_state
-from vortex.domain.absence import LASTS_MS
-from vortex.domain.notices import Closed, Notice, WrittenOff
+from vortex.domain.desk.absence import LASTS_MS
+from vortex.domain.desk.notices import Closed, Notice, WrittenOff
 from vortex.domain.order import Done, ExchangeRequest, Outcome, PlaceOrder, PrepareSymbol, QuerySymbol
 from vortex.domain.trade import CloseReason
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.domain.desk_rig import Rig
 from tests.kit.builders import fill, order_report, symbol_state
-from vortex.domain.leg import LegState
-from vortex.domain.notices import Opened, Reconciled
+from vortex.domain.desk.leg import LegState
+from vortex.domain.desk.notices import Opened, Reconciled
 from vortex.domain.order import (
     Done,
     OrderKind,

@@ -6,7 +6,7 @@ import msgspec
 
 from tests.domain.money_builders import NOW
 from tests.kit.builders import fill
-from vortex.domain.leg import Leg, LegState, advance, successor, with_ids
+from vortex.domain.desk.leg import Leg, LegState, advance, successor, with_ids
 from vortex.domain.order import OrderRole
 
 FIRST = with_ids(Leg(role=OrderRole.EXIT, client_id="1X", state=LegState.SENT), 11)

@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from vortex.domain import bracket as life
-from vortex.domain import recovery
-from vortex.domain.absence import Absence
-from vortex.domain.adoption import ForeignParams
-from vortex.domain.agenda import Agenda
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.herald import Herald
-from vortex.domain.leg import LegState, advance
-from vortex.domain.notices import Notice
+from vortex.domain.desk import bracket as life
+from vortex.domain.desk import recovery
+from vortex.domain.desk.absence import Absence
+from vortex.domain.desk.adoption import ForeignParams
+from vortex.domain.desk.agenda import Agenda
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.herald import Herald
+from vortex.domain.desk.leg import LegState, advance
+from vortex.domain.desk.notices import Notice
+from vortex.domain.desk.planning import DeskLimits, Planned, Planner
+from vortex.domain.desk.questions import Questions
+from vortex.domain.desk.reconcile import with_funding, with_state
+from vortex.domain.desk.rivals import Rivals
+from vortex.domain.desk.vacancy import Vacancy
 from vortex.domain.order import (
     AlgoReport,
     CancelOrder,
@@ -37,12 +42,7 @@ from vortex.domain.order import (
     SymbolSetup,
     SymbolState,
 )
-from vortex.domain.planning import DeskLimits, Planned, Planner
-from vortex.domain.questions import Questions
-from vortex.domain.reconcile import with_funding, with_state
-from vortex.domain.rivals import Rivals
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
-from vortex.domain.vacancy import Vacancy
 
 ORDERED_FLAT = frozenset({CloseReason.MANUAL, CloseReason.HALT})
 """Reasons by which a trade found in the journal shows that its symbol was ordered flat."""

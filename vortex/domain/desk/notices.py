@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from vortex.domain.bracket import Bracket
+from vortex.domain.desk.bracket import Bracket
 from vortex.domain.trade import CloseReason, OpenTrade
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from vortex.domain.bracket import Bracket
-from vortex.domain.leg import Leg
-from vortex.domain.notices import (
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.leg import Leg
+from vortex.domain.desk.notices import (
     Adopted,
     Closed,
     ExitFailing,

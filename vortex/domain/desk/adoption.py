@@ -13,10 +13,10 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from vortex.domain.attribution import by_exchange
-from vortex.domain.bracket import Bracket, begin, put_leg, watch
 from vortex.domain.client_id import OrderIds
-from vortex.domain.leg import Leg, LegState
+from vortex.domain.desk.attribution import by_exchange
+from vortex.domain.desk.bracket import Bracket, begin, put_leg, watch
+from vortex.domain.desk.leg import Leg, LegState
 from vortex.domain.money import ceil_to, exact, floor_to
 from vortex.domain.order import (
     ZERO,

@@ -10,10 +10,10 @@ import pytest
 
 from tests.domain.money_builders import NOW, plan
 from tests.kit.builders import SELL, algo_report, bracket, fill, ids, order_report
-from vortex.domain import bracket as life
-from vortex.domain.leg import GONE, LegState
+from vortex.domain.desk import bracket as life
+from vortex.domain.desk.leg import GONE, LegState
+from vortex.domain.desk.recovery import recovered
 from vortex.domain.order import AlgoStatus, Done, OrderRole, Refused
-from vortex.domain.recovery import recovered
 from vortex.domain.trade import CloseReason
 
 E, S = ids()[OrderRole.ENTRY], ids()[OrderRole.STOP]

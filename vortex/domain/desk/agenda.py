@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from vortex.domain.bracket import Bracket
-from vortex.domain.leg import LegState
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.leg import LegState
+from vortex.domain.desk.planning import DeskLimits, Lane, Planned, Planner
+from vortex.domain.desk.questions import Questions
+from vortex.domain.desk.vacancy import Vacancy
 from vortex.domain.order import ZERO, CancelOrder, PrepareSymbol, QueryFunding, QuerySymbol, SymbolSetup
-from vortex.domain.planning import DeskLimits, Lane, Planned, Planner
-from vortex.domain.questions import Questions
-from vortex.domain.vacancy import Vacancy
 
 
 class Agenda:

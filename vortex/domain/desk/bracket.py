@@ -13,8 +13,8 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from vortex.domain.attribution import ADL_PREFIX, LIQUIDATION_PREFIX, Holdings, divide
-from vortex.domain.leg import ALGO_STATES, GONE, Leg, LegState, advance, found, successor, with_ids
+from vortex.domain.desk.attribution import ADL_PREFIX, LIQUIDATION_PREFIX, Holdings, divide
+from vortex.domain.desk.leg import ALGO_STATES, GONE, Leg, LegState, advance, found, successor, with_ids
 from vortex.domain.order import ZERO, AlgoReport, AlgoStatus, Done, Fill, OrderReport, OrderRole, Outcome, Refused
 from vortex.domain.trade import CloseReason, EntryPlan, OpenTrade
 

@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.leg import Leg, LegState
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.leg import Leg, LegState
+from vortex.domain.desk.questions import Paces
 from vortex.domain.order import (
     CancelOrder,
     ExchangeRequest,
@@ -20,7 +21,6 @@ from vortex.domain.order import (
     QueryOrder,
     SetLeverage,
 )
-from vortex.domain.questions import Paces
 
 
 class Lane(IntEnum):

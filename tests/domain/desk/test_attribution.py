@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.builders import BUY, SELL, fill, ids
-from vortex.domain.attribution import Holdings, divide, share_of
-from vortex.domain.leg import Leg
+from vortex.domain.desk.attribution import Holdings, divide, share_of
+from vortex.domain.desk.leg import Leg
 from vortex.domain.order import Fill, OrderRole, OrderSide, Side
 
 ENTRY = Leg(role=OrderRole.ENTRY, client_id=ids()[OrderRole.ENTRY])

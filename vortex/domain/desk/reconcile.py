@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from vortex.domain import bracket as life
-from vortex.domain.bracket import Bracket
 from vortex.domain.client_id import OrderIds
-from vortex.domain.leg import GONE, Leg, LegState, advance, successor
+from vortex.domain.desk import bracket as life
+from vortex.domain.desk.bracket import Bracket
+from vortex.domain.desk.leg import GONE, Leg, LegState, advance, successor
 from vortex.domain.order import AlgoReport, FundingState, OrderKind, OrderReport, OrderRole, SymbolState
 from vortex.domain.trade import CloseReason
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.domain.money_builders import NOW, SYMBOL
 from tests.kit.builders import SELL, SETUP, algo_report, fill, ids, symbol_state
-from vortex.domain.adoption import ForeignParams, adopt, opened_by, protective_price, still_ours
 from vortex.domain.client_id import OrderIds
-from vortex.domain.leg import LegState
+from vortex.domain.desk.adoption import ForeignParams, adopt, opened_by, protective_price, still_ours
+from vortex.domain.desk.leg import LegState
 from vortex.domain.order import AlgoStatus, Fill, OrderRole, PositionReport, Side, SymbolState
 from vortex.domain.trade import Strategy
 

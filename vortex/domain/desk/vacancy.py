@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from vortex.domain.adoption import ForeignParams, adopt, opened_by, still_ours
-from vortex.domain.bracket import Bracket, leg_of, order_close
 from vortex.domain.client_id import OrderIds
-from vortex.domain.flatness import FlatCheck
+from vortex.domain.desk.adoption import ForeignParams, adopt, opened_by, still_ours
+from vortex.domain.desk.bracket import Bracket, leg_of, order_close
+from vortex.domain.desk.flatness import FlatCheck
 from vortex.domain.order import ZERO, Fill, SymbolSetup, SymbolState
 
 GONE_MS = 10_000

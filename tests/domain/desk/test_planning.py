@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vortex.domain.planning import Lane
+from vortex.domain.desk.planning import Lane
 
 
 def test_closing_goes_before_protecting_before_finding_out_before_entering() -> None:

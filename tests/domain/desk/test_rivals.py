@@ -7,8 +7,8 @@ import pytest
 from tests.domain.money_builders import SYMBOL
 from tests.kit.builders import algo_report, fill, order_report
 from vortex.domain.client_id import OrderIds
+from vortex.domain.desk.rivals import KEPT, Rivals
 from vortex.domain.order import AlgoReport, OrderReport, OrderStatus
-from vortex.domain.rivals import KEPT, Rivals
 
 
 def name(epoch: int, number: int = 1, role: str = "E", account: str = "main") -> str:
