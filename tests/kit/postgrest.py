@@ -78,7 +78,7 @@ class Fault:
     sign_in: not carried out, the page of a network that wants to know who is there first, as 200.
     """
 
-    do: Literal["drop", "stall", "slow_reply", "cut", "status", "html", "auth", "sign_in"]
+    do: Literal["drop", "stall", "slow_reply", "cut", "status", "html", "auth", "sign_in", "empty"]
     times: int = 1
     seconds: float = 0.0
     status: int = 503
@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         do = fault.do if fault else ""
         if fault and do == "stall":
             self.server.stopped.wait(fault.seconds)
-        if fault and do in {"status", "html", "auth", "sign_in"}:
+        if fault and do in {"status", "html", "auth", "sign_in", "empty"}:
             self._refuse(fault)
             return
         reply = self._answer(body)
@@ -248,6 +248,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"})
         elif fault.do == "sign_in":
             self._send(200, b"<html><body><h1>Please sign in</h1></body></html>", {"Content-Type": "text/html"})
+        elif fault.do == "empty":
+            self._send(200, b"", {})
         elif fault.do == "auth":
             self._send(401, b'{"message":"Invalid API key"}', {})
         else:
@@ -276,8 +278,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._database.execute("select set_config('statement_timeout', %s, true)", [timeout])
             statement = query.statement(MAX_ROWS)
             if not query.wants_rows:
-                self._database.execute(statement, query.values)
-                return (201 if query.method == "POST" else 204), b"", {}
+                touched = self._database.execute(statement, query.values).rowcount
+                total = str(touched) if "count=exact" in query.prefer else "*"
+                return (201 if query.method == "POST" else 204), b"", {"Content-Range": f"*/{total}"}
             count, rows = self._rows(query, statement)
         if self.headers.get("Accept", "").startswith("application/vnd.pgrst.object"):
             if count != 1:

@@ -203,7 +203,12 @@ LATER = (
     Fault(do="cut"),
     Fault(do="drop"),
 )
-PERSON = (Fault(do="auth"), Fault(do="sign_in"), *(Fault(do="status", status=status) for status in (401, 403, 404)))
+PERSON = (
+    Fault(do="auth"),
+    Fault(do="sign_in"),
+    Fault(do="empty"),
+    *(Fault(do="status", status=status) for status in (401, 403, 404)),
+)
 ROWS = tuple(Fault(do="status", status=status) for status in (409, 422))
 """What a gateway may answer, by what it means."""
 

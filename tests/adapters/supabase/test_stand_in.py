@@ -94,6 +94,17 @@ def test_an_upsert_that_ignores_and_one_that_merges(standin: PostgrestServer, tr
     assert trades.select("profile").execute().data == [{"profile": "other"}]
 
 
+def test_written_rows_are_counted_when_that_is_asked(trades: SyncRequestBuilder) -> None:
+    def written(name: str, **asked: Any) -> int | None:
+        upsert = trades.upsert(
+            [plain(trade(name))], on_conflict="id", ignore_duplicates=True, returning=MINIMAL, **asked
+        )
+        return upsert.execute().count
+
+    assert [written(name, count=CountMethod.exact) for name in ("a", "b", "a")] == [1, 1, 0]
+    assert written("c") is None
+
+
 def test_a_bulk_upsert_nulls_what_a_row_does_not_mention(trades: SyncRequestBuilder) -> None:
     """The reason why our rows are always whole."""
     full = plain(trade("a"), close_reason="MANUAL")

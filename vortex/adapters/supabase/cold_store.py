@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 import httpx
-from postgrest.types import JSON, ReturnMethod
+from postgrest.types import JSON, CountMethod, ReturnMethod
 from supabase.lib.client_options import SyncClientOptions
 
 from supabase import Client, create_client
@@ -122,9 +122,14 @@ class SupabaseColdStore:
         def work(client: Client) -> None:
             # A list, also of one: then every column is named, and none is taken for null.
             upsert = client.table(table).upsert(
-                values, on_conflict="id", ignore_duplicates=ignore, returning=ReturnMethod.minimal
+                values,
+                on_conflict="id",
+                ignore_duplicates=ignore,
+                returning=ReturnMethod.minimal,
+                count=CountMethod.exact,
             )
-            if upsert.execute().data:  # supabase-py takes any 200 for success, also a page of whoever stands between
+            # supabase-py takes any 200 for success, also of whoever stands between: only the Data API counts rows.
+            if upsert.execute().count is None:
                 raise StoreMisconfiguredError(STRANGER)
 
         self._writing.run(work)
