@@ -14,7 +14,7 @@ from vortex.adapters.sqlite.connect import named, open_database, open_read_only,
 from vortex.adapters.sqlite.reserve import Reserve
 from vortex.ports import JournalEntry, UnwritableError
 
-SCHEMA = "journal.sql"
+SCHEMA = "journal"
 HISTORY = 10_000
 """Entries kept besides the newest of each key, for people; older ones go when the journal is opened."""
 
