@@ -200,12 +200,14 @@ def f36_stop_cancelled_by_a_person(trial: Trial) -> None:
 
 
 def f36_leverage_changed_by_a_person(trial: Trial) -> None:
+    """Each entry sets its own, which follows the market; the person's is more than any entry would take."""
     position = held(trial)
-    trial.do("user", "leverage", leverage=position["leverage"] + 1)
+    trial.do("user", "leverage", leverage=40)
     closes_as(trial, position, "TIME_EXIT")
     trial.resume()
     again = trial.opened(after_ms=position["opened_ms"])
-    assert again["leverage"] == position["leverage"]
+    assert position["leverage"] <= 30
+    assert again["leverage"] <= 30
 
 
 # --------------------------------------------------------------------------------------------------------- the market
