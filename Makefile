@@ -71,7 +71,7 @@ chaos-faults: setup ## orders in a world that loses, delays, repeats and lies, o
 	$(BIN)/python -m pytest -m chaos tests/e2e/test_chaos.py tests/e2e/test_log_trouble.py tests/e2e/test_telling.py tests/e2e/test_redis.py
 	$(BIN)/python -m tests.chaos.faults --seeds $(or $(N),10000) --minutes 45
 
-chaos-outbox: setup ## kill a process that writes rows N times (40), with lost replies, refused rows and an outage: none lost, none twice
+chaos-outbox: setup ## kill a process that writes rows N times (40), with lost replies, refused rows and an outage, resumable: none lost, none twice
 	$(BIN)/python -m tests.chaos.outbox --kills $(or $(N),40)
 	$(BIN)/python -m pytest -m chaos tests/cli/test_database.py
 

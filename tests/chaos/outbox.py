@@ -1,9 +1,13 @@
-"""Rows under kills, lost replies, poison and an outage: every acknowledged one arrives, once, in its last version."""
+"""Rows under kills, lost replies, poison and an outage: every acknowledged one arrives, once, in its last version.
+
+Resumable, season by season.
+"""
 
 from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,10 +19,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tests.chaos.outbox_places import OpenPlace, Place, is_uuid, named
-from tests.chaos.progress import say
+from tests.chaos.progress import Progress, say
 from tests.kit.processes import REPOSITORY
 
 DEFAULT_STORE = "tests.chaos.supabase_place:supabase"
@@ -27,6 +31,8 @@ LIFE_S = (1.0, 4.0)
 LONG_S = 900.0
 POLL_S = 0.05
 POISON, LOST = 0.005, 0.25
+SEASON = 15
+"""Kills on one outbox; in the outage it takes as many as it takes."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -195,38 +201,74 @@ def _process(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+def campaign(plan: Plan, seed: int, state: Path, open_place: OpenPlace) -> int:
+    """Seasons until there were enough kills and one long outage; 1 when something was violated.
+
+    A season is an outbox and a ledger of its own. The first one has the outage; one that is cut short is lived again.
+    """
+    progress = Progress(state, Verdict)
+    if progress.verdicts:
+        say(f"{_kills(progress.verdicts)} kills are known from {state}")
+    deadline_s = time.monotonic() + plan.minutes * 60
+    while (left := _left(progress.verdicts, plan)) and (left_s := deadline_s - time.monotonic()) > 0:
+        season = structs.replace(left, kills=min(SEASON, left.kills), minutes=left_s / 60)
+        number = len(progress.verdicts)
+        with tempfile.TemporaryDirectory() as name, open_place(Path(name), plan.lost) as place:
+            verdict = run(season, place, Path(name), seed + number)
+            if verdict.violations:
+                shutil.copytree(name, state.with_suffix("") / f"season-{number}", dirs_exist_ok=True)
+        progress.add(verdict)
+        say(f"season {number}: {verdict.kills} kills, {verdict.arrived} rows, {len(verdict.violations)} violations")
+    return report(progress.verdicts, plan)
+
+
+def _left(verdicts: Sequence[Verdict], plan: Plan) -> Plan | None:
+    """What of the plan is still to be lived; None when it is done."""
+    kills = max(0, plan.kills - _kills(verdicts))
+    outage_rows = 0 if _longest_outage(verdicts) >= plan.outage_rows else plan.outage_rows
+    return structs.replace(plan, kills=kills, outage_rows=outage_rows) if kills or outage_rows else None
+
+
+def _kills(verdicts: Sequence[Verdict]) -> int:
+    return sum(verdict.kills for verdict in verdicts)
+
+
+def _longest_outage(verdicts: Sequence[Verdict]) -> int:
+    return max((verdict.most_pending for verdict in verdicts), default=0)
+
+
+def report(verdicts: Sequence[Verdict], plan: Plan) -> int:
+    """Print what came of it; 1 when something was violated."""
+    acknowledged, arrived, parked = (
+        sum(getattr(verdict, name) for verdict in verdicts) for name in ("acknowledged", "arrived", "parked")
+    )
+    slowest_s = max((verdict.drained_s for verdict in verdicts), default=0.0)
+    violations = [violation for verdict in verdicts for violation in verdict.violations]
+    say(f"{_kills(verdicts)} kills in {len(verdicts)} seasons, {plan.lost:.0%} of the replies lost, "
+        f"{plan.poison:.1%} of the rows refused")  # fmt: skip
+    say(f"{acknowledged} rows acknowledged, {arrived} arrived, {parked} set aside")
+    say(f"{_longest_outage(verdicts)} rows waited at the most; what waited last arrived within {slowest_s:.1f} s")
+    for violation in violations[:50]:
+        say(f"VIOLATED: {violation}")
+    say(f"{len(violations)} violations")
+    if left := _left(verdicts, plan):
+        outage = f" and an outage of {left.outage_rows} rows" if left.outage_rows else ""
+        say(f"{left.kills} kills{outage} are left: the same command goes on")
+    return 1 if violations else 0
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.outbox", description=__doc__)
-    parser.add_argument("--kills", type=int, default=40, help="lives that end by SIGKILL, at least 15 for a verdict")
+    parser.add_argument("--kills", type=int, default=40, help="lives that end by SIGKILL")
     parser.add_argument("--outage-rows", type=int, default=10_000, help="length of the outage")
     parser.add_argument("--minutes", type=float, default=50.0, help="after so many, no further life begins")
     parser.add_argument("--rate", type=float, default=100.0, help="rows a second")
     parser.add_argument("--store", default=DEFAULT_STORE, help="module:function, see tests.chaos.outbox_places")
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args(arguments)
-    plan = Plan(
-        kills=options.kills, outage_rows=options.outage_rows, rate=options.rate, minutes=options.minutes
-    )  # fmt: skip
-    open_place: OpenPlace = named(options.store)
-    with tempfile.TemporaryDirectory() as folder, open_place(Path(folder), plan.lost) as place:
-        verdict = run(plan, place, Path(folder), options.seed)
-    return report(verdict, plan)
-
-
-def report(verdict: Verdict, plan: Plan) -> int:
-    """Print what came of it; 1 when something was violated, or too little was tried."""
-    say(f"{verdict.kills} kills, {plan.lost:.0%} of the replies lost, {plan.poison:.1%} of the rows refused")
-    say(f"{verdict.acknowledged} rows acknowledged, {verdict.arrived} arrived, {verdict.parked} set aside")
-    say(f"{verdict.most_pending} rows waited at the most; all the rest arrived in a last {verdict.drained_s:.1f} s")
-    short = []
-    if verdict.kills < plan.kills:
-        short.append(f"only {verdict.kills} of {plan.kills} kills in {plan.minutes:.0f} minutes")
-    if verdict.most_pending < plan.outage_rows:
-        short.append(f"the outage was only {verdict.most_pending} of {plan.outage_rows} rows long")
-    for line in (*verdict.violations[:50], *short):
-        say(f"VIOLATED: {line}")
-    say(f"{len(verdict.violations) + len(short)} violations")
-    return 1 if verdict.violations or short else 0
+    parser.add_argument("--state", type=Path, default=REPOSITORY / "build" / "chaos-outbox.jsonl")
+    chosen = parser.parse_args(arguments)
+    plan = Plan(kills=chosen.kills, outage_rows=chosen.outage_rows, rate=chosen.rate, minutes=chosen.minutes)
+    return campaign(plan, chosen.seed, chosen.state, named(chosen.store))
 
 
 if __name__ == "__main__":
