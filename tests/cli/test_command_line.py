@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -40,6 +41,8 @@ REJECTION = RejectionRow(
 )  # fmt: skip
 
 
+NOBODY = 65_534
+"""The user without rights."""
 ORDERS = ("pause", "resume", "flatten", "halt", "unhalt")
 
 
@@ -176,6 +179,37 @@ def test_what_a_killed_system_left_behind_is_one_line_and_1(vortex: Vortex, tmp_
     (tmp_path / "run.json").write_text("{", encoding="utf-8")
     damaged = vortex("status", "--data-dir", tmp_path)
     assert (damaged.code, damaged.out, "run.json: damaged" in damaged.err) == (1, "", True)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Also for root, who may enter every folder: nobody's rights for a while."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_people_may_ask_from_a_folder_that_they_may_not_enter(
+    vortex: Vortex, api: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ("status", "--url", api.url)
+    assert vortex(*ask, VORTEX__CONTROL__TOKEN="t0ken").code == 0  # everything is loaded
+    (here := tmp_path / "here").mkdir()
+    monkeypatch.chdir(here)
+    here.chmod(0)
+    try:
+        with without_rights():
+            ended, foreign = vortex(*ask), vortex("status", "--data-dir", here)
+    finally:
+        here.chmod(0o700)
+    assert ended.code == 0, ended.err
+    assert foreign.code == 1
+    assert foreign.err.endswith("may not be read: ask as the user who runs the system\n")
 
 
 def test_the_token_comes_from_the_configuration(vortex: Vortex, api: Client, tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ class Question:
             fail(str(error), MISUSE)
         except (NoAnswerError, ConfigError) as error:
             fail(str(error), FAILURE)
+        except PermissionError as error:
+            fail(f"{error.filename}: may not be read: ask as the user who runs the system", FAILURE)
         return answer if self._pick is None else answer._replace(value=self._pick(answer.value))
 
 
@@ -99,7 +101,15 @@ def data_directory(data_dir: Path | None, files: Sequence[Path] | None) -> Path:
 
 def _config(files: Sequence[Path] | None) -> Config:
     # A reader needs the data directory and the token; it may run where no profile lies.
-    return load_config(files or ([PAPER] if PAPER.exists() else [])).config
+    return load_config(files or usual_files()).config
+
+
+def usual_files() -> list[Path]:
+    """The profile of paper mode where it lies here; in a folder that may not be entered nothing does."""
+    try:
+        return [PAPER] if PAPER.exists() else []
+    except PermissionError:
+        return []
 
 
 def fail(text: str, code: int) -> NoReturn:

@@ -59,7 +59,7 @@ def _configured(ctx: typer.Context) -> tuple[str, ...]:
 
 
 def _config(ctx: typer.Context) -> Any:
-    from vortex.cli.asking import PAPER, reader
+    from vortex.cli.asking import reader, usual_files
 
-    files = ctx.params.get("config") or ([PAPER] if PAPER.exists() else [])
+    files = ctx.params.get("config") or usual_files()
     return reader([Path(file) for file in files])().config

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vortex.cli.asking import FAILURE, MISUSE, PAPER, fail, load_config
+from vortex.cli.asking import FAILURE, MISUSE, fail, load_config, usual_files
 from vortex.cli.options import ConfigFiles, DataDir, Url
 
 
@@ -18,7 +18,7 @@ def dashboard(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
 ) -> None:
     """Serve the web page; also while the engine is down."""
-    loaded = load_config(config or ([PAPER] if PAPER.exists() else [])).config
+    loaded = load_config(config or usual_files()).config
     from vortex.app import logs
     from vortex.app.dashboard.server import run
     from vortex.app.dashboard.settings import Settings

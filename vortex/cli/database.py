@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vortex.cli.asking import FAILURE, MISUSE, PAPER, checked, fail, print_json
+from vortex.cli.asking import FAILURE, MISUSE, checked, fail, print_json, usual_files
 from vortex.cli.options import ConfigFiles, Json
 
 app = typer.Typer(help="Tables and views of a ledger in PostgreSQL or Supabase.")
@@ -64,7 +64,7 @@ def _dsn(files: list[Path] | None) -> str:
     from vortex.config import load
 
     anywhere = {"cold_store.kind": "postgres", "cold_store.allow_paper_remote": True, "mode": "paper"}
-    found = files or ([PAPER] if PAPER.exists() else [])
+    found = files or usual_files()
     read = partial(load, found, dict(os.environ), anywhere, env_file=Path(".env"))
     return checked(read).config.cold_store.database_url.reveal()
 

@@ -48,8 +48,14 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """The assignments of a `.env` file (NAME=value, quotes and comments as usual); empty when there is no file."""
-    if not path.exists():
+    """The assignments of a `.env` file (NAME=value, quotes and comments as usual); empty when there is no file.
+
+    In a folder that may not be entered there is none: a halt is typed wherever a person happens to be.
+    """
+    try:
+        if not path.exists():
+            return {}
+    except PermissionError:
         return {}
     assignments: dict[str, str] = {}
     for number, raw in enumerate(read_text(path).splitlines(), 1):
