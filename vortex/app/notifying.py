@@ -38,7 +38,8 @@ def open_notifier(config: Config, label: str, clock: Clock, kept: Path) -> Notif
         kept: The file in which the day's figures outlive the process.
 
     Raises:
-        ConfigError: An address cannot be used; in live mode also when one does not take a test message.
+        ConfigError: An address cannot be used.
+        OSError: In live mode: one does not take a test message now, which may pass by itself.
     """
     addresses = _addresses(config)
     if not addresses:
@@ -78,7 +79,7 @@ def _addresses(config: Config) -> list[AppriseAddress]:
 def _prove(addresses: list[AppriseAddress], label: str) -> None:
     failures = _try(addresses, f"{label}\ntest: a start with real money; whoever reads this is told of trouble")
     if failures:
-        raise ConfigError(
+        raise OSError(
             f"notify.urls: {'; '.join(failures)}: expected addresses that take a test message in live mode, "
             "or notify.none = true"
         )
