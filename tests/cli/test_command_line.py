@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from tests.app.kit import LABEL, SYMBOLS, TIMEOUT_S, Client, replies, running, served
 from tests.app.test_remote import answering
@@ -23,6 +25,7 @@ from tests.kit.processes import REPOSITORY, environment
 from vortex import __version__
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.data_dir import DataDir, RunInfo
+from vortex.cli.app import app
 from vortex.config import Config
 from vortex.domain.order import Side
 from vortex.domain.trade import RejectionRow, Strategy, TradeRow, TradeStatus
@@ -275,6 +278,23 @@ def test_why_and_stats_are_pages_under_the_label(vortex: Vortex, api: Client) ->
     assert (unknown.code, "HTTP 404" in unknown.err) == (1, True)
     assert vortex("stats", "--url", api.url, **token).out.splitlines() == [LABEL, "no closed trade yet"]
     assert json.loads(vortex("stats", "--url", api.url, "--json", **token).out)["sources"] == []
+
+
+def test_help_hides_nothing_that_it_says(vortex: Vortex) -> None:
+    """A key in brackets, as files have it, would be taken for markup and vanish."""
+    for command, key in (("doctor", "sim.latency"), ("dashboard", "dashboard.host"), ("replay", "runtime.record")):
+        assert key in vortex(command, "--help").out
+    root: Any = typer.main.get_command(app)
+    words = [
+        each.help or "" for command in _commands(root) for each in (command, *command.params) if hasattr(each, "help")
+    ]
+    assert [text for text in words if re.search(r"\[[a-z#/@]", text)] == []
+
+
+def _commands(group: Any) -> Iterator[Any]:
+    yield group
+    for command in getattr(group, "commands", {}).values():
+        yield from _commands(command)
 
 
 @pytest.mark.parametrize("order", ORDERS)

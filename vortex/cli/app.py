@@ -19,7 +19,7 @@ app = typer.Typer(
     epilog="`vortex COMMAND --help` shows options and examples. First steps: vortex init, vortex doctor, vortex start.",
 )
 
-RUN, LOOK, ORDER, DATA = "Run", "Look at a running system", "Order a running system", "Market data and records"
+RUN, LOOK, ORDER, DATA = "Run", "Look at a running system", "Order a running system", "Market data, records, the ledger"
 SET_UP = "Set up and check"
 
 

@@ -20,7 +20,7 @@ def doctor(
     ] = False,
     latency_from: Annotated[
         str | None,
-        typer.Option(envvar="VORTEX_LIVE_URL", help="Measure the way to this public exchange, for [sim.latency]."),
+        typer.Option(envvar="VORTEX_LIVE_URL", help="Measure the way to this public exchange, for sim.latency."),
     ] = None,
     as_json: Json = False,
 ) -> None:

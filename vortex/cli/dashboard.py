@@ -14,8 +14,10 @@ def dashboard(
     config: ConfigFiles = None,
     data_dir: DataDir = None,
     url: Url = None,
-    host: Annotated[str | None, typer.Option(help="Default: [dashboard] host.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Default: dashboard.host of the configuration.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="0 takes a free one. Default: dashboard.port.")
+    ] = None,
 ) -> None:
     """Serve the web page; also while the engine is down."""
     loaded = load_config(config or usual_files()).config

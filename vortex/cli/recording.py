@@ -40,7 +40,7 @@ def record(
     raise typer.Exit(run(Job(peer=peer, symbols=names, out=out, seconds=seconds, rotate_bytes=size, told=_recorded)))
 
 
-def replay(file: Annotated[Path, typer.Argument(help="What `[runtime] record = true` wrote.")]) -> None:
+def replay(file: Annotated[Path, typer.Argument(help="What a run with runtime.record = true wrote.")]) -> None:
     """Run a recorded run again; fails where a decision or an order is not the same."""
     import logging
 

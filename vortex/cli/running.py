@@ -34,17 +34,19 @@ def start(config: ConfigFiles = None, pairs: Pairs = None, seconds: Seconds = No
 
 def sim(
     market: Annotated[list[str] | None, typer.Option(help="[SYMBOL[,SYMBOL...]=]FILE, synthetic:N, live.")] = None,
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address it listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8790,
     speed: Speed = 1.0,
-    seed: Annotated[int, typer.Option(min=0)] = 7,
-    balance: Annotated[str, typer.Option(callback=money, help="USDT.")] = "10000",
-    key: Annotated[str, typer.Option()] = "paper",
-    secret: Annotated[str, typer.Option()] = "paper",
+    seed: Annotated[int, typer.Option(min=0, help="Of latency and of everything generated.")] = 7,
+    balance: Annotated[str, typer.Option(callback=money, help="Wallet of a new account, USDT.")] = "10000",
+    key: Annotated[str, typer.Option(help="API key of the account.")] = "paper",
+    secret: Annotated[str, typer.Option(help="Secret of that key.")] = "paper",
     state: Annotated[Path | None, typer.Option(help="File that keeps the exchange across restarts.")] = None,
     market_latency_ms: Delay = 20.0,
     order_latency_ms: Delay = 60.0,
-    latency_sigma: Annotated[float, typer.Option(min=0, max=2, callback=finite)] = 0.25,
+    latency_sigma: Annotated[
+        float, typer.Option(min=0, max=2, callback=finite, help="Sigma of the logarithm of both; 0: constant.")
+    ] = 0.25,
     live_url: LiveUrl = BINANCE,
     parent_pid: Annotated[int | None, typer.Option(help="End when this process has ended.")] = None,
 ) -> None:

@@ -17,7 +17,7 @@ def notify() -> None:
 
 @app.command("test")
 def send_test(config: ConfigFiles = None) -> None:
-    """Send a test message to every address of [notify] urls."""
+    """Send a test message to every address of notify.urls."""
     from vortex.app import logs, notifying
     from vortex.app.preflight import Verdict
 
