@@ -29,7 +29,7 @@ class Kind(StrEnum):
     HALT = "halt"
     """Entries ended until a person lifts it: by an order, a limit, or an actor tree that crashes too often."""
     OPERATION = "operation"
-    """Somebody paused, resumed, flattened or unhalted."""
+    """Somebody resumed, flattened or unhalted."""
     DRAWDOWN = "drawdown"
     """The day's loss reached a limit."""
     STALE_FEED = "stale_feed"
