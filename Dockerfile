@@ -25,7 +25,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 USER vortex
 VOLUME /app/var
-EXPOSE 8787
+EXPOSE 8787 8788
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=12s --start-period=90s --retries=2 \
     CMD ["python", "-m", "vortex.app.health_probe", "/app/var"]
