@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate_reference import FOLDER, pages
+from docs.generate_commands import BEGIN
+from docs.generate_reference import FOLDER, NOTE, pages
 from vortex.adapters.ledger import TABLES, VIEWS
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+WIDTH = 120
 ADRS = ROOT / "docs" / "adr"
 DEPENDENCY = re.compile(r'^    "([A-Za-z0-9-]+)[~>=<]', re.MULTILINE)
 
@@ -47,6 +49,22 @@ def test_every_link_leads_somewhere() -> None:
         if not (page.parent / link).exists()
     ]
     assert broken == []
+
+
+def test_no_line_is_longer_than_an_editor_is_wide() -> None:
+    """Of what people write; a row of a table cannot be broken."""
+    long = [
+        f"{page.relative_to(ROOT)}:{number}"
+        for page in documents()
+        for number, line in enumerate(_written(page).splitlines(), 1)
+        if len(line) > WIDTH and not line.startswith("|")
+    ]
+    assert long == []
+
+
+def _written(page: Path) -> str:
+    text = page.read_text(encoding="utf-8")
+    return "" if text.startswith(NOTE) else text.partition(BEGIN)[0]
 
 
 def test_every_decision_is_in_the_index_and_complete() -> None:
