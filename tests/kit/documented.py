@@ -65,7 +65,7 @@ class Terminal:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._exports: dict[str, str] = {}
         (folder / "tmp").mkdir()
-        for name in ("config", "supabase"):
+        for name in ("config", "supabase", ".env.example"):
             (folder / name).symlink_to(REPOSITORY / name)
         binaries = folder / ".venv" / "bin"
         binaries.mkdir(parents=True)
