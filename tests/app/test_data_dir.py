@@ -29,7 +29,11 @@ RUN = RunInfo(
 )
 
 
-def config(path: Path, mode: Mode = "paper", account: str = "main", key: str = "k") -> Config:
+KEY = f"k{os.getpid()}"
+"""Nobody else's on this machine: one key trades in one process of it."""
+
+
+def config(path: Path, mode: Mode = "paper", account: str = "main", key: str = KEY) -> Config:
     return Config(mode=mode, data_dir=str(path), account=Account(name=account), exchange=Exchange(api_key=Secret(key)))
 
 
@@ -110,7 +114,18 @@ def test_one_api_key_trades_in_one_process_of_a_machine(tmp_path: Path) -> None:
     first = DataDir.claim(config(tmp_path / "a", "testnet"))
     with pytest.raises(AlreadyRunningError, match="account of this API key"):
         DataDir.claim(config(tmp_path / "b", "testnet"))
-    DataDir.claim(config(tmp_path / "c", "testnet", key="another")).release()
+    DataDir.claim(config(tmp_path / "c", "testnet", key=f"another{KEY}")).release()
+    first.release()
+    DataDir.claim(config(tmp_path / "b", "testnet")).release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps names without a file")
+def test_a_folder_of_temporary_files_of_its_own_hides_no_rival(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = DataDir.claim(config(tmp_path / "a", "testnet"))
+    (private := tmp_path / "private").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(private))  # as systemd's PrivateTmp= gives it to a service
+    with pytest.raises(AlreadyRunningError, match="account of this API key: already in use by another process"):
+        DataDir.claim(config(tmp_path / "b", "testnet"))
     first.release()
     DataDir.claim(config(tmp_path / "b", "testnet")).release()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import socket
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +23,7 @@ from vortex.config import Config, ConfigError
 OWNER = "owner.json"
 RUN = "run.json"
 LOCK = "lock"
+ACCOUNT = "the account of this API key"
 
 
 class AlreadyRunningError(Exception):
@@ -72,7 +76,8 @@ class DataDir:
                 check_owner(path, owner)  # before the lock: a wrong directory is wrong, running or not
                 locks.callback(os.close, _lock(path / LOCK, f"data_dir {path}"))
                 if config.mode != "paper":
-                    locks.callback(os.close, _lock(_key_lock(config), "the account of this API key"))
+                    locks.callback(os.close, _lock(_key_lock(config), ACCOUNT))
+                    locks.enter_context(_hold_name(_key_lock(config).stem))
                 check_owner(path, owner)  # somebody else may have come and gone in between
                 _write(path / OWNER, owner)
                 (path / RUN).unlink(missing_ok=True)  # of a run that was killed; its pid may be anybody's by now
@@ -150,6 +155,20 @@ def _lock(path: Path, what: str) -> int:
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
+
+
+def _hold_name(name: str) -> socket.socket:
+    """Take a name that the kernel keeps until this process ends: one with a `/tmp` of its own does not see our file."""
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "linux":  # others know no names without a file
+            holder.bind(f"\0{name}")
+    except OSError as error:
+        holder.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise AlreadyRunningError(f"{ACCOUNT}: already in use by another process of this machine") from None
+    return holder
 
 
 def _key_lock(config: Config) -> Path:
