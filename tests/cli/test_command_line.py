@@ -10,13 +10,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
 from tests.app.kit import LABEL, SYMBOLS, TIMEOUT_S, Client, replies, running, served
 from tests.app.test_remote import answering
@@ -25,7 +22,6 @@ from tests.kit.processes import REPOSITORY, environment
 from vortex import __version__
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.data_dir import DataDir, RunInfo
-from vortex.cli.app import app
 from vortex.config import Config
 from vortex.domain.order import Side
 from vortex.domain.trade import RejectionRow, Strategy, TradeRow, TradeStatus
@@ -44,8 +40,6 @@ REJECTION = RejectionRow(
 )  # fmt: skip
 
 
-NOBODY = 65_534
-"""The user without rights."""
 ORDERS = ("pause", "resume", "flatten", "halt", "unhalt")
 
 
@@ -184,37 +178,6 @@ def test_what_a_killed_system_left_behind_is_one_line_and_1(vortex: Vortex, tmp_
     assert (damaged.code, damaged.out, "run.json: damaged" in damaged.err) == (1, "", True)
 
 
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """Also for root, who may enter every folder: nobody's rights for a while."""
-    if os.getuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-def test_people_may_ask_from_a_folder_that_they_may_not_enter(
-    vortex: Vortex, api: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ask = ("status", "--url", api.url)
-    assert vortex(*ask, VORTEX__CONTROL__TOKEN="t0ken").code == 0  # everything is loaded
-    (here := tmp_path / "here").mkdir()
-    monkeypatch.chdir(here)
-    here.chmod(0)
-    try:
-        with without_rights():
-            ended, foreign = vortex(*ask), vortex("status", "--data-dir", here)
-    finally:
-        here.chmod(0o700)
-    assert ended.code == 0, ended.err
-    assert foreign.code == 1
-    assert foreign.err.endswith("may not be read: ask as the user who runs the system\n")
-
-
 def test_the_token_comes_from_the_configuration(vortex: Vortex, api: Client, tmp_path: Path) -> None:
     refused = vortex("status", "--url", api.url)
     assert (refused.code, "HTTP 401" in refused.err) == (1, True)
@@ -278,23 +241,6 @@ def test_why_and_stats_are_pages_under_the_label(vortex: Vortex, api: Client) ->
     assert (unknown.code, "HTTP 404" in unknown.err) == (1, True)
     assert vortex("stats", "--url", api.url, **token).out.splitlines() == [LABEL, "no closed trade yet"]
     assert json.loads(vortex("stats", "--url", api.url, "--json", **token).out)["sources"] == []
-
-
-def test_help_hides_nothing_that_it_says(vortex: Vortex) -> None:
-    """A key in brackets, as files have it, would be taken for markup and vanish."""
-    for command, key in (("doctor", "sim.latency"), ("dashboard", "dashboard.host"), ("replay", "runtime.record")):
-        assert key in vortex(command, "--help").out
-    root: Any = typer.main.get_command(app)
-    words = [
-        each.help or "" for command in _commands(root) for each in (command, *command.params) if hasattr(each, "help")
-    ]
-    assert [text for text in words if re.search(r"\[[a-z#/@]", text)] == []
-
-
-def _commands(group: Any) -> Iterator[Any]:
-    yield group
-    for command in getattr(group, "commands", {}).values():
-        yield from _commands(command)
 
 
 @pytest.mark.parametrize("order", ORDERS)

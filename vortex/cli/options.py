@@ -49,3 +49,6 @@ Seconds = Annotated[float | None, typer.Option("--for", min=0, callback=finite, 
 LiveUrl = Annotated[str, typer.Option(envvar="VORTEX_LIVE_URL", help="Binance, or a simulator on this machine.")]
 Speed = Annotated[float, typer.Option(min=0.1, max=100, callback=finite, help="Of the whole exchange's clock.")]
 Delay = Annotated[float, typer.Option(min=0, max=10_000, callback=finite, help="Median, ms of exchange time.")]
+Sigma = Annotated[
+    float, typer.Option(min=0, max=2, callback=finite, help="Of the logarithm of both delays; 0: constant.")
+]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vortex.cli.asking import FAILURE, INTERNAL_FAILURE, MISUSE, PAPER, checked, fail, reader
-from vortex.cli.options import BINANCE, ConfigFiles, DataDir, Delay, LiveUrl, Pairs, Seconds, Speed, finite, money
+from vortex.cli.options import BINANCE, ConfigFiles, DataDir, Delay, LiveUrl, Pairs, Seconds, Sigma, Speed, money
 
 if TYPE_CHECKING:
     from vortex.app.life import Life
@@ -44,9 +44,7 @@ def sim(
     state: Annotated[Path | None, typer.Option(help="File that keeps the exchange across restarts.")] = None,
     market_latency_ms: Delay = 20.0,
     order_latency_ms: Delay = 60.0,
-    latency_sigma: Annotated[
-        float, typer.Option(min=0, max=2, callback=finite, help="Sigma of the logarithm of both; 0: constant.")
-    ] = 0.25,
+    latency_sigma: Sigma = 0.25,
     live_url: LiveUrl = BINANCE,
     parent_pid: Annotated[int | None, typer.Option(help="End when this process has ended.")] = None,
 ) -> None:
