@@ -13,6 +13,7 @@ from tests.kit.probe import Probe
 from tests.kit.runtime import ManualContext
 from vortex.actors.account import AccountActor
 from vortex.adapters.sqlite.journal import SqliteJournal
+from vortex.domain.operation import OperatorAction
 from vortex.domain.order import ZERO, AccountState
 from vortex.domain.risk.codes import RejectCode
 from vortex.domain.risk.params import RiskParams
@@ -24,6 +25,7 @@ from vortex.messages import (
     EntryFailed,
     JoinAccount,
     LeaveAccount,
+    Operate,
     PositionClosed,
     PositionOpened,
     ReserveRisk,
@@ -237,7 +239,8 @@ def test_who_left_is_told_nothing_more(rig: Rig) -> None:
     rig.eth.expect(AccountChanged)
 
 
-def test_a_person_lifts_the_governors_halt_and_not_the_days(rig: Rig) -> None:
+def lose_twice(rig: Rig) -> None:
+    """One losing trade more than the governor allows here."""
     rig.start(RiskParams(governor_losing_trips_per_hour=1))
     rig.joins()
     rig.money()
@@ -245,6 +248,25 @@ def test_a_person_lifts_the_governors_halt_and_not_the_days(rig: Rig) -> None:
         lost = closed()
         lost = msgspec.structs.replace(lost, trade=msgspec.structs.replace(lost.trade, trade_id=f"trade-{number}"))
         rig.actor.receive(lost)
+
+
+def test_the_governor_orders_the_kill_switch_once_and_again_in_a_new_incarnation(rig: Rig) -> None:
+    lose_twice(rig)
+    halt = Operate(action=OperatorAction.HALT, symbol=None, why="governor: 2 losing trades within an hour")
+    assert rig.exchange.told(Operate) == [halt]
+    rig.money()
+    rig.context.advance(5_000)
+    assert rig.exchange.told(Operate) == [halt]
+    rig.start(RiskParams(governor_losing_trips_per_hour=1))
+    rig.money()
+    assert rig.exchange.told(Operate) == [halt, halt]
+    rig.actor.receive(ResetGovernor())
+    rig.context.advance(5_000)
+    assert rig.exchange.told(Operate) == [halt, halt]
+
+
+def test_a_person_lifts_the_governors_halt_and_not_the_days(rig: Rig) -> None:
+    lose_twice(rig)
     rig.money("9600")
     assert rig.view().governor_tripped is not None
     rig.btc.unread()

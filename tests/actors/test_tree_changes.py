@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.living_tree import BTC, ETH, LivingTree
-from vortex.domain.operation import OperatorAction
+from vortex.domain.operation import Gate, OperatorAction
 from vortex.domain.trade import CloseReason, TradeStatus
 from vortex.messages import AddSymbol, Mirror, RemoveSymbol, SignalEmitted
 from vortex.queries import GetFeedAges, GetMirror
@@ -201,4 +201,24 @@ def test_a_tree_that_hangs_while_it_stops_is_replaced_all_the_same(data_dir: Pat
     tree.address("root").tell(AddSymbol(symbol=ETH))
     entered = tree.entries(ETH)
     tree.until(lambda: tree.entries(ETH) > entered)
+    tree.judge()
+
+
+# -------------------------------------------------------------------------------------------------------- the governor
+
+
+def test_too_many_entries_within_a_minute_halt_every_symbol_until_a_person_lifts_it(data_dir: Path) -> None:
+    tree = LivingTree(data_dir, BTC, ETH, settings={"VORTEX__RISK__GOVERNOR_ENTRIES_PER_MIN": "3"})
+    tree.until(lambda: BTC in tree.exchange().halted)
+    assert tree.until(lambda: not tree.position(BTC) and not tree.position(ETH)) < 3.0
+    entered = [tree.entries(symbol) for symbol in (BTC, ETH)]
+    assert sum(entered) == 3
+    tree.crash("account")
+    tree.crash("exchange")
+    tree.run.run_for(90)  # the minute of the three is over
+    assert [tree.status(symbol).state for symbol in (BTC, ETH)] == ["HALTED", "HALTED"]
+    assert {gate.gate for gate in tree.status(ETH).gates} >= {Gate.KILL_SWITCH}
+    assert [tree.entries(symbol) for symbol in (BTC, ETH)] == entered
+    tree.operate(OperatorAction.UNHALT, None)
+    tree.until(lambda: sum(tree.entries(symbol) for symbol in (BTC, ETH)) > 3)
     tree.judge()

@@ -9,6 +9,7 @@ import msgspec
 from loguru import logger
 from msgspec import Struct
 
+from vortex.domain.operation import OperatorAction
 from vortex.domain.order import AccountState
 from vortex.domain.pnl import account_trade
 from vortex.domain.risk.account import AccountLedger
@@ -23,6 +24,7 @@ from vortex.messages import (
     JoinAccount,
     LeaveAccount,
     MoneyTransferred,
+    Operate,
     PositionClosed,
     PositionOpened,
     Recipient,
@@ -51,7 +53,7 @@ class AccountActor(Actor):
         params: The `[risk]` section.
         journal: Where the day's ledger and the cooldowns survive.
         account_name: The account's short name, the key of its ledger.
-        exchange: Closes everything when the day's loss reaches the hard limit.
+        exchange: Closes everything when the day's loss reaches the hard limit, and halts when the governor trips.
         notifier: Hears of every change too.
     """
 
@@ -72,6 +74,7 @@ class AccountActor(Actor):
         self._joined: dict[str, Recipient] = {}
         self._saved = b""
         self._told: AccountView | None = None
+        self._halted_for: str | None = None
 
     def handlers(self) -> Mapping[type, Callable[[Any], object]]:
         return {
@@ -173,8 +176,18 @@ class AccountActor(Actor):
         view = self._ledger.view(self._now_ms())
         if view.flatten_latched and view.exposures:
             self._exchange.tell(CloseAll(reason=CloseReason.DRAWDOWN_FLATTEN))
+        self._govern(view.governor_tripped)
         news = msgspec.structs.replace(view, ts_ms=0)  # time alone is no news
         if news != self._told:
             self._told = news
             for subscriber in (*self._joined.values(), self._notifier):
                 subscriber.tell(AccountChanged(view=view))
+
+    def _govern(self, tripped: str | None) -> None:
+        """Order the kill switch once for each cause: from then on it is the exchange's, through restarts, until UNHALT.
+
+        A new incarnation orders it once more: the one before may have ended between the ledger and the order.
+        """
+        if tripped is not None and tripped != self._halted_for:
+            self._exchange.tell(Operate(action=OperatorAction.HALT, symbol=None, why=f"governor: {tripped}"))
+        self._halted_for = tripped

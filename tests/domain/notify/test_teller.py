@@ -128,8 +128,8 @@ def test_limits_are_told_when_they_are_reached() -> None:
     for _ in range(2):
         told.account(lost, NOW)
     assert texts(told.take(NOW)) == ["drawdown: -300.5 USDT today: no entries for the rest of the UTC day"]
-    told.account(replace(lost, flatten_latched=True, governor_tripped="21 losing trades within an hour"), NOW)
-    assert kinds(told.take(NOW)) == [Kind.DRAWDOWN, Kind.HALT]
+    told.account(replace(lost, flatten_latched=True), NOW)
+    assert texts(told.take(NOW)) == ["drawdown: -300.5 USDT today: every position is closed"]
 
 
 def test_what_stays_bad_is_told_again_after_an_hour_or_after_somebody_acted() -> None:

@@ -47,7 +47,7 @@ class Teller:
         self._open: set[str] = set()
         self._protection, self._standing, self._lag = Protection(), Standing(), Lag()
         self._urgent_ms: dict[str, int] = {}
-        self._limits: tuple[object, ...] = (False, False, None)
+        self._limits = (False, False)
         self._days = [day if day is not None and day.day <= now_ms // DAY_MS else Day.at(now_ms)]
         self._turn(now_ms)
         self.day.starts += 1
@@ -121,15 +121,13 @@ class Teller:
         """The account has changed."""
         self._turn(now_ms)
         self.day.observe(view)
-        limits = (view.drawdown_latched, view.flatten_latched, view.governor_tripped)
+        limits = (view.drawdown_latched, view.flatten_latched)
         before, self._limits = self._limits, limits
         loss = words.usdt(view.daily_pnl_usdt)
         if view.drawdown_latched and not before[0]:
             self._say(Kind.DRAWDOWN, f"{loss} today: no entries for the rest of the UTC day", now_ms)
         if view.flatten_latched and not before[1]:
             self._say(Kind.DRAWDOWN, f"{loss} today: every position is closed", now_ms)
-        if view.governor_tripped is not None and view.governor_tripped != before[2]:
-            self._say(Kind.HALT, f"{view.governor_tripped}: no entries until unhalt --all", now_ms)
 
     def gates(self, closed: Iterable[ClosedGate], symbols: Collection[str], now_ms: int) -> None:
         """Everything that is closed now of these symbols."""

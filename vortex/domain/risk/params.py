@@ -101,10 +101,8 @@ class RiskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cooldown_losses_s: Annotated[int, within(0, 604_800, "no entry after consecutive losses, s")] = 1_800
     cooldown_failure_s: Annotated[int, within(0, 604_800, "no entry after an entry that failed, s")] = 300
     consecutive_losses: Annotated[int, within(0, 1_000, "net losses of a symbol in a row; 0 = off")] = 3
-    governor_entries_per_min: Annotated[int, within(1, 10_000, "entries in 60 s; one more ends all entries")] = 30
-    governor_losing_trips_per_hour: Annotated[
-        int, within(1, 100_000, "losing trades in 1 h; one more ends all entries")
-    ] = 20
+    governor_entries_per_min: Annotated[int, within(1, 10_000, "entries in 60 s; one more halts all")] = 30
+    governor_losing_trips_per_hour: Annotated[int, within(1, 100_000, "losing trades in 1 h; one more halts all")] = 20
 
     def __post_init__(self) -> None:
         for name, highest in (("leverage_max", self.leverage_max), ("leverage_high_max", self.leverage_high_max)):
