@@ -110,12 +110,23 @@ def test_a_real_redis_is_asked_for_its_settings(tmp_path: Path) -> None:
      (503, Verdict.FAILED, "503")],
 )  # fmt: skip
 def test_supabase_s_answer_is_explained(status: int, verdict: Verdict, words: str) -> None:
-    with answering(status, b"[]") as (url, _):
-        cold = ColdStore(kind="supabase", allow_paper_remote=True, supabase_url=url, supabase_key=Secret("canary-key"))
-        found, text = stores.supabase(Config(cold_store=cold))
+    with answering(status, b"[]", **{"Content-Range": "*/*"}) as (url, _):
+        found, text = asked_at(url)
     assert found is verdict
     assert words in text
+
+
+def test_a_page_in_supabase_s_place_is_not_taken_for_it() -> None:
+    with answering(200, b"<html>Please sign in</html>") as (url, _):
+        found, text = asked_at(url)
+    assert (found, "SUPABASE_URL" in text) == (Verdict.FAILED, True)
+
+
+def asked_at(url: str) -> tuple[Verdict, str]:
+    cold = ColdStore(kind="supabase", allow_paper_remote=True, supabase_url=url, supabase_key=Secret("canary-key"))
+    found, text = stores.supabase(Config(cold_store=cold))
     assert "canary-key" not in text
+    return found, text
 
 
 def drop_one(server: socket.socket) -> None:

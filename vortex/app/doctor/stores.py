@@ -6,7 +6,8 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -66,14 +67,16 @@ def supabase(config: Config) -> Finding:
     url, key = config.cold_store.supabase_url, config.cold_store.supabase_key.reveal()
     if not url or ledger_kind(config) != "supabase":
         return Verdict.NOT_CHECKED, "SUPABASE_URL is not set, or not used in this mode"
-    status = _status(url, "/rest/v1/trade_logs?limit=0", {"apikey": key, "authorization": f"Bearer {key}"})
+    answer = _asked(url, "/rest/v1/trade_logs?limit=0", {"apikey": key, "authorization": f"Bearer {key}"})
+    if answer.status == HTTPStatus.OK and answer.getheader("content-range") is None:  # which the Data API never lacks
+        return Verdict.FAILED, "no Data API answers: is SUPABASE_URL right, and no proxy or sign-in page in between?"
     meaning = {
         200: (Verdict.OK, "it answers to this key, and has the tables"),
         401: (Verdict.FAILED, "SUPABASE_KEY is not accepted"),
         403: (Verdict.FAILED, "SUPABASE_KEY may not read trade_logs: use the service role's key"),
         404: (Verdict.FAILED, "there is no table trade_logs: run vortex db migrate"),
     }
-    return meaning.get(status, (Verdict.FAILED, f"HTTP {status}"))
+    return meaning.get(answer.status, (Verdict.FAILED, f"HTTP {answer.status}"))
 
 
 def redis(config: Config) -> Finding:
@@ -129,14 +132,14 @@ def _file(path: Path) -> Finding:
     return Verdict.OK, f"{path} is whole, schema {schema}, SQLite {sqlite3.sqlite_version}"
 
 
-def _status(url: str, path: str, headers: Mapping[str, str]) -> int:
-    """The status of one answer; redirects are not followed: the key goes where it was meant to go."""
+def _asked(url: str, path: str, headers: Mapping[str, str]) -> HTTPResponse:
+    """One answer, up to its body; redirects are not followed: the key goes where it was meant to go."""
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=WAIT_S)
     try:
         connection.request("GET", path, headers=dict(headers))
-        return connection.getresponse().status
+        return connection.getresponse()
     except (HTTPException, socket.gaierror) as error:
         raise OSError(f"{parts.netloc}: {error}") from error
     finally:
