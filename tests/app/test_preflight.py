@@ -97,6 +97,15 @@ def test_a_wrong_clock_refuses_real_money_and_says_what_to_do(
     assert ("set this machine's clock" in detail) is (verdict is not Verdict.OK)
 
 
+def test_a_clock_that_may_come_right_is_tried_again_unless_more_is_wrong() -> None:
+    clock = ClockMeasured(ts_ms=1, offset_ms=501.0, round_trip_ms=34.0)
+    with pytest.raises(OSError, match="set this machine's clock"):
+        clear(Account(facts(clock=clock)), LIVE, wait=never)
+    key = structs.replace(GOOD_KEY, enable_withdrawals=True)
+    with pytest.raises(ConfigError, match="withdrawals"):
+        clear(Account(facts(clock=clock, permissions=key)), LIVE, wait=never)
+
+
 def test_a_slow_line_is_a_warning() -> None:
     clock = ClockMeasured(ts_ms=1, offset_ms=0.0, round_trip_ms=1_001.0)
     assert seen("clock", facts(clock=clock))[0] is Verdict.WARN

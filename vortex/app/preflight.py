@@ -82,15 +82,15 @@ Finding: TypeAlias = tuple[Verdict, str]
 def checks(facts: Facts, config: Config, ours: Collection[str] = ()) -> tuple[Check, ...]:
     """Every check, in the order in which people look for trouble; `ours` are the symbols of trades under way."""
 
-    def check(name: str, fact: T | Unread, judge: Callable[[T], Finding]) -> Check:
+    def check(name: str, fact: T | Unread, judge: Callable[[T], Finding], *, passing: bool = False) -> Check:
         if isinstance(fact, Unread):
             return _unread(name, fact, config)
         verdict, detail = judge(fact)
-        return Check(name=name, verdict=verdict, detail=detail)
+        return Check(name=name, verdict=verdict, detail=detail, passing=passing)
 
     hedge, multi = _setting("hedge mode", "one-way", facts), _setting("multi-assets mode", "single-asset", facts)
     return (
-        check("clock", facts.clock, lambda clock: _clock(clock, config)),
+        check("clock", facts.clock, lambda clock: _clock(clock, config), passing=True),  # after a reboot it comes right
         check("key permissions", facts.permissions, lambda found: _permissions(found, facts.clock.ts_ms, config)),
         check("position mode", facts.hedge_mode, hedge),
         check("assets mode", facts.multi_assets, multi),
