@@ -105,6 +105,9 @@ def test_pages_for_a_reader_follow_each_other(ledger: Ledger) -> None:
     with vortex(ledger, "status", "-f", "--json") as process:
         assert [json.loads(line)["mode"] for line in told(process, 2)] == ["paper", "paper"]
         interrupted(process)
+    with vortex(ledger, "stats", "-f") as process:
+        assert told(process, 1)[0].startswith(f"{LABEL}  ")
+        interrupted(process)
 
 
 def test_pages_on_a_terminal_replace_each_other(ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -128,12 +128,17 @@ def show(answer: Answer, kind: str, *, as_json: bool) -> None:
     if as_json:
         print_json(answer.value)
         return
+    typer.echo(answer.label)
+    for line in page_of(kind)(answer.value):
+        typer.echo(line)
+
+
+def page_of(kind: str) -> Callable[[Any], Iterator[str]]:
+    """What makes lines for people of a reply of this kind."""
     from vortex.cli.pages import PAGES
     from vortex.cli.tables import TABLES
 
-    typer.echo(answer.label)
-    for line in {**PAGES, **TABLES}[kind](answer.value):
-        typer.echo(line)
+    return {**PAGES, **TABLES}[kind]
 
 
 def progress(text: str) -> None:

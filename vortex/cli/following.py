@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vortex.app.remote import Answer
 
 EVERY_S = 1.0
+SELDOM_S = 5.0
+"""Between two answers for which the whole ledger is read."""
 WINDOW = 200
 """Rows that are asked for each time: more than can come within that time."""
 HOME = "\x1b[H\x1b[2J"
@@ -24,12 +26,12 @@ Ask = Callable[[], "Answer"]
 Row = Mapping[str, Any]
 
 
-def until_interrupted(steps: Iterable[None]) -> None:
-    """Take one step a second until Ctrl-C, or until nobody reads any more."""
+def until_interrupted(steps: Iterable[None], every_s: float = EVERY_S) -> None:
+    """Take one step after the other until Ctrl-C, or until nobody reads any more."""
     try:
         for _ in steps:
             sys.stdout.flush()
-            time.sleep(EVERY_S)
+            time.sleep(every_s)
     except KeyboardInterrupt:
         if sys.stdout.isatty():
             typer.echo()

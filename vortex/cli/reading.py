@@ -13,7 +13,7 @@ import typer
 
 from vortex import __version__
 from vortex.cli import completing, following, sheets
-from vortex.cli.asking import FAILURE, PAPER, Question, fail, fail_usage, load_config, print_json, show
+from vortex.cli.asking import FAILURE, PAPER, Question, fail, fail_usage, load_config, page_of, print_json, show
 from vortex.cli.options import ConfigFiles, DataDir, Follow, Json, Limit, Pairs, Url
 
 if TYPE_CHECKING:
@@ -88,16 +88,24 @@ def why(
     url: Url = None,
     data_dir: DataDir = None,
     config: ConfigFiles = None,
+    follow: Follow = False,
     as_json: Json = False,
 ) -> None:
     """Show why: scores, inequalities, gates, the bracket, and the smallest change that would have passed."""
-    answer = Question(f"/api/decisions/{quote(name, safe='')}", url, data_dir, config).ask()
-    show(answer, "why", as_json=as_json)
+    question = Question(f"/api/decisions/{quote(name, safe='')}", url, data_dir, config)
+    _page("why", question, follow=follow, as_json=as_json)
 
 
-def stats(url: Url = None, data_dir: DataDir = None, config: ConfigFiles = None, as_json: Json = False) -> None:
+def stats(
+    url: Url = None,
+    data_dir: DataDir = None,
+    config: ConfigFiles = None,
+    follow: Follow = False,
+    as_json: Json = False,
+) -> None:
     """Show what closed trades earned and what that proves."""
-    show(Question("/api/stats", url, data_dir, config).ask(), "stats", as_json=as_json)
+    question = Question("/api/stats", url, data_dir, config)
+    _page("stats", question, follow=follow, as_json=as_json, every_s=following.SELDOM_S)
 
 
 def show_config(config: ConfigFiles = None, pairs: Pairs = None, as_json: Json = False) -> None:
@@ -128,14 +136,12 @@ def _below(path: str, rows: list[Any]) -> list[Any]:
     return found
 
 
-def _page(kind: str, question: Question, *, follow: bool, as_json: bool) -> None:
+def _page(kind: str, question: Question, *, follow: bool, as_json: bool, every_s: float = following.EVERY_S) -> None:
     """An answer that is shown whole."""
-    if not follow:
+    if follow:
+        following.until_interrupted(following.pages(question.ask, page_of(kind), as_json=as_json), every_s)
+    else:
         show(question.ask(), kind, as_json=as_json)
-        return
-    from vortex.cli.tables import TABLES
-
-    following.until_interrupted(following.pages(question.ask, TABLES[kind], as_json=as_json))
 
 
 def _question(
