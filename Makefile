@@ -48,8 +48,8 @@ imports: setup ## who may import whom
 docs: setup ## the documentation as a site, strictly, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-bench: setup ## what the runtime costs, as ratios of two sides in one run, into build/bench.json
-	$(BIN)/python -m tests.bench
+bench: setup ## what the runtime costs, as ratios of two sides in one run, into build/bench.json; LONG=1 adds 20 minutes of trading
+	$(BIN)/python -m tests.bench $(if $(LONG),--long)
 
 chaos: setup ## a sample of each of the following, at most an hour in all; what they find is kept for the whole run
 	$(MAKE) chaos-matrix N=1000

@@ -26,6 +26,7 @@ from tests.bench.measure import quantile
 from tests.bench.outbox import Kept
 from tests.bench.pages import Pages
 from tests.bench.slow_replies import SlowReplies
+from tests.bench.soak import Soaked
 from tests.bench.stall import Stall
 from tests.bench.storing import Storing
 
@@ -34,6 +35,7 @@ OUTPUT = Path("build/bench.json")
 SIDE_TIMEOUT_S = 180
 MANY, FEW, PACED = 500, 100, 30
 KEPT, QUEUED = 2_000, 10_500
+SOAK_MIN = 20.0
 LOAD_S, CRASH_S, HANG_S, SLOW_S, PAGES_S, STALL_S = 1.0, 10.0, 22.0, 12.0, 10.0, 12.0
 
 
@@ -51,10 +53,11 @@ def main(arguments: Sequence[str]) -> None:
     """Run everything, print a table, write the file."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="repeats of each side")
-    parser.add_argument("--only", choices=MEASURES, nargs="+", default=MEASURES, help="these alone")
+    parser.add_argument("--only", choices=MEASURES, nargs="+", help="these alone")
+    parser.add_argument("--long", action="store_true", help="what takes long, too")
     asked = parser.parse_args(arguments)
     figures: dict[str, Figure] = {}
-    for each in asked.only:
+    for each in asked.only or [name for name in MEASURES if asked.long or name not in LONG]:
         measured = MEASURES[each](asked.runs)
         figures |= measured
         for name, figure in measured.items():
@@ -152,6 +155,22 @@ def _pages(runs: int) -> dict[str, Figure]:
     }
 
 
+def _soak(_runs: int) -> dict[str, Figure]:
+    """Once: what leaks, leaks in every run."""
+    ((soaked,),) = _sides(Soaked, 1, f"soak {SOAK_MIN}", timeout_s=SOAK_MIN * 60 + SIDE_TIMEOUT_S)
+    shown = [msgspec.to_builtins(soaked)]
+
+    def figure(what: str, end: float, warm: float) -> Figure:
+        unit = f"{what} after {SOAK_MIN:.0f} min at speed 4, times those once warm; {soaked.trades} trades"
+        return Figure(value=end / warm, unit=unit, system=end, reference=warm, runs=shown)
+
+    return {
+        "SOAK_memory": figure("resident MB", soaked.end_mb, soaked.warm_mb),
+        "SOAK_files": figure("open files", soaked.end_files, soaked.warm_files),
+        "SOAK_threads": figure("threads", soaked.end_threads, soaked.warm_threads),
+    }
+
+
 def _help(runs: int) -> dict[str, Figure]:
     ours, bare = _sides(Help, runs, "help vortex", "help bare")
     return {
@@ -207,15 +226,15 @@ def _ratio(unit: str, system: Sequence[T], reference: Sequence[T], of: Callable[
     return Figure(value=ours / theirs, unit=unit, system=ours, reference=theirs, runs=runs)
 
 
-def _sides(kind: type[T], runs: int, *orders: str) -> list[list[T]]:
+def _sides(kind: type[T], runs: int, *orders: str, timeout_s: float = SIDE_TIMEOUT_S) -> list[list[T]]:
     """What each side measured, run by turns."""
-    rounds = [[_side(kind, order) for order in orders] for _ in range(runs)]
+    rounds = [[_side(kind, order, timeout_s) for order in orders] for _ in range(runs)]
     return [list(side) for side in zip(*rounds, strict=True)]
 
 
-def _side(kind: type[T], order: str) -> T:
+def _side(kind: type[T], order: str, timeout_s: float) -> T:
     command = [sys.executable, "-m", "tests.bench.side", *order.split()]
-    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=SIDE_TIMEOUT_S, check=True)  # noqa: S603  # ourselves
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout_s, check=True)  # noqa: S603  # ourselves
     return msgspec.json.decode(done.stdout, type=kind)
 
 
@@ -236,8 +255,11 @@ MEASURES: Mapping[str, Callable[[int], dict[str, Figure]]] = {
     "help": _help,
     "stall": _stall,
     "pages": _pages,
+    "soak": _soak,
 }
 """In this order."""
+LONG = frozenset({"soak"})
+"""Only when asked for."""
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -9,7 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from loguru import logger
 
-from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, slow_replies, stall, storing
+from tests.bench import (
+    crashes,
+    evaluation,
+    first_words,
+    isolation,
+    load,
+    outbox,
+    pages,
+    slow_replies,
+    soak,
+    stall,
+    storing,
+)
 
 SIDES: Mapping[str, Callable[[Sequence[str]], object]] = {
     "load": lambda words: load.run(words[0], int(words[1]), float(words[2])),
@@ -21,6 +33,7 @@ SIDES: Mapping[str, Callable[[Sequence[str]], object]] = {
     "pages": lambda words: pages.run(msgspec.convert(words[0], pages.Who), int(words[1]), float(words[2])),
     "stall": lambda words: stall.run(msgspec.convert(words[0], stall.How), int(words[1]), float(words[2])),
     "slow_replies": lambda words: slow_replies.run(msgspec.convert(words[0], slow_replies.Late), float(words[1])),
+    "soak": lambda words: soak.run(float(words[0])),
     "storing": lambda words: storing.run(msgspec.convert(words[0], storing.How)),
 }
 

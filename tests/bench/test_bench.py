@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, stall, storing
+from tests.bench import crashes, evaluation, first_words, isolation, load, outbox, pages, soak, stall, storing
 from tests.bench.__main__ import Figure, _ratio
 from tests.bench.market import market
 from tests.bench.slow_replies import fill_to_stop_ms
@@ -103,3 +105,16 @@ def test_help_takes_a_while(how: first_words.How) -> None:
 @pytest.mark.parametrize("how", ["batch", "single"])
 def test_rows_cost_something(how: storing.How) -> None:
     assert storing.run(how, rounds=1).cpu_ms > 0
+
+
+def test_a_soak_sees_what_a_process_and_its_children_hold() -> None:
+    nested = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(flush=True); input()'])"
+    command, pipe = [sys.executable, "-c", nested], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as parent:  # noqa: S603  # ours
+        assert parent.stdout is not None
+        parent.stdout.readline()  # the child runs
+        both = soak.sample(parent.pid)
+        parent.communicate(b"\n")
+    assert both.threads == 2
+    assert both.files >= 6
+    assert both.mb > 10.0
