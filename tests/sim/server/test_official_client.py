@@ -47,6 +47,7 @@ ANSWERED: list[tuple[str, dict[str, Any]]] = [
     ("account_information_v3", {}),
     ("futures_account_balance_v2", {}),
     ("futures_account_balance_v3", {}),
+    ("get_bnb_burn_status", {}),
     ("get_current_multi_assets_mode", {}),
     ("get_current_position_mode", {}),
     ("notional_and_leverage_brackets", SYMBOL),

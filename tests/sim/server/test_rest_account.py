@@ -34,6 +34,19 @@ def test_a_mode_is_switched_and_shown(own: Client, path: str, name: str, same: i
     assert own.signed("POST", f"/fapi/v1/{path}", **{name: "false"}).status == 200
 
 
+def test_fees_stay_in_usdt(own: Client) -> None:
+    assert own.signed("GET", "/fapi/v1/feeBurn").body == {"feeBurn": False}
+    assert own.signed("POST", "/fapi/v1/feeBurn", feeBurn="false").body == {"code": 200, "msg": "success"}
+    refused = own.signed("POST", "/fapi/v1/feeBurn", feeBurn="true")
+    assert (refused.status, refused.code) == (400, -1130)
+    assert own.signed("POST", "/fapi/v1/feeBurn").code == -1102
+    assert own.signed("GET", "/fapi/v1/feeBurn").body == {"feeBurn": False}
+    own.market_order("BUY")
+    own.flatten()
+    trades: list[dict[str, Any]] = own.signed("GET", "/fapi/v1/userTrades", symbol="BTCUSDT").body
+    assert {row["commissionAsset"] for row in trades} == {"USDT"}
+
+
 def test_margin_moves_and_income_tells_of_the_rest(own: Client) -> None:
     own.market_order("BUY")
     margin = {"symbol": "BTCUSDT", "amount": "5", "type": 1}

@@ -20,6 +20,7 @@ from vortex.sim.server.routes import ENDPOINTS
         ("/fapi/v1/openOrders", {}, 40),
         ("/fapi/v1/openAlgoOrders", {}, 40),
         ("/fapi/v3/account", {}, 5),
+        ("/fapi/v1/feeBurn", {}, 30),
     ],
 )
 def test_weights(path: str, params: dict[str, str], weight: int) -> None:

@@ -147,6 +147,19 @@ async def change_multi_assets_mode(venue: Venue, params: Params) -> Json:
     return SUCCESS
 
 
+async def fee_burn(_venue: Venue, _params: Params) -> Json:
+    """GET feeBurn: fees are paid in USDT here."""
+    return {"feeBurn": False}
+
+
+async def change_fee_burn(_venue: Venue, params: Params) -> Json:
+    """POST feeBurn. It stays off: there is no BNB in this account."""
+    params.text("feeBurn")
+    if params.flag("feeBurn"):
+        raise RequestRefused(-1130, "Data sent for parameter 'feeBurn' is not valid.")
+    return SUCCESS
+
+
 async def api_restrictions(venue: Venue, _params: Params) -> Json:
     """GET apiRestrictions, of the wallet's API: what the key may do."""
     return {

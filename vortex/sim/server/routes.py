@@ -86,6 +86,8 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/fapi/v1/positionSide/dual"): Endpoint(account.change_position_mode, SIGNED, flat(1)),
     ("GET", "/fapi/v1/multiAssetsMargin"): Endpoint(account.multi_assets_mode, SIGNED, flat(30)),
     ("POST", "/fapi/v1/multiAssetsMargin"): Endpoint(account.change_multi_assets_mode, SIGNED, flat(1)),
+    ("GET", "/fapi/v1/feeBurn"): Endpoint(account.fee_burn, SIGNED, flat(30)),
+    ("POST", "/fapi/v1/feeBurn"): Endpoint(account.change_fee_burn, SIGNED, flat(1)),
     ("POST", "/fapi/v1/positionMargin"): Endpoint(account.adjust_margin, SIGNED, flat(1)),
     ("GET", "/fapi/v1/income"): Endpoint(account.income, SIGNED, flat(30)),
     ("GET", "/sapi/v1/account/apiRestrictions"): Endpoint(account.api_restrictions, SIGNED, flat(1)),
