@@ -183,7 +183,11 @@ ExchangeRequest: TypeAlias = (
 
 
 class Fill(Struct, frozen=True, kw_only=True):
-    """One execution."""
+    """One execution.
+
+    Attributes:
+        commission: In USDT; the `commission_asset` is another one only where its price was not known.
+    """
 
     fill_id: int
     order_id: int

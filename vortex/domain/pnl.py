@@ -1,7 +1,7 @@
 """What a trade earned, from its fills, and the ledger rows that say so.
 
-Everything is exact until it is stored with 8 decimals, rounded half-even. Commissions are taken as the exchange charged
-them and counted as USDT; an account that pays fees in another asset is not converted here.
+Everything is exact until it is stored with 8 decimals, rounded half-even. Commissions are in USDT: who read an
+execution has converted one that was paid in another asset. One that could not be is counted as so many USDT.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import msgspec
 from vortex.adapters.binance import rows, symbol_rows
 from vortex.adapters.binance.client import Client
 from vortex.adapters.binance.errors import ApiError, MalformedReply, NotSent
+from vortex.adapters.binance.fees import Fees
 from vortex.domain.market import SymbolRules
 from vortex.domain.order import (
     AccountState,
@@ -60,9 +61,10 @@ class Calls:
     errors when a reply is not what it should be.
     """
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock, fees: Fees) -> None:
         self._client = client
         self._clock = clock
+        self._fees = fees
         self._client_ids: dict[int, str] = {}
         self._rules: dict[str, SymbolRules] = {}
         self._listed: frozenset[str] = frozenset()
@@ -167,7 +169,7 @@ class Calls:
         found = await self._executions(request)
         for order_id in {int(row["orderId"]) for row in found} - self._client_ids.keys():
             await self._learn_client_id(request.symbol, order_id)
-        return rows.fills(found, self._client_ids)
+        return self._fees.in_usdt(rows.fills(found, self._client_ids))
 
     async def _executions(self, request: QuerySymbol) -> list[dict[str, Any]]:
         """Those after an id or from a time on; without either the newest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,10 @@ SHORTEST_KEY = 8
 
 class _Time(Struct, rename="camel"):
     server_time: int
+
+
+class _Mark(Struct, rename="camel"):
+    mark_price: Decimal
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
@@ -77,6 +82,14 @@ class Client(binanceusdm):  # type: ignore[misc]  # ccxt ships no types
         measured = await self.time.measure(self._server_ms)
         self.budget.offset_ms = measured.offset_ms
         return measured
+
+    async def read_mark_price(self, symbol: str) -> Decimal:
+        """The present mark price. Raises what a request raises, and MalformedReply for a price of nothing."""
+        reply = await self.fapiPublicGetPremiumIndex({"symbol": symbol})
+        price = msgspec.convert(reply, _Mark, strict=False).mark_price
+        if not (price.is_finite() and price > 0):
+            raise MalformedReply(f"{symbol} has a mark price of {price}")
+        return price
 
     def open(self, lazy: bool = False) -> None:  # noqa: FBT001, FBT002  # ccxt's signature
         """Make the session, which follows no redirect: its requests carry the key."""

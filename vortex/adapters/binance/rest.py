@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 import msgspec
 from ccxt.base.errors import BaseError
 from loguru import logger
+from msgspec.structs import replace
 
 from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.calls import Calls
 from vortex.adapters.binance.client import Client, Credentials
 from vortex.adapters.binance.errors import ApiError, MalformedReply, NotSent, classify, describe
+from vortex.adapters.binance.fees import Fees
 from vortex.adapters.binance.hosts import Hosts
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.user_stream import UserStream
@@ -42,16 +44,24 @@ class BinanceExchange:
         credentials: The account's keys.
         clock: Our clock, of timeouts and receipts; requests are signed with the exchange's, as measured against it.
         budget: What the host counted, shared with whatever else reads from it; by default its own.
+        fees: What the account's fees are worth, as far as that is known already; by default nothing is.
     """
 
     def __init__(
-        self, loop: NetworkLoop, hosts: Hosts, credentials: Credentials, clock: Clock, budget: Budget | None = None
+        self,
+        loop: NetworkLoop,
+        hosts: Hosts,
+        credentials: Credentials,
+        clock: Clock,
+        budget: Budget | None = None,
+        fees: Fees | None = None,
     ) -> None:
         self._loop = loop
         self._clock = clock
         self._budget = budget or Budget(clock)
         self._client = Client(hosts, clock, self._budget, credentials)
-        self._calls = Calls(self._client, clock)
+        self._fees = fees or Fees(clock)
+        self._calls = Calls(self._client, clock, self._fees)
         self._user_stream = UserStream(loop, self._client, hosts, clock, self._on_user_event)
         self._recipient: Recipient | None = None
         self._pending: set[asyncio.Task[Any]] = set()
@@ -97,6 +107,7 @@ class BinanceExchange:
     def _open(self) -> None:
         self._track(self._loop.spawn(self._keep_clock(), "clock check"))
         self._track(self._loop.spawn(self._user_stream.run(), "user stream"))
+        self._track(self._loop.spawn(self._fees.keep(self._client), "prices of fees"))
 
     def _begin(self, request: ExchangeRequest, timeout_ms: int, sent_ms: int) -> None:
         task = self._loop.spawn(self._outcome(request, timeout_ms), type(request).__name__)
@@ -131,8 +142,14 @@ class BinanceExchange:
 
     def _on_user_event(self, event: object) -> None:
         if isinstance(event, OrderReport):
-            self._calls.remember(event)
+            event = self._calls.remember(self._in_usdt(event))
         self._tell(event)
+
+    def _in_usdt(self, report: OrderReport) -> OrderReport:
+        if report.fill is None:
+            return report
+        (fill,) = self._fees.in_usdt((report.fill,))
+        return replace(report, fill=fill)
 
     def _tell(self, message: object) -> None:
         if self._recipient is not None:

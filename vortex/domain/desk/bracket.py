@@ -247,7 +247,7 @@ def on_algo(bracket: Bracket, report: AlgoReport, now_ms: int) -> Bracket:
 
 
 def on_fills(bracket: Bracket, fills: tuple[Fill, ...], now_ms: int) -> Bracket:
-    """Add executions; each counts once, whatever brings it."""
+    """Add executions; each counts once, as it was first told: a fee converted later may have another price."""
     known = {fill.fill_id for fill in bracket.fills}
     new = [fill for fill in fills if fill.fill_id not in known and fill.fill_id > bracket.after_fill_id]
     if new:
