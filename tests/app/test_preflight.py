@@ -38,6 +38,7 @@ FACTS = Facts(
     rules=RULES,
     max_leverage=dict.fromkeys(RULES, 125),
     taker_fee=Decimal("0.0005"),
+    fee_burn=False,
     money=AccountState(
         ts_ms=1, wallet_usdt=Decimal(10_000), unrealized_usdt=Decimal(-100), available_usdt=Decimal(9_000)
     ),
@@ -71,7 +72,7 @@ def test_a_clean_account_passes_every_check_with_a_line_each() -> None:
     assert {check.verdict for check in found} == {Verdict.OK}
     assert [check.name for check in found] == [
         "clock", "key permissions", "position mode", "assets mode", "margin type", "filters", "leverage brackets",
-        "taker fee", "balance", "open positions", "open orders",
+        "taker fee", "fee asset", "balance", "open positions", "open orders",
     ]  # fmt: skip
     assert str(found[0]) == "clock: ok: the exchange is +12 ms ahead of this machine, round trip 34 ms"
     assert changes(FACTS) == ()
@@ -210,7 +211,27 @@ def test_an_empty_wallet_is_a_warning() -> None:
     assert seen("balance", facts(money=empty))[0] is Verdict.WARN
 
 
-UNREADABLE = [name for name in Facts.__struct_fields__ if name != "clock"]
+@pytest.mark.parametrize(
+    ("burns", "config", "verdict", "words"),
+    [
+        (False, LIVE, Verdict.OK, "in USDT"),
+        (True, LIVE, Verdict.WARN, "in BNB, booked at the mark price of BNBUSDT; the USDT wallet does not pay them"),
+        (True, TESTNET, Verdict.WARN, "in BNB, booked at the mark price of BNBUSDT; "),
+        (LOST, LIVE, Verdict.WARN, "could not be read (TimeoutError: no details); fees in BNB would be booked at "),
+        (Unread(why="HTTP 404", code=-5000), TESTNET, Verdict.WARN, "could not be read (HTTP 404); "),
+        (LOST, PAPER, Verdict.NOT_CHECKED, LOST.why),
+    ],
+)
+def test_in_what_fees_are_paid_refuses_no_start(
+    burns: bool | Unread, config: Config, verdict: Verdict, words: str  # noqa: FBT001  # a table
+) -> None:  # fmt: skip
+    found, detail = seen("fee asset", facts(fee_burn=burns), config)
+    assert found is verdict
+    assert detail.startswith(words)
+    clear(Account(facts(fee_burn=burns)), config, wait=lambda _: None)
+
+
+UNREADABLE = [name for name in Facts.__struct_fields__ if name not in ("clock", "fee_burn")]
 
 
 @pytest.mark.parametrize("name", UNREADABLE)

@@ -51,6 +51,18 @@ def test_the_configured_reader_reads_market_data(
         venue.close()
 
 
+def test_every_adapter_for_orders_knows_what_the_start_learned_of_fees(simulator: Running) -> None:
+    venue = open_venue(Config(), simulator.server.url)
+    try:
+        inspection = venue.inspection()
+        inspection.close()
+        assert inspection._fees is venue.fees
+        assert venue.exchange()._fees is venue.fees
+        assert venue.exchange()._fees is venue.fees
+    finally:
+        venue.close()
+
+
 def test_a_simulator_of_somebody_else_is_traded_with_the_configured_keys(simulator: Running) -> None:
     exchange = Exchange(simulator_url=simulator.server.url, api_key=Secret("k"), secret_key=Secret("s"))
     venue = open_venue(Config(exchange=exchange), exchange.simulator_url)

@@ -27,6 +27,7 @@ T = TypeVar("T")
 MAX_OFFSET_MS = 500
 SLOW_MS = 1_000
 SOON_DAYS, DAY_MS = 14, 86_400_000
+IN_BNB = "booked at the mark price of BNBUSDT; the USDT wallet does not pay them, so the day's limits do not see them"
 SHOWN = 5
 """Positions or orders named in one line."""
 
@@ -98,6 +99,7 @@ def checks(facts: Facts, config: Config, ours: Collection[str] = ()) -> tuple[Ch
         check("filters", facts.rules, lambda rules: _filters(rules, config)),
         check("leverage brackets", facts.max_leverage, lambda found: _brackets(found, config)),
         check("taker fee", facts.taker_fee, lambda fee: _fee(fee, config)),
+        _fee_asset(facts.fee_burn, config),
         check("balance", facts.money, _money),
         check("open positions", facts.positions, lambda held: _positions(held, config, ours)),
         check("open orders", facts.orders, lambda resting: _orders(resting, config)),
@@ -234,6 +236,19 @@ def _brackets(found: Mapping[str, int], config: Config) -> Finding:
 
 def _fee(fee: Decimal, config: Config) -> Finding:
     return Verdict.OK, f"{rounded(100 * fee, 4):f} % a side on {config.trading_pairs[0]}"
+
+
+def _fee_asset(burns: bool | Unread, config: Config) -> Check:  # noqa: FBT001  # one fact
+    """Unlike other facts it may be unknown: a fee in another asset is seen when it is paid."""
+    if isinstance(burns, Unread) and config.mode == "paper":
+        return _unread("fee asset", burns, config)
+    if isinstance(burns, Unread):
+        detail = f"could not be read ({burns.why}); fees in BNB would be {IN_BNB}"
+    elif burns:
+        detail = f"in BNB, {IN_BNB}"
+    else:
+        return Check(name="fee asset", verdict=Verdict.OK, detail="in USDT")
+    return Check(name="fee asset", verdict=Verdict.WARN, detail=detail)
 
 
 def _money(money: AccountState) -> Finding:

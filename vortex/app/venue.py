@@ -15,6 +15,7 @@ from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.ccxt_feed import CcxtFeed
 from vortex.adapters.binance.client import Credentials
 from vortex.adapters.binance.feed import BinanceFeed
+from vortex.adapters.binance.fees import Fees
 from vortex.adapters.binance.hosts import HostRefused, Hosts
 from vortex.adapters.binance.inspection import Inspection
 from vortex.adapters.binance.loop import NetworkLoop
@@ -56,6 +57,7 @@ class Venue:
         market_source: The words that label every output of the run.
         loop: Owns every socket.
         budget: What its host counted of all our requests.
+        fees: What the account's fees are worth in USDT; learned at the start, and known to every adapter after it.
         feed_kind: What reads market data.
     """
 
@@ -66,6 +68,7 @@ class Venue:
     market_source: str
     loop: NetworkLoop
     budget: Budget
+    fees: Fees
     feed_kind: str
     _exchange: BinanceExchange | None = field(default=None, init=False)
     _feed: BaseFeed | None = field(default=None, init=False)
@@ -74,7 +77,7 @@ class Venue:
         """A fresh adapter for orders; the one before is closed first."""
         if self._exchange is not None:
             self._exchange.stop()
-        self._exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock, self.budget)
+        self._exchange = BinanceExchange(self.loop, self.hosts, self.credentials, self.clock, self.budget, self.fees)
         return self._exchange
 
     def feed(self, flow: Callable[[], BookFlow]) -> BaseFeed:
@@ -97,9 +100,13 @@ class Venue:
         """Where the crowd is watched when not at the venue itself: Demo Trading has no long/short ratios."""
         return binance_hosts.sentiment() if self.hosts.mode == "testnet" else None
 
+    def inspection(self) -> Inspection:
+        """Reads the account; `close` is due."""
+        return Inspection(self.loop, self.hosts, self.credentials, self.clock, self.budget, self.fees)
+
     def clear(self, config: Config, ours: Collection[str]) -> None:
         """Check account, key and clock, and bring the account's settings about; see `preflight.clear`."""
-        inspection = Inspection(self.loop, self.hosts, self.credentials, self.clock, self.budget)
+        inspection = self.inspection()
         try:
             preflight.clear(inspection, config, ours)
         finally:
@@ -148,7 +155,7 @@ def open_venue(config: Config, simulator_url: str | None) -> Venue:
     loop.start()
     return Venue(
         hosts=hosts, clock=clock, credentials=credentials, market=market, market_source=source, loop=loop,
-        budget=Budget(clock),
+        budget=Budget(clock), fees=Fees(clock),
         feed_kind=config.feed.kind,
     )  # fmt: skip
 

@@ -237,6 +237,7 @@ def test_an_order_s_fill_is_the_same_by_reply_by_stream_and_by_query(account: Ac
     assert pushed.fill is not None
     assert (pushed.client_id, pushed.order_id) == (reply.client_id, reply.order_id)
     assert pushed.fill.price == reply.average_price
+    assert pushed.fill.commission_asset == "USDT"
     state = account.state(since_ms)
     assert pushed.fill in state.fills
     assert (state.position.amount, state.position.entry_price) == (Decimal("0.010"), reply.average_price)
@@ -337,7 +338,7 @@ def test_a_simulated_account_is_read_whole(loop: NetworkLoop, hosts: Hosts, cloc
         made.close()
     assert not any(isinstance(getattr(facts, name), Unread) for name in facts.__struct_fields__)
     assert facts.permissions is None
-    assert (facts.hedge_mode, facts.multi_assets) == (False, False)
+    assert (facts.hedge_mode, facts.multi_assets, facts.fee_burn) == (False, False, False)
     assert (facts.positions, facts.orders) == ((), ())
     assert facts.taker_fee == Decimal("0.0005")
     assert abs(facts.clock.offset_ms) < 1_000

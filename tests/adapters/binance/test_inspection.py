@@ -12,6 +12,7 @@ from msgspec import structs
 from tests.adapters.binance.servers import ScriptedServer
 from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Credentials
+from vortex.adapters.binance.fees import BNB, Fees
 from vortex.adapters.binance.hosts import Hosts, demo, live, sentiment, simulator
 from vortex.adapters.binance.inspection import Change, Inspection, KeyPermissions, OpenOrder, OpenPosition, Unread
 from vortex.adapters.binance.loop import NetworkLoop
@@ -75,6 +76,34 @@ def test_what_is_open_and_what_would_not_be_told(scripted: Inspection, server: S
     assert isinstance(facts.money, Unread)
     assert facts.money.code == -2015
     assert all(isinstance(found, Unread) for found in (facts.rules, facts.taker_fee, facts.max_leverage))
+
+
+@pytest.mark.parametrize(("burns", "looks", "kept"), [(True, 1, True), (False, 0, False), (None, 1, False)])
+def test_a_price_of_bnb_is_looked_at_unless_fees_are_known_to_be_in_usdt(
+    loop: NetworkLoop, server: ScriptedServer, burns: bool | None, looks: int, kept: bool  # noqa: FBT001  # a table
+) -> None:  # fmt: skip
+    books = Books()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/fapi/v1/premiumIndex":
+            return web.json_response({"symbol": "BNBUSDT", "markPrice": "600.5"})
+        if request.path == "/fapi/v1/feeBurn":
+            if burns is None:
+                return web.json_response({"code": -5000, "msg": "Path does not exist"}, status=404)
+            return web.json_response({"feeBurn": burns})
+        return await books(request)
+
+    server.answer = answer
+    fees = Fees(SystemClock())
+    made = Inspection(loop, simulator(server.url), PAPER, SystemClock(), Budget(SystemClock()), fees)
+    try:
+        fee_burn = made.read("BTCUSDT").fee_burn
+    finally:
+        made.close()
+    assert isinstance(fee_burn, Unread) if burns is None else fee_burn is burns
+    assert server.asked.count("/fapi/v1/premiumIndex?symbol=BNBUSDT") == looks
+    assert fees._prices == ({BNB: Decimal("600.5")} if looks else {})
+    assert (BNB in fees._needed) is kept
 
 
 def test_settings_are_changed_in_the_exchange_s_words(scripted: Inspection, server: ScriptedServer) -> None:

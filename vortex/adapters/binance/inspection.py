@@ -16,6 +16,7 @@ from vortex.adapters.binance import rows, symbol_rows
 from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Client, Credentials
 from vortex.adapters.binance.errors import ApiError, MalformedReply, describe
+from vortex.adapters.binance.fees import BNB, Fees
 from vortex.adapters.binance.hosts import Hosts
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.domain.market import SymbolRules
@@ -68,6 +69,7 @@ class Facts(Struct, frozen=True, kw_only=True):
         rules: Filters of every tradable symbol.
         max_leverage: By symbol, of the lowest bracket.
         taker_fee: Of the first pair, a fraction.
+        fee_burn: True when fees are paid in BNB.
     """
 
     clock: ClockMeasured
@@ -78,6 +80,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     rules: dict[str, SymbolRules] | Unread
     max_leverage: dict[str, int] | Unread
     taker_fee: Decimal | Unread
+    fee_burn: bool | Unread
     money: AccountState | Unread
     positions: tuple[OpenPosition, ...] | Unread
     orders: tuple[OpenOrder, ...] | Unread
@@ -98,11 +101,21 @@ class Inspection:
 
     Args:
         loop: A started loop; it outlives this object.
+        fees: Learns in which asset fees are paid, and its price, so that the first fill finds one.
     """
 
-    def __init__(self, loop: NetworkLoop, hosts: Hosts, credentials: Credentials, clock: Clock, budget: Budget) -> None:
+    def __init__(
+        self,
+        loop: NetworkLoop,
+        hosts: Hosts,
+        credentials: Credentials,
+        clock: Clock,
+        budget: Budget,
+        fees: Fees | None = None,
+    ) -> None:
         self._loop = loop
         self._clock = clock
+        self._fees = fees or Fees(clock)
         self._has_wallet = bool(hosts.wallet)
         self._client = Client(hosts, clock, budget, credentials)
 
@@ -124,7 +137,7 @@ class Inspection:
 
     def mark_price(self, symbol: str) -> Decimal:
         """The present mark price. Raises OSError when the exchange would not tell it."""
-        return self._run(self._mark_price(symbol))
+        return self._run(self._client.read_mark_price(symbol))
 
     def close(self) -> None:
         self._loop.run(self._client.close(), _WHOLE_S)
@@ -144,10 +157,6 @@ class Inspection:
             taken_ms.append(self._clock.monotonic_ms() - sent_ms)
         return tuple(taken_ms)
 
-    async def _mark_price(self, symbol: str) -> Decimal:
-        reply = await self._client.fapiPublicGetPremiumIndex({"symbol": symbol})
-        return msgspec.convert(reply, _Mark, strict=False).mark_price
-
     async def _facts(self, pair: str) -> Facts:
         clock = await self._client.read_clock()  # first: what follows is signed by it
         permissions, hedge_mode, multi_assets, positions, orders = await asyncio.gather(
@@ -157,12 +166,13 @@ class Inspection:
             self._try(self._positions),
             self._try(self._orders),
         )
-        margin_types, rules, max_leverage, taker_fee, money = await asyncio.gather(
+        margin_types, rules, max_leverage, taker_fee, money, fee_burn = await asyncio.gather(
             self._try(self._margin_types),
             self._try(self._rules),
             self._try(self._max_leverage),
             self._try(lambda: self._taker_fee(pair)),
             self._try(self._money),
+            self._fee_burn(),
         )
         return Facts(
             clock=clock,
@@ -173,6 +183,7 @@ class Inspection:
             rules=rules,
             max_leverage=max_leverage,
             taker_fee=taker_fee,
+            fee_burn=fee_burn,
             money=money,
             positions=positions,
             orders=orders,
@@ -210,6 +221,18 @@ class Inspection:
     async def _taker_fee(self, pair: str) -> Decimal:
         return symbol_rows.taker_fee(await self._client.fapiPrivateGetCommissionRate({"symbol": pair}))
 
+    async def _fee_burn(self) -> bool | Unread:
+        """Unless fees are known to be paid in USDT, BNB's price is looked at; kept fresh it is where it is needed."""
+        burns = await self._try(self._burns_bnb)
+        if burns is True:
+            self._fees.need(BNB)
+        if burns is not False:
+            await self._fees.look(self._client, BNB)
+        return burns
+
+    async def _burns_bnb(self) -> bool:
+        return msgspec.convert(await self._client.fapiPrivateGetFeeBurn(), _FeeBurn).fee_burn
+
     async def _money(self) -> AccountState:
         ts_ms = self._clock.now_ms()
         return rows.account_state(await self._client.fapiPrivateV3GetAccount(), ts_ms)
@@ -245,8 +268,8 @@ class _AssetMode(Struct, rename="camel"):
     multi_assets_margin: bool
 
 
-class _Mark(Struct, rename="camel"):
-    mark_price: Decimal
+class _FeeBurn(Struct, rename="camel"):
+    fee_burn: bool
 
 
 class _PositionRow(Struct, rename="camel"):

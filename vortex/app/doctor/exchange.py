@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from msgspec import structs
 
 from vortex.actors.order_journal import OrderJournal
-from vortex.adapters.binance.inspection import Inspection
 from vortex.adapters.sqlite.journal import SqliteJournal
 from vortex.app import preflight
 from vortex.app.children.simulator import SimulatorChild, SimulatorFailedError
@@ -30,7 +29,7 @@ from vortex.sim.server.peer import peer_at
 SAMPLES = 9
 STARTUP = (
     "clock", "key permissions", "position mode", "assets mode", "margin type", "filters", "leverage brackets",
-    "taker fee", "balance", "open positions", "open orders",
+    "taker fee", "fee asset", "balance", "open positions", "open orders",
 )  # fmt: skip
 """What `preflight.checks` looks at."""
 NAMES = ("exchange", "round trip", *STARTUP, "canary", "latency for paper")
@@ -44,7 +43,7 @@ def look(config: Config, options: Options) -> Iterator[Check]:
         url, where = _simulator(config, stack)
         venue = open_venue(config, url)
         stack.callback(venue.close)
-        inspection = Inspection(venue.loop, venue.hosts, venue.credentials, venue.clock, venue.budget)
+        inspection = venue.inspection()
         stack.callback(inspection.close)
         taken_ms = inspection.round_trips_ms(SAMPLES)
         yield Check(name="exchange", verdict=Verdict.OK, detail=f"{venue.market_source}, {where or venue.hosts.rest}")
