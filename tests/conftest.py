@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.kit.postgres import Cluster
@@ -19,7 +19,8 @@ SLOW_FIRST = ("e2e", "chaos")
 # A shell in the background hands down SIGINT as ignored, and a process under test would never hear of Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("vortex", deadline=None)  # speed is measured, never asserted
+# Speed is measured, never asserted: neither of what is tested, nor of drawing examples while the machine is busy.
+settings.register_profile("vortex", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vortex")
 
 
