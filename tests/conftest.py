@@ -31,14 +31,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in SLOW_FIRST)
 
 
-@pytest.fixture(autouse=True)
-def rounding_of_a_new_thread() -> None:
+@pytest.hookimpl(tryfirst=True)  # before any fixture, those of a module or session too, which may reckon
+def pytest_runtest_setup() -> None:
     """Undo what an earlier test brought about: ccxt changes the rounding of the thread it runs on, and leaves it so."""
     decimal.setcontext(decimal.Context())
 
 
 @pytest.fixture
-def rounding_of_others(rounding_of_a_new_thread: None) -> None:  # noqa: ARG001  # the order of the two
+def rounding_of_others() -> None:
     """Change the thread's rounding, as ccxt does; but to one that shows in every figure, not in a tie now and then."""
     decimal.getcontext().rounding = decimal.ROUND_UP
 
