@@ -84,9 +84,11 @@ def _past_by_place(generate: Callable[[history.Pace, int, int, Random], list[Bar
 def hushed() -> Iterator[None]:
     """Hush for a while."""
     patch = hush()
-    yield
-    patch.undo()
-    logger.enable("vortex")
+    try:
+        yield
+    finally:
+        patch.undo()
+        logger.enable("vortex")
 
 
 @contextmanager

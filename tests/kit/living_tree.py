@@ -57,8 +57,10 @@ def in_memory() -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         patch.setattr(capture, "load_tape", READ_ONCE)
         patch.setattr(logging.getLogger("vortex.runtime"), "disabled", True)
-        yield Path(name)
-    logger.enable("vortex")
+        try:
+            yield Path(name)
+        finally:
+            logger.enable("vortex")  # else a test that fails here takes those with it that listen to the log
 
 
 class LivingTree:
