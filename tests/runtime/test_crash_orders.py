@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.runtime.world import MANY, Boom, Boss, Note, Worker, World
+from tests.runtime.world import MANY, PATIENCE_S, Boom, Boss, Note, Worker, World
 from vortex.runtime import ChildSpec, Crash, RestartLimits
 
 ONE = RestartLimits(1, 60.0)
@@ -38,7 +38,7 @@ def test_a_crash_is_repeated_in_each_next_incarnation(
     every_world.start(every_world.worker("a"), every_world.worker("b"), limits=AT_ONCE)
     every_world.at("a").tell(Crash(how=how, times=3))
     every_world.until_ready("a", 4)
-    assert every_world.at("a").ask(Note("well again"), 1.0) == "well again"
+    assert every_world.at("a").ask(Note("well again"), PATIENCE_S) == "well again"
     assert every_world.info("b").generation == 1
     assert every_world.at("a").crash_to_come is None
 
@@ -58,7 +58,7 @@ def test_a_message_that_crashes_its_actor_three_times_is_not_given_to_it_again(w
         world.at("a").tell(Boom(ValueError()))
         world.until(partial(_restarted, world, generation))
     world.at("a").tell(Boom(ValueError()))
-    assert world.at("a").ask(Note("still here"), 1.0) == "still here"
+    assert world.at("a").ask(Note("still here"), PATIENCE_S) == "still here"
     assert (world.state("a"), world.info("a").generation) == ("QUARANTINED", 4)
     assert world.at("a").dead_by_type["Boom"] == 1
 
@@ -94,7 +94,7 @@ def test_a_supervisor_may_rest_a_child_and_revive_it(world: World) -> None:
     world.at("T/x").tell(Crash(times=2))
     world.until(lambda: "T gives x a rest: InjectedCrash" in world.journal)
     assert world.state("T/x") == "RESTARTING"
-    assert world.at("T/y").ask(Note("unharmed"), 1.0) == "unharmed"
+    assert world.at("T/y").ask(Note("unharmed"), PATIENCE_S) == "unharmed"
     world.at("T").tell("x")
     world.until_ready("T/x", 3)
     world.at("T/x").tell(Crash())

@@ -11,7 +11,7 @@ import pykka
 import pytest
 
 from tests.kit.threads import hurried
-from tests.runtime.world import MANY, Boom, Note, World
+from tests.runtime.world import MANY, PATIENCE_S, Boom, Note, World
 from vortex.runtime import Actor, Address, ChildSpec, Crash, PoolDispatcher, RestartLimits, VirtualDispatcher
 from vortex.runtime.errors import ActorFault, ActorGone, AskTimeout
 
@@ -46,7 +46,7 @@ def gossip(seed: int) -> tuple[str, list[str]]:
     dispatcher.call_at(1_700_000_000_015, lambda: world.at("b").tell(Crash(times=2)))
     dispatcher.run_for(1_000.0)
     assert world.info("b").generation == 3
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
     return dispatcher.trace_hash, world.journal
 
 
@@ -93,7 +93,7 @@ def test_many_restarts_leave_threads_registry_and_timers_flat(threads: World) ->
         threads.until_ready("a", generation)
     threads.until(lambda: threading.active_count() <= before)
     assert pykka.ActorRegistry.get_all() == []
-    assert threads.system.stop(5.0)
+    assert threads.system.stop(PATIENCE_S)
     own = ("pool",) if isinstance(threads.dispatcher, PoolDispatcher) else ("root", "a")
     threads.until(lambda: threading.active_count() <= before - len(("timers", *own)))
 
@@ -107,7 +107,7 @@ def test_an_ask_racing_with_crashes_always_resolves(threads: World) -> None:
     def ask() -> None:
         while not done.is_set():
             try:
-                outcomes.append(address.ask(Note("?"), 5.0))
+                outcomes.append(address.ask(Note("?"), PATIENCE_S))
             except ActorFault as fault:
                 outcomes.append(type(fault))
 
@@ -121,7 +121,7 @@ def test_an_ask_racing_with_crashes_always_resolves(threads: World) -> None:
     finally:
         done.set()
     for asker in askers:
-        asker.join(10.0)
+        asker.join(PATIENCE_S)
         assert not asker.is_alive()
     assert AskTimeout not in outcomes
     assert {"?", ActorGone} >= set(outcomes)

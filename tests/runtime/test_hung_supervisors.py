@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from tests.runtime.world import Note, StopChild, World
+from tests.runtime.world import PATIENCE_S, Note, StopChild, World
 from vortex.runtime import Crash
 
-HUNG = Crash(how="hang", seconds=0.5)
+HUNG = Crash(how="hang", seconds=10.0)  # longer than the machine runs somebody else: it is found in any case
 
 
 def test_one_that_hangs_is_replaced_with_all_of_its_children(world: World) -> None:
-    world.start(world.tree("T", world.worker("x"), budget_s=0.1))
+    world.start(world.tree("T", world.worker("x")))
     world.until(lambda: world.state("T/x") == "READY")
     world.at("T").tell(HUNG)
     world.until_ready("T/x", 2)
-    assert world.at("T/x").ask(Note("new"), 1.0) == "new"
+    assert world.at("T/x").ask(Note("new"), PATIENCE_S) == "new"
 
 
 def test_one_that_hangs_while_it_is_to_stop_leaves_no_child_behind(world: World) -> None:
-    root = world.start(world.tree("T", world.worker("x"), budget_s=0.1, stop_s=60.0))
+    root = world.start(world.tree("T", world.worker("x"), stop_s=60.0))
     world.until(lambda: world.state("T/x") == "READY")
     world.at("T").tell(HUNG)
     root.tell(StopChild("T"))

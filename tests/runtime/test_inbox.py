@@ -16,6 +16,7 @@ from msgspec import Struct
 from pykka._envelope import Envelope
 
 from tests.kit.threads import hurried
+from tests.runtime.world import PATIENCE_S
 from vortex.runtime.dispatch.thread import WaitingInbox
 from vortex.runtime.errors import ActorGone, InboxOverflow
 from vortex.runtime.inbox import ORDERED_LIMIT, ORDERED_RUN, Inbox, LeaveLoop, lane_of
@@ -150,7 +151,7 @@ def test_closing_wakes_whoever_waits() -> None:
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     inbox.close()
-    assert left.wait(5.0)
+    assert left.wait(PATIENCE_S)
 
 
 @hurried()
@@ -173,7 +174,7 @@ def _race_once() -> None:
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
     inbox.close()
-    sender.join(5.0)
+    sender.join(PATIENCE_S)
     assert len(dead) == 50
     for future in asks:
         with pytest.raises(ActorGone):

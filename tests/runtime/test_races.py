@@ -17,7 +17,7 @@ import pytest
 from msgspec import Struct
 
 from tests.kit.threads import hurried
-from tests.runtime.world import RealClock, World
+from tests.runtime.world import PATIENCE_S, RealClock, World
 from vortex.runtime import Actor, Address, ChildSpec, Crash, PoolDispatcher, RestartLimits, VirtualDispatcher
 from vortex.runtime.errors import ActorFault, ActorGone
 
@@ -49,7 +49,7 @@ class Counting(Actor):
 
 def counting(name: str, handled: list[Numbered]) -> ChildSpec:
     inside = [0]
-    return ChildSpec(name, lambda: Counting(handled, inside))
+    return ChildSpec(name, lambda: Counting(handled, inside), budget_s=PATIENCE_S)  # hurried: its thread may starve
 
 
 @hurried()
@@ -70,7 +70,7 @@ def test_everything_told_is_handled_once_and_in_order() -> None:
         for message in of_one:
             order[message.sender].append(message.number)
         assert all(numbers == sorted(numbers) for numbers in order.values())
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
 
 
 @hurried()
@@ -99,7 +99,7 @@ def test_what_races_with_crashes_is_handled_or_counted_and_every_ask_resolves() 
     assert set(outcomes) <= {"reply", "ActorGone"}
     assert told[1] + told[2] + told[-1] + address.dead_by_type["Numbered"] == 2 * EACH + outcomes["reply"]
     assert world.info("b").generation == 1
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
 
 
 @hurried()
@@ -118,10 +118,10 @@ def test_a_stop_that_races_with_crashes_and_senders_ends_everything() -> None:
         thread = threading.Thread(target=disturb, daemon=True)
         thread.start()
         try:
-            assert world.system.stop(5.0)
+            assert world.system.stop(PATIENCE_S)
         finally:
             stopped.set()
-            thread.join(5.0)
+            thread.join(PATIENCE_S)
         assert {info.state for info in world.system.tree()} == {"STOPPED"}
 
 
@@ -142,10 +142,12 @@ def test_ten_thousand_restarts_leave_nothing_behind(kind: str) -> None:
     before = _left_behind()
     for _ in range(10):
         _restart(world, 1_000)
-    assert _left_behind()[:2] == before[:2]
+    threads, registered, _ = _left_behind()
+    assert threads <= before[0]  # fewer when one of an earlier test has ended meanwhile
+    assert registered <= before[1]
     # one object kept of each restart would be 10,000; the timers of their starts are kept until they are due
     world.until(lambda: _left_behind()[2] - before[2] < 2_000, patience_s=15.0)
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
 
 
 def _restart(world: World, times: int) -> None:
@@ -163,7 +165,7 @@ def _left_behind() -> tuple[int, int, int]:
 
 def _outcome(address: Address, number: int) -> str:
     try:
-        address.ask(Numbered(-1, number), 5.0)
+        address.ask(Numbered(-1, number), PATIENCE_S)
     except ActorGone:
         return "ActorGone"
     except ActorFault as fault:

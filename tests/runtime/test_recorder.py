@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.world import MANY, Note, RealClock
+from tests.runtime.world import MANY, PATIENCE_S, Note, RealClock
 from vortex.runtime import Actor, ActorSystem, ChildSpec, PoolDispatcher, Supervisor, VirtualDispatcher
 
 
@@ -50,11 +50,11 @@ def test_a_recorder_hears_everything_in_order_and_is_the_clock(kind: str) -> Non
     root = system.start_root(ChildSpec("root", lambda: Root(limits=MANY, random=Random(1))))
     while system.address(root, "a").state != "READY":
         _pass_time(dispatcher)
-    assert system.address(root, "a").ask(Note("?"), 5.0) == 4_711
+    assert system.address(root, "a").ask(Note("?"), PATIENCE_S) == 4_711
     assert [each for each in tape.heard if each[0] == "a"] == [("a", 1, ""), ("a", 1, "Note")]
     heard = [each for each in tape.heard if each[2] != "Beat"]
     assert heard[:3] == [("root", 1, ""), ("a", 1, ""), ("root", 1, "ChildReady")]
-    assert system.stop(5.0)
+    assert system.stop(PATIENCE_S)
     assert failures == []
 
 

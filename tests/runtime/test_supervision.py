@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.runtime.world import MANY, Boom, Boss, Note, Pause, StartChild, StopChild, Worker, World
+from tests.runtime.world import MANY, PATIENCE_S, PATIENT, Boom, Boss, Note, Pause, StartChild, StopChild, Worker, World
 from vortex.runtime import ActorSystem, ChildSpec, Crash, RestartLimits
 from vortex.runtime.errors import Escalation
 
@@ -21,7 +21,7 @@ def test_children_start_in_order_and_stop_in_reverse(world: World) -> None:
     starts = [line for line in world.journal if line.startswith("root hears")]
     assert starts == ["root hears a started", "root hears T started", "root hears b started"]
     assert next(info.path for info in world.system.tree()) == "root"
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
     assert lines(world, "stopping") == ["b stopping", "T/y stopping", "T/x stopping", "a stopping"]
     assert {info.state.value for info in world.system.tree()} == {"STOPPED"}
     assert world.failures == []
@@ -29,8 +29,8 @@ def test_children_start_in_order_and_stop_in_reverse(world: World) -> None:
 
 def test_stopping_again_is_harmless(world: World) -> None:
     world.start(world.worker("a"))
-    assert world.system.stop(5.0)
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
+    assert world.system.stop(PATIENCE_S)
 
 
 def test_an_address_outlives_its_incarnations(world: World) -> None:
@@ -39,7 +39,7 @@ def test_an_address_outlives_its_incarnations(world: World) -> None:
     for generation, error in enumerate((ValueError(), KeyError(), OSError()), 2):
         address.tell(Boom(error))
         world.until_ready("a", generation)
-        assert address.ask(Note(f"{generation}"), 1.0) == f"{generation}"
+        assert address.ask(Note(f"{generation}"), PATIENCE_S) == f"{generation}"
     assert world.at("a") is address
     assert [line for line in world.journal if line == "root hears a started"] == ["root hears a started"] * 4
 
@@ -80,12 +80,12 @@ def test_the_roots_escalation_ends_the_system(world: World) -> None:
     assert len(world.failures) == 1
     assert {info.state.value for info in world.system.tree()} == {"STOPPED"}
     assert lines(world, "stopping") == ["b stopping"]
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
 
 
 def test_whoever_hears_of_the_roots_failure_may_stop_the_system(world: World) -> None:
     stopped: list[bool] = []
-    system = ActorSystem(world.dispatcher, on_root_failure=lambda _: stopped.append(system.stop(5.0)))
+    system = ActorSystem(world.dispatcher, on_root_failure=lambda _: stopped.append(system.stop(PATIENCE_S)))
     world.system = system
     world.start(world.worker("a"), limits=RestartLimits(0, 60.0))
     world.at("a").tell(Crash())
@@ -134,9 +134,9 @@ def test_children_come_and_go_at_run_time(world: World) -> None:
     world.until(lambda: "b stopping" in world.journal and world.state("b") == "STOPPED")
     root.tell(StartChild(world.worker("b")))
     world.until_ready("b", 2)
-    assert world.at("b").ask(Note("back"), 1.0) == "back"
+    assert world.at("b").ask(Note("back"), PATIENCE_S) == "back"
     assert world.info("b").restarts == 0
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
     assert lines(world, "stopping") == ["b stopping", "b stopping", "c stopping", "a stopping"]
 
 
@@ -150,15 +150,15 @@ def test_a_child_that_never_starts_can_be_stopped_during_its_restarts(world: Wor
     )
     world.until(lambda: any("#2 failed" in line for line in world.journal))
     assert world.state("b") == ""
-    assert world.system.stop(5.0)
+    assert world.system.stop(PATIENCE_S)
     assert world.failures == []
 
 
 def test_stop_overtakes_a_backlog(threads: World) -> None:
-    threads.start(threads.worker("a", run="thread", budget_s=60.0))
+    threads.start(threads.worker("a", **PATIENT))
     pause = Pause(threading.Event(), threading.Event())
     threads.at("a").tell(pause)
-    assert pause.entered.wait(5.0)
+    assert pause.entered.wait(PATIENCE_S)
     for _ in range(100):
         threads.at("a").tell(Note("backlog"))
     threads.at("root").tell(StopChild("a"))
@@ -170,11 +170,11 @@ def test_stop_overtakes_a_backlog(threads: World) -> None:
 
 
 def test_a_hung_child_is_cut_off_at_its_deadline_and_the_stop_goes_on(threads: World) -> None:
-    threads.start(threads.worker("a"), threads.worker("hung", stop_s=0.05), threads.worker("b"))
+    threads.start(threads.worker("a"), threads.worker("hung", stop_s=0.05, **PATIENT), threads.worker("b"))
     pause = Pause(threading.Event(), threading.Event())
     threads.at("hung").tell(pause)
-    assert pause.entered.wait(5.0)
-    assert threads.system.stop(5.0)
+    assert pause.entered.wait(PATIENCE_S)
+    assert threads.system.stop(PATIENCE_S)
     assert lines(threads, "stopping") == ["b stopping", "a stopping"]
     pause.leave.set()
 
@@ -186,7 +186,7 @@ def test_a_hung_start_is_cut_off_and_its_late_end_is_ignored(threads: World) -> 
         def started(self) -> None:
             if self.context.generation == 1:
                 first.set()
-                assert gate.wait(5.0)
+                assert gate.wait(PATIENCE_S)
             super().started()
 
     threads.start(ChildSpec("a", lambda: Slow(world=threads), ready_s=0.05, run="thread"))
@@ -194,7 +194,7 @@ def test_a_hung_start_is_cut_off_and_its_late_end_is_ignored(threads: World) -> 
     assert threads.info("a").generation == 2
     gate.set()
     threads.until(lambda: threads.journal.count("a started") == 2)
-    assert threads.at("a").ask(Note("alive"), 1.0) == "alive"
+    assert threads.at("a").ask(Note("alive"), PATIENCE_S) == "alive"
     assert threads.info("a").generation == 2
     assert [line for line in threads.journal if "failed" in line] == ["root hears a #1 failed: TimeoutError"]
 
@@ -218,7 +218,7 @@ def test_a_supervisor_that_was_cut_off_starts_nothing_more(threads: World) -> No
         def started(self) -> None:
             if self.context.generation == 1:
                 entered.set()
-                assert gate.wait(5.0)
+                assert gate.wait(PATIENCE_S)
             super().started()
 
     threads.start(
@@ -230,16 +230,16 @@ def test_a_supervisor_that_was_cut_off_starts_nothing_more(threads: World) -> No
     assert entered.is_set()
     zombie = next(thread for thread in threading.enumerate() if thread.name == "T")
     gate.set()
-    zombie.join(5.0)
-    assert threads.at("T/x").ask(Note("untouched"), 1.0) == "untouched"
+    zombie.join(PATIENCE_S)
+    assert threads.at("T/x").ask(Note("untouched"), PATIENCE_S) == "untouched"
     assert threads.info("T/x").generation == 1
 
 
 def test_a_stop_that_takes_too_long_says_so(threads: World) -> None:
-    threads.start(threads.worker("hung"))
+    threads.start(threads.worker("hung", **PATIENT))
     pause = Pause(threading.Event(), threading.Event())
     threads.at("hung").tell(pause)
-    assert pause.entered.wait(5.0)
+    assert pause.entered.wait(PATIENCE_S)
     assert not threads.system.stop(0.05)
     pause.leave.set()
 

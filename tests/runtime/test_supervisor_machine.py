@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.runtime.world import Note, StartChild, StopChild, Worker, World
+from tests.runtime.world import PATIENCE_S, Note, StartChild, StopChild, Worker, World
 from vortex.runtime import ChildSpec, Crash, RestartLimits, VirtualDispatcher
 
 NAMES = ("a", "b", "c")
@@ -86,14 +86,14 @@ class SupervisorMachine(RuleBasedStateMachine):
     @invariant()
     def exactly_the_living_answer(self) -> None:
         for name in self.alive:
-            assert self.world.at(name).ask(Note(name), 1.0) == name
+            assert self.world.at(name).ask(Note(name), PATIENCE_S) == name
         for name in set(NAMES) - set(self.alive):
             address = self.world.system.find(name)
             assert address is None or address.cell is None or address.cell.over
 
     def teardown(self) -> None:
         assert self.world.failures == []
-        assert self.world.system.stop(5.0)
+        assert self.world.system.stop(PATIENCE_S)
         assert {info.state for info in self.world.system.tree()} == {"STOPPED"}
 
     def _started(self, name: str, times: int) -> None:

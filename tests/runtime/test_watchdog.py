@@ -12,13 +12,12 @@ import pykka
 import pytest
 from pykka._envelope import Envelope
 
-from tests.runtime.world import Boss, Note, Pause, RealClock, Worker, World
+from tests.runtime.world import PATIENCE_S, Boss, Note, Pause, RealClock, Worker, World
 from vortex.runtime import ChildSpec, Crash, PoolDispatcher, RestartLimits
 from vortex.runtime.cell import Cell
 from vortex.runtime.errors import ActorHung, Fenced
 from vortex.runtime.watchdog import Watchdog
 
-PATIENCE_S = 5.0
 AT_ONCE = RestartLimits(1_000, 0.000_001)
 
 
@@ -47,9 +46,9 @@ def hang(world: World, path: str) -> Pause:
 @pytest.mark.parametrize("how", ["hang", "spin"])
 def test_an_actor_that_hangs_is_fenced_and_replaced(world: World, how: Literal["hang", "spin"]) -> None:
     world.start(world.worker("a"), world.worker("b"))
-    world.at("a").tell(Crash(how=how, seconds=1.0))
+    world.at("a").tell(Crash(how=how, seconds=10.0))
     world.until_ready("a", 2)
-    assert world.at("a").ask(Note("fresh"), 1.0) == "fresh"
+    assert world.at("a").ask(Note("fresh"), PATIENCE_S) == "fresh"
     assert "root hears a #1 failed: ActorHung" in world.journal
     assert world.info("b").generation == 1
 
@@ -69,7 +68,7 @@ def test_a_zombies_words_reach_nobody(threads: World) -> None:
     assert not pause.leave.is_set()
     pause.leave.set()
     threads.until(lambda: threads.at("a").dead_by_type["Note"] == 1)
-    assert threads.at("a").ask(Note("alive"), 1.0) == "alive"
+    assert threads.at("a").ask(Note("alive"), PATIENCE_S) == "alive"
     assert not [line for line in threads.journal if "zombie" in line]
 
 
@@ -92,7 +91,7 @@ def test_one_that_is_struck_outside_its_handler_ends_too(world: World) -> None:
     cell.actor_inbox.put(Envelope(Note("late"), reply_to=Struck(cell)))
     world.until_ready("a", 2)
     world.until(lambda: cell.ended)
-    assert world.at("b").ask(Note("served"), 1.0) == "served"
+    assert world.at("b").ask(Note("served"), PATIENCE_S) == "served"
 
 
 def test_what_hangs_while_it_starts_is_fenced() -> None:
@@ -124,7 +123,7 @@ def test_a_supervisor_that_hangs_is_replaced_with_all_below_it(threads: World) -
     threads.at("T").tell(pause)
     threads.until_ready("T/x", 2)
     pause.leave.set()
-    assert threads.at("T/x").ask(Note("anew"), 1.0) == "anew"
+    assert threads.at("T/x").ask(Note("anew"), PATIENCE_S) == "anew"
 
 
 def test_an_actor_with_time_for_it_is_shown_as_hung_until_it_returns(threads: World) -> None:
@@ -182,7 +181,7 @@ def test_the_tree_is_alive_while_its_root_beats(threads: World, monkeypatch: pyt
     monkeypatch.setattr("vortex.runtime.watchdog.BEAT_S", 0.05)
     monkeypatch.setattr("vortex.runtime.watchdog.DEAD_S", 0.5)
     threads.start(threads.worker("a"))
-    assert threads.system.alive()
+    threads.until(threads.system.alive)
     go_on = threading.Event()
     threads.dispatcher.after(1.0, go_on.wait)  # the timers are stuck
     try:
@@ -202,7 +201,7 @@ def test_beats_are_told() -> None:
 
 
 def test_a_hang_in_virtual_time_takes_the_budget_and_no_more(world: World) -> None:
-    world.start(world.worker("a"), world.worker("b"))
+    world.start(world.worker("a", budget_s=PATIENCE_S), world.worker("b"))
     world.at("a").tell(Crash(how="hang", seconds=0.02))
     began_s = time.monotonic()
     assert world.at("a").ask(Note("waits"), PATIENCE_S) == "waits"
@@ -217,4 +216,4 @@ def test_an_exception_raised_into_an_idle_thread_is_a_crash(threads: World) -> N
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(cell.thread_id), ctypes.py_object(KeyboardInterrupt))
     threads.at("a").tell(Note("wake"))  # the exception strikes when the thread runs again
     threads.until_ready("a", 2)
-    assert threads.at("a").ask(Note("anew"), 1.0) == "anew"
+    assert threads.at("a").ask(Note("anew"), PATIENCE_S) == "anew"

@@ -22,7 +22,10 @@ from vortex.runtime import (
     VirtualDispatcher,
 )
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
+"""For what takes milliseconds: a busy machine may run somebody else for seconds."""
+PATIENT: Mapping[str, Any] = {"run": "thread", "budget_s": 600.0}
+"""Of an actor that is blocked on purpose, and not to be found hanging: it holds up nobody and nobody fences it."""
 MANY = RestartLimits(1000, 60.0)
 
 
