@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import aiohttp
@@ -17,12 +16,11 @@ DEPTH_WEIGHT = 20
 
 @pytest.fixture
 def client(own: Running) -> Iterator[Client]:
-    """A client with most of a minute, and of ten seconds, before it."""
+    """A client with the whole of a minute, and of ten seconds, before it."""
     own.client.post_json("/sim/v1/reset", {})
-    rest_s = 60 - time.time() % 60
-    if rest_s < 10:
-        own.client.post_json("/sim/v1/clock", {"offset_ms": 30_000})
-        own.client.ahead_ms = 30_000.0
+    ahead_ms = 60_500 - own.client.get("/fapi/v1/time").body["serverTime"] % 60_000
+    own.client.post_json("/sim/v1/clock", {"offset_ms": ahead_ms})
+    own.client.ahead_ms = float(ahead_ms)
     yield own.client
     own.client.ahead_ms = 0.0
 
