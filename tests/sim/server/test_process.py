@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from decimal import Decimal
 from http.client import HTTPException
 from pathlib import Path
@@ -23,6 +24,7 @@ from msgspec import structs
 from tests.sim.server.kit import SYMBOLS, TIMEOUT_S, Client, Running, options_of, until
 from vortex.sim.server.app import run
 from vortex.sim.server.options import SimOptions
+from vortex.sim.server.state import Course
 
 pytestmark = pytest.mark.e2e
 
@@ -103,10 +105,13 @@ def test_the_account_survives_a_restart(capture: Path, tmp_path: Path) -> None:
     with started(options) as process:
         client = process.client
         first_ms = client.get("/fapi/v1/time").body["serverTime"]
-        client.market_order("BUY", newClientOrderId="kept-entry", timestamp=first_ms)
+        client.market_order("BUY", newClientOrderId="kept-entry", timestamp=first_ms, recvWindow=60_000)
         trigger = f"{float(client.get('/fapi/v1/depth', symbol='BTCUSDT').body['bids'][0][0]) * 0.8:.1f}"
         now_ms = client.get("/fapi/v1/time").body["serverTime"]
-        assert client.stop_order("SELL", trigger, clientAlgoId="kept-stop", timestamp=now_ms).status == 200
+        assert (
+            client.stop_order("SELL", trigger, clientAlgoId="kept-stop", timestamp=now_ms, recvWindow=60_000).status
+            == 200
+        )
         key = client.send("POST", "/fapi/v1/listenKey", headers={"X-MBX-APIKEY": "paper"}).body["listenKey"]
         before = client.get("/sim/v1/ledger").body
         assert process.stop()[0] == 0
@@ -120,13 +125,20 @@ def test_the_account_survives_a_restart(capture: Path, tmp_path: Path) -> None:
         assert client.send("POST", "/fapi/v1/listenKey", headers={"X-MBX-APIKEY": "paper"}).body["listenKey"] == key
 
 
+def saved_later_than(state: Path, now_ms: int) -> bool:
+    """Whether a state of after this time of the exchange is on disk."""
+    with closing(sqlite3.connect(state)) as database:
+        row = database.execute("SELECT body FROM state WHERE name = 'course'").fetchone()
+    return row is not None and msgspec.msgpack.decode(row[0], type=Course).now_ms > now_ms
+
+
 def test_what_was_done_a_second_ago_survives_a_kill(capture: Path, tmp_path: Path) -> None:
     state = tmp_path / "sim.db"
     options = options_of(capture, state=state)
     with started(options) as process:
         process.client.market_order("BUY")
-        saved = process.client.get("/sim/v1/clock").body["now_ms"] + 2_500  # the order is in any save begun after it
-        until(lambda: process.client.get("/sim/v1/clock").body["now_ms"] > saved, "two saves")
+        traded_ms = process.client.get("/sim/v1/clock").body["now_ms"]
+        until(lambda: saved_later_than(state, traded_ms), "a save", every_s=0.1)
         process.stop(signal.SIGKILL)
     with started(options) as process:
         assert len(process.client.get("/sim/v1/ledger").body["positions"]) == 1
@@ -145,8 +157,8 @@ def test_a_kill_among_orders_leaves_a_consistent_earlier_state(capture: Path, tm
         trader = threading.Thread(target=trade_until_it_dies, args=(process.client,))
         trader.start()
         until(lambda: len(process.client.get("/sim/v1/ledger").body["fills"]) > 100, "a hundred executions")
-        saved_ms = process.client.get("/sim/v1/clock").body["now_ms"] + 1_500
-        until(lambda: process.client.get("/sim/v1/clock").body["now_ms"] > saved_ms, "a save")
+        traded_ms = process.client.get("/sim/v1/clock").body["now_ms"]
+        until(lambda: saved_later_than(tmp_path / "sim.db", traded_ms), "a save", every_s=0.1)
         last = process.client.get("/sim/v1/ledger").body
         process.stop(signal.SIGKILL)
         trader.join(TIMEOUT_S)
