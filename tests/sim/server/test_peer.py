@@ -98,7 +98,7 @@ def test_answers_and_refusals() -> None:
 
 
 def test_a_connection_that_ends_or_falls_silent_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer, "SILENT_S", 0.2)
+    monkeypatch.setattr(peer, "SILENT_S", 1.0)  # in which a busy machine has sent what is sent at once
     monkeypatch.setattr(peer, "FIRST_DELAY_S", 0.01)
     heard: list[str] = []
 
@@ -116,7 +116,7 @@ def test_a_connection_that_ends_or_falls_silent_is_renewed(monkeypatch: pytest.M
                 ups += 1
 
             listening = asyncio.create_task(client.listen("public", ["a@b", "c@d"], on_frame=on_frame, on_up=on_up))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await done.wait()
             listening.cancel()
             assert ups == site.connections == 3
