@@ -46,5 +46,5 @@ def dashboard(*arguments: str, **settings: str) -> Iterator[str]:
         yield json.loads(process.stdout.readline())["url"]
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
         process.stdout.close()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,10 @@ FREE_PORTS = {
 }
 """And no web page unless a test is about it: it takes seconds of the processor to start."""
 POLL_S = 0.05
+ANSWER_S = 20.0
+"""For an answer that is wanted: more than any moment in which a busy machine runs somebody else."""
+LISTENING = range(10_000, 32_000)
+"""Ports that no system gives to connections that go out (Linux: from 32,768 on)."""
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 AS_ANYBODY = (
     "-c",
@@ -43,42 +48,49 @@ def environment(**extra: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | extra
 
 
-def get(url: str, timeout_s: float = 5.0) -> Any:
-    """GET JSON; an error status is raised as HTTPError."""
-    with urllib.request.urlopen(url, timeout=timeout_s) as reply:  # noqa: S310  # this machine
-        return json.load(reply)
+def get(url: str, timeout_s: float = ANSWER_S) -> Any:
+    """GET JSON; an error status is raised as HTTPError, the end of who answers as another OSError."""
+    return _answer(urllib.request.Request(url), timeout_s)  # noqa: S310  # this machine
 
 
 def post(url: str, body: Mapping[str, object]) -> Any:
-    """POST JSON and read the JSON answer."""
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=5.0) as reply:  # noqa: S310
-        return json.load(reply)
+    """POST JSON and read the JSON answer; errors as above."""
+    headers = {"Content-Type": "application/json"}
+    return _answer(urllib.request.Request(url, json.dumps(body).encode(), headers), ANSWER_S)  # noqa: S310  # as above
+
+
+def _answer(request: urllib.request.Request, timeout_s: float) -> Any:
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as reply:  # noqa: S310  # this machine
+            return json.load(reply)
+    except HTTPException as cut:  # killed in the middle of its answer
+        raise ConnectionError(f"{request.full_url}: {cut!r}") from cut
 
 
 def eventually(ask: Callable[[], T | None], timeout_s: float, what: str, seen: Callable[[], object] = str) -> T:
     """Ask again and again until the answer is truthy; connection errors count as no answer yet.
 
-    What was `seen` instead is told when it never is.
+    It is asked once more after the time is up: who slept through the end of it has not looked. What was `seen` instead
+    is told when it never is.
     """
     deadline = time.monotonic() + timeout_s
-    answer: T | None = None
-    while time.monotonic() < deadline:
-        try:
-            answer = ask()
-        except OSError:  # HTTPError and URLError are OSErrors
-            answer = None
-        if answer:
-            return answer
+    over = False
+    while not over:
+        over = time.monotonic() >= deadline
+        with suppress(OSError):  # HTTPError and URLError are OSErrors
+            if answer := ask():
+                return answer
         time.sleep(POLL_S)
     raise AssertionError(f"{what}: not within {timeout_s} s {seen()}")
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A port of this machine that nobody listens on now, nor is given by the system before somebody does."""
+    drawn = random.SystemRandom()  # every test of every worker begins with the same seed of the other one
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", drawn.choice(LISTENING))) as server:
+            port: int = server.getsockname()[1]
+            return port
 
 
 class Engine:
@@ -153,6 +165,6 @@ def simulator(*arguments: str) -> Iterator[str]:
         yield json.loads(process.stdout.readline())["url"]
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(ANSWER_S)
         assert process.stdout is not None
         process.stdout.close()

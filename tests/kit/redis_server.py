@@ -21,7 +21,7 @@ import redis
 from tests.kit.processes import free_port
 from vortex.adapters.redis.connection import Server
 
-START_S = 10.0
+START_S = 30.0
 POLL_S = 0.02
 
 
@@ -58,7 +58,7 @@ class RedisServer:
     def client(self, password: str | None = None) -> redis.Redis:
         """A client of the test's own, with texts for bytes."""
         return redis.Redis(
-            host="127.0.0.1", port=self.port, password=password, decode_responses=True, socket_timeout=5.0
+            host="127.0.0.1", port=self.port, password=password, decode_responses=True, socket_timeout=20.0
         )
 
     def freeze(self) -> None:

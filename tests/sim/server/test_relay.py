@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.processes import free_port
 from tests.sim.server.kit import Running, running, until
 from tests.sim.server.listener import Listener, listening
 from vortex.sim.market.live import LiveSource
@@ -204,7 +205,7 @@ def test_silence_is_silence_and_no_new_order_is_taken(monkeypatch: pytest.Monkey
     monkeypatch.setattr(relay, "SILENT_MS", 400)
     monkeypatch.setattr(relay, "WATCH_S", 0.02)
     with ExitStack() as stack:
-        origin = Running(options())
+        origin = Running(options(port=free_port()))  # which nobody else is given until it is listened to again
         live = stack.enter_context(running(relaying(origin)))
         with listening(live.server.ws_url, "public", *BOOKS) as listener:
             until(lambda: len(books(listener, BOOKS[0])) > 3, "books")
