@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from tests.chaos.kill_points import LEVERAGE, MARGIN, ONCE, Life
 from tests.chaos.profile import BTC, scratch
-from tests.kit import invariants
+from tests.kit import invariants, stalls
 from tests.kit.kill_proxy import NOW, KillPoint, KillProxy, kill_proxy
 from tests.kit.ordeal import MOVING, holding
 from tests.kit.processes import Engine, eventually, get, post, simulator
@@ -30,9 +30,9 @@ HOLD_S = 4
 """Of the exchange's time."""
 RECOVERED_S = 30.0
 """Within this REAL time after a process starts, its positions are reconciled and protected."""
-REACH_S = 20.0
+REACH_S = 60.0
 """Real seconds after which a moment that was waited for does not come."""
-CLOSED_S = 20.0
+CLOSED_S = 60.0
 """Real seconds within which a trade closes by its own exits, and everything about it is on disk."""
 LOOK_S = 0.1
 SETTINGS = MOVING | holding(HOLD_S) | {
@@ -201,8 +201,9 @@ class Lane:
         with closing(SqliteColdStore.read_only(self._data_dir / "vortex.db")) as store:
             rows = store.recent_trades(10_000)
         ledger = self._ledger()
+        down = [*self._down, *stalls.spans_ms(get(f"{self._sim_url}/sim/v1/clock"))]
         return [
-            *invariants.of_symbol(ledger, BTC, self._down),
+            *invariants.of_symbol(ledger, BTC, down, cost_ms=stalls.BUSY_MS * SPEED),
             *invariants.of_ids(ledger),
             *invariants.of_rows(rows, ledger, (BTC,)),
         ]
@@ -214,7 +215,7 @@ class Lane:
     def _as_a_person(self, path: str, parameters: Mapping[str, str]) -> None:
         """A signed request of somebody else."""
         now_ms = str(get(f"{self._sim_url}/fapi/v1/time")["serverTime"])
-        query = urlencode({**parameters, "timestamp": now_ms})
+        query = urlencode({**parameters, "timestamp": now_ms, "recvWindow": "60000"})
         signature = hmac.new(b"paper", query.encode(), hashlib.sha256).hexdigest()
         request = urllib.request.Request(  # noqa: S310  # this machine
             f"{self._sim_url}{path}?{query}&signature={signature}", b"", {"X-MBX-APIKEY": "paper"}

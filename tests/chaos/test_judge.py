@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tests.kit.ledger import trades_of
+from tests.kit.ledger import trades_of, unprotected_ms
 
 SYMBOL = "BTCUSDT"
 
@@ -52,3 +52,16 @@ def test_an_execution_that_turns_the_position_over_ends_one_trade_and_begins_ano
     assert (second.entry_id, second.opening, second.opened_ms, second.closed_ms) == ("web_1", "SELL", 2, 3)
     assert second.pnl_net_usdt == Decimal("9.57")
     assert (third.entry_id, third.quantity, third.closed_ms) == ("again", Decimal(1), None)
+
+
+def test_time_without_a_stop_counts_from_fill_to_stop_but_for_what_the_machine_stalled() -> None:
+    naked = [(1_000, "1", False), (4_000, "1", True), (9_000, "0", False), (9_500, "1", False)]
+    timeline = [
+        {"symbol": SYMBOL, "ts_ms": ts_ms, "position_amt": amount, "stop_working": working}
+        for ts_ms, amount, working in naked
+    ]
+    told = {"now_ms": 11_000, "timeline": timeline}
+    assert unprotected_ms(told, SYMBOL) == 3_000
+    assert unprotected_ms(told, SYMBOL, [(0, 1_500), (3_000, 3_400), (5_000, 8_000)]) == 2_100
+    assert unprotected_ms(told, SYMBOL, [(1_000, 4_000)]) == 1_500
+    assert unprotected_ms(told, "ETHUSDT") == 0

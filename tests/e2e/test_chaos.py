@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,6 @@ pytestmark = pytest.mark.e2e
 SPEED = 2
 PAUSE_MS = 1_500 * SPEED
 """Of the exchange's time: nothing below one symbol may hold up another one for longer, on a busy machine."""
-STOP_S = 10.5
-"""The time to stop, and a moment to see it."""
 TESTS = 6
 VICTIMS, OTHERS = ([f"{name}{number}USDT" for number in range(TESTS)] for name in ("VICTIM", "OTHER"))
 """Two symbols of its own for every test: nobody meets what another one left open."""
@@ -105,7 +102,7 @@ def test_what_no_restart_heals_ends_the_process_with_70_and_the_next_start_goes_
             ordeal.position_open(ordeal.victim)
             for path in paths:
                 ordeal.crash(path, how, times=times, seconds=30)
-            assert running.process.wait(SOON_S) == 70, (paths, how)
+            assert running.process.wait(2 * SOON_S) == 70, (paths, how)
         ordeal.is_left_protected(died=True)
     with ordeal.trading():
         ordeal.is_well()
@@ -118,9 +115,7 @@ def test_it_stops_in_time_whatever_is_wrong(ordeal: Ordeal, times: int) -> None:
         with ordeal.trading() as running:
             ordeal.position_open(ordeal.other)
             with _going_wrong(ordeal, wrong):
-                began_s = time.monotonic()
-                assert running.stop() == 0, wrong
-                assert time.monotonic() - began_s <= STOP_S, wrong
+                running.stops_in_time()
         ordeal.is_left_protected()
     with ordeal.trading():
         ordeal.is_well()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.ledger import agree_with_ledger, unprotected_ms
+from tests.kit.ledger import agree_with_ledger, protected_in_time
 from tests.kit.processes import engine, eventually, get, simulator
 
 pytestmark = pytest.mark.e2e
@@ -71,7 +71,7 @@ def test_a_log_that_cannot_be_written_disturbs_nothing(tmp_path: Path, trouble: 
             assert [row["path"] for row in running.api("/api/actors") if row["last_error"] or row["restarts"]] == []
             assert running.stop() == 0
         ledger = get(f"{sim_url}/sim/v1/ledger")
-    assert unprotected_ms(ledger, SYMBOL) <= 2_000
+        protected_in_time(sim_url, SYMBOL)
     agree_with_ledger(closed[0], ledger)
     said = [line for line in running.log.read_text().splitlines() if "cannot be written" in line]
     assert len(said) == 1
@@ -88,7 +88,7 @@ def test_log_files_carry_the_label_and_come_back_after_logrotate(tmp_path: Path)
         assert first[1]["message"].startswith(f"{label}: {SYMBOL}")
         assert f"{label}: {SYMBOL}" in running.log.read_text()
         path.rename(path.with_name("moved"))
-        eventually(path.exists, 20, "a new file")
-        eventually(lambda: len(path.read_text().splitlines()) > 1, 20, "lines in it")
+        eventually(path.exists, 60, "a new file")
+        eventually(lambda: len(path.read_text().splitlines()) > 1, 60, "lines in it")
         assert json.loads(path.read_text().splitlines()[0])["message"] == label
         assert running.stop() == 0

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.ledger import agree_with_ledger, unprotected_ms
+from tests.kit.ledger import agree_with_ledger, protected_in_time
 from tests.kit.processes import (
     REPOSITORY,
     Engine,
@@ -65,7 +65,7 @@ def test_every_engine_of_every_symbol_hears_the_market(paper: Engine) -> None:
             for each in symbols
         )
 
-    assert eventually(all_heard, 20, "fresh books and mark prices in every engine")
+    assert eventually(all_heard, 60, "fresh books and mark prices in every engine")
     paths = {actor["path"] for actor in paper.api("/api/actors")}
     shared = {"root", "exchange", "storage", "hot_store", "account", "feed"}
     parts = {f"{symbol}/{part}" for symbol in SYMBOLS for part in (*ENGINES, "decision", "monitor")}
@@ -77,7 +77,7 @@ def test_trades_open_close_and_agree_with_the_exchange(paper: Engine) -> None:
     assert isinstance(trades, list)
     assert paper.api("/api/rejects")
     ledger = get(paper.run["sim_url"] + "/sim/v1/ledger")
-    assert {symbol: unprotected_ms(ledger, symbol) <= 2_000 for symbol in SYMBOLS} == dict.fromkeys(SYMBOLS, True)
+    protected_in_time(paper.run["sim_url"], *SYMBOLS)
     for trade in trades:
         agree_with_ledger(trade, ledger)
     assert get(paper.run["sim_url"] + "/sim/v1/requests")["unknown"] == {}
@@ -112,14 +112,14 @@ def test_a_crashed_engine_is_replaced_alone(paper: Engine) -> None:
             and again["last_error"]
         )
 
-    assert eventually(replaced, 10, "E2 restarted")
+    assert eventually(replaced, 30, "E2 restarted")
     after = {actor["path"]: actor["generation"] for actor in paper.api("/api/actors")}
     assert {path: number for path, number in after.items() if path != "BTCUSDT/E2"} == {
         path: actor["generation"] for path, actor in before.items() if path != "BTCUSDT/E2"
     }
     seen = paper.api("/api/status")["symbols"]["ETHUSDT"]["decision"]["ts_ms"]
     assert eventually(
-        lambda: paper.api("/api/status")["symbols"]["ETHUSDT"]["decision"]["ts_ms"] > seen, 5, "ETHUSDT decides on"
+        lambda: paper.api("/api/status")["symbols"]["ETHUSDT"]["decision"]["ts_ms"] > seen, 30, "ETHUSDT decides on"
     )
 
 
@@ -131,7 +131,7 @@ def test_a_position_outlives_a_restart(tmp_path: Path) -> None:
             first.wait_ready()
             eventually(lambda: symbol_status(first)["protected"], 60, "a protected position")
             trade_id = symbol_status(first)["position"]["trade_id"]
-            assert first.stop(10.0) == 0
+            first.stops_in_time()
             with closing(sqlite3.connect(first.data_dir / "journal.db")) as journal:
                 assert journal.execute("select count(*) from outbox").fetchone() == (0,)
         ledger = get(sim_url + "/sim/v1/ledger")
@@ -145,7 +145,7 @@ def test_a_position_outlives_a_restart(tmp_path: Path) -> None:
             assert again["position"]["trade_id"] == trade_id
             assert again["protected"] is True
             assert second.stop() == 0
-        assert unprotected_ms(get(sim_url + "/sim/v1/ledger"), "BTCUSDT") <= 2_000
+        protected_in_time(sim_url, "BTCUSDT")
 
 
 def symbol_status(running: Engine) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def test_the_commands_read_the_running_system(paper: Engine) -> None:
     for command in ("status", "actors", "trades", "rejects"):
         ended = subprocess.run(  # noqa: S603  # our own program
             [sys.executable, "-m", "vortex", command, "--data-dir", str(paper.data_dir)],
-            cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=30, check=False,
+            cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
         if command != "actors":
@@ -213,4 +213,4 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         running.wait_ready()
         running.process.send_signal(signal.SIGTERM)
         running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(10) in (0, 1)
+        assert running.process.wait(30) in (0, 1)

@@ -53,12 +53,12 @@ def test_a_frozen_redis_stops_neither_decisions_nor_orders(tmp_path: Path) -> No
         engine(tmp_path / "data", **settings(server, sim_url)) as running,
     ):
         running.wait_ready()
-        eventually(lambda: state(running)["state"] == "OK", 20, "the mirror")
+        eventually(lambda: state(running)["state"] == "OK", 60, "the mirror")
         eventually(lambda: orders(sim_url) >= 2, PATIENCE_S, "the first orders")
         generations = {actor["path"]: actor["generation"] for actor in running.api("/api/actors")}
         server.freeze()
         frozen_s, before, seen_ms = time.monotonic(), orders(sim_url), decided_ms(running)
-        eventually(lambda: state(running)["state"] == "DEGRADED", 10, "a mirror that is lost")
+        eventually(lambda: state(running)["state"] == "DEGRADED", 30, "a mirror that is lost")
         eventually(lambda: orders(sim_url) >= before + 4, PATIENCE_S, "orders beside a frozen Redis")
         eventually(lambda: time.monotonic() - frozen_s > FROZEN_S, 2 * FROZEN_S, "some time")
         assert decided_ms(running) > seen_ms + 1_000 * FROZEN_S
@@ -66,8 +66,8 @@ def test_a_frozen_redis_stops_neither_decisions_nor_orders(tmp_path: Path) -> No
         assert (status["hot_store"]["lost"] > 0, status["ready"]) == (True, True)
         assert [gate for gate in status["gates"] if gate["gate"] in ("book", "engines", "monitor", "exchange")] == []
         server.thaw()
-        eventually(lambda: state(running)["state"] == "OK", 10, "the mirror again")
-        book = eventually(lambda: read(server, f"orderbook:{SYMBOL}"), 10, "a book")
+        eventually(lambda: state(running)["state"] == "OK", 60, "the mirror again")
+        book = eventually(lambda: read(server, f"orderbook:{SYMBOL}"), 30, "a book")
         assert book["v"] == 1
         assert {actor["path"]: actor["generation"] for actor in running.api("/api/actors")} == generations
         log = running.log.read_text()

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tests.kit import stalls
+from tests.kit.processes import get
 
-def unprotected_ms(ledger: Mapping[str, Any], symbol: str) -> int:
-    """The longest time in which the exchange saw a position of this symbol without a working stop."""
+PROTECTED_MS = 2_000
+"""A position has its working stop within this."""
+
+
+def protected_in_time(sim_url: str, *symbols: str) -> None:
+    """By the exchange's ledger no position was without its stop for long, as far as a machine can be in time."""
+    ledger, clock = get(f"{sim_url}/sim/v1/ledger"), get(f"{sim_url}/sim/v1/clock")
+    limit_ms, stalled = PROTECTED_MS + stalls.BUSY_MS * clock["speed"], stalls.spans_ms(clock)
+    naked = {symbol: unprotected_ms(ledger, symbol, stalled) for symbol in symbols}
+    assert {symbol: ms for symbol, ms in naked.items() if ms > limit_ms} == {}, limit_ms
+
+
+def lasted_ms(start_ms: int, end_ms: int, but: Sequence[tuple[int, int]]) -> int:
+    """How long that was, `but` these times."""
+    return end_ms - start_ms - sum(max(0, min(end_ms, until) - max(start_ms, begin)) for begin, until in but)
+
+
+def unprotected_ms(ledger: Mapping[str, Any], symbol: str, but: Sequence[tuple[int, int]] = ()) -> int:
+    """The longest time in which the exchange saw a position of this symbol without a working stop, `but` these."""
     longest, since = 0, None
     for entry in ledger["timeline"]:
         if entry["symbol"] != symbol:
@@ -18,8 +37,8 @@ def unprotected_ms(ledger: Mapping[str, Any], symbol: str) -> int:
         if naked and since is None:
             since = entry["ts_ms"]
         if not naked and since is not None:
-            longest, since = max(longest, entry["ts_ms"] - since), None
-    return longest if since is None else max(longest, ledger["now_ms"] - since)
+            longest, since = max(longest, lasted_ms(since, entry["ts_ms"], but)), None
+    return longest if since is None else max(longest, lasted_ms(since, ledger["now_ms"], but))
 
 
 def agree_with_ledger(trade: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:

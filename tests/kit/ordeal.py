@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from tests.kit import invariants
+from tests.kit import invariants, stalls
 from tests.kit.ledger import trades_of
 from tests.kit.processes import Engine, engine, eventually, get, post
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 
-SOON_S, TRADE_S, HALT_S = 15.0, 60.0, 60.0
+SOON_S, TRADE_S, HALT_S = 30.0, 90.0, 90.0
 """Real seconds, on a busy machine. Many starts within a minute use its weight up, and entries wait for the next one."""
 LOOK_S = 0.1
 MOVING = {
@@ -149,31 +150,38 @@ class Ordeal:
         assert self.running.stop() == 0
         with closing(SqliteColdStore.read_only(self.data_dir / "vortex.db")) as store:
             rows = store.recent_trades(10_000)
-        ledger = self.ledger()
+        ledger, clock = self.ledger(), self._clock()
+        down, load_ms = [*self._down, *stalls.spans_ms(clock)], round(stalls.BUSY_MS * clock["speed"])
         assert trades_of(ledger, self.victim), "there was nothing to judge"
         violations = [
             *invariants.of_ids(ledger),
-            *(each for symbol in both for each in invariants.of_symbol(ledger, symbol, self._down)),
+            *(each for symbol in both for each in invariants.of_symbol(ledger, symbol, down, cost_ms=load_ms)),
             *invariants.of_rows(rows, ledger, both),
         ]
         assert violations == []
 
     def _now_ms(self) -> int:
-        return int(get(f"{self.sim_url}/sim/v1/clock")["now_ms"])
+        return int(self._clock()["now_ms"])
+
+    def _clock(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = get(f"{self.sim_url}/sim/v1/clock")
+        return found
 
 
 class Heartbeat:
     """Watches from outside that a symbol goes on deciding.
 
     Attributes:
-        longest_ms: The longest time between two decisions that were seen, of the exchange's time: never less than the
-            longest pause, and more by what a look takes.
+        longest_ms: The longest time between two decisions that were seen, of the exchange's time and without what the
+            machine stalled: never less than the longest pause then, and more by what a look takes.
     """
 
     def __init__(self, ordeal: Ordeal, symbol: str) -> None:
         self.longest_ms = 0
         self._ordeal, self._symbol = ordeal, symbol
         self._last_ms: int | None = None
+        self._seen_s = time.monotonic()
+        self._speed = float(get(f"{ordeal.sim_url}/sim/v1/clock")["speed"])
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -193,8 +201,11 @@ class Heartbeat:
     def _see(self, decision: Mapping[str, Any] | None) -> None:
         if decision is not None:
             ts_ms: int = decision["ts_ms"]
-            self.longest_ms = max(self.longest_ms, ts_ms - (self._last_ms or ts_ms))
-            self._last_ms = ts_ms
+            now_s = time.monotonic()
+            stalled_ms = (now_s - self._seen_s - stalls.lasted_s(self._seen_s)) * 1_000 * self._speed
+            self.longest_ms = max(self.longest_ms, ts_ms - (self._last_ms or ts_ms) - round(stalled_ms))
+            if ts_ms != self._last_ms:
+                self._last_ms, self._seen_s = ts_ms, now_s
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.kit import stalls
+
 REPOSITORY = Path(__file__).parents[2]
 FREE_PORTS = {
     "VORTEX__SIM__PORT": "0",
@@ -28,6 +30,8 @@ FREE_PORTS = {
 POLL_S = 0.05
 ANSWER_S = 20.0
 """For an answer that is wanted: more than any moment in which a busy machine runs somebody else."""
+STOP_S, LATE_S = 10.0, 3.0
+"""How long a stop may last, and by how much a slow machine may be late with it and with seeing it."""
 LISTENING = range(10_000, 32_000)
 """Ports that no system gives to connections that go out (Linux: from 32,768 on)."""
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -101,6 +105,7 @@ class Engine:
         self.log = data_dir.parent / f"{data_dir.name}.log"
         own = {"VORTEX__DATA_DIR": str(data_dir), "VORTEX__CHAOS__ENABLED": "true"}
         env = environment(**FREE_PORTS | own | settings)
+        stalls.watch()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603  # our own program
                 [sys.executable, *AS_ANYBODY, "-m", "vortex", "start", *arguments],
@@ -126,10 +131,17 @@ class Engine:
         """Wait for readyz 200."""
         eventually(self._ready, timeout_s, f"readyz, see {self.log.read_text()[-3000:] if self.log.exists() else ''}")
 
-    def stop(self, timeout_s: float = 15.0) -> int:
+    def stop(self, timeout_s: float = 60.0) -> int:
         """SIGTERM and wait; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
+
+    def stops_in_time(self) -> None:
+        """SIGTERM: it ends with 0, and as soon as a stop may last, whatever is wrong."""
+        began_s = time.monotonic()
+        assert self.stop() == 0
+        lasted_s = stalls.lasted_s(began_s)
+        assert lasted_s <= STOP_S + LATE_S, f"it took {lasted_s} s"
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import pytest
 
-from tests.kit import invariants
+from tests.kit import invariants, stalls
 from tests.kit.ledger import since
 from tests.kit.ordeal import MOVING, holding
 from tests.kit.processes import Engine, engine, eventually, get, post, simulator
@@ -30,9 +30,9 @@ SPEED = 4
 HOLD_S = 6
 TIMEOUT_MS = 2_000
 """Of the exchange's time: how long the answer to an order is waited for."""
-LOAD_MS = 100 * SPEED
-"""Of the exchange's time: 100 ms in which a busy machine runs somebody else."""
-SOON_S, TRADE_S = 15.0, 60.0
+LOAD_MS = stalls.BUSY_MS * SPEED
+"""Of the exchange's time: by how much a busy machine may be late."""
+SOON_S, TRADE_S = 30.0, 90.0
 """Real seconds, on a busy machine."""
 LOOK_S, RARE_LOOK_S = 0.05, 0.2
 ON_ITS_WAY_MS = 2_500
@@ -84,6 +84,7 @@ class Stand:
         """One engine, ready, all symbols paused; the time without any is noted for the judge."""
         where = {"TRADING_PAIRS": ",".join(self.symbols), "VORTEX__EXCHANGE__SIMULATOR_URL": self.sim_url}
         all_settings = where | MOVING | CROWD | holding(HOLD_S) | self._settings | settings
+        self._status = {}  # what the last one said is not said by the next
         with engine(self.data_dir, **all_settings) as self.running:
             self.running.wait_ready()
             if self._ended_ms is not None:
@@ -174,6 +175,10 @@ class Stand:
 
     def now_ms(self) -> int:
         return int(get(f"{self.sim_url}/sim/v1/clock")["now_ms"])
+
+    def outages(self) -> list[invariants.Span]:
+        """When there was no engine, or nobody ran at all."""
+        return [*self.down, *stalls.spans_ms(get(f"{self.sim_url}/sim/v1/clock"))]
 
     def pass_ms(self, duration_ms: int) -> None:
         """Let so much of the exchange's time pass."""
@@ -301,7 +306,7 @@ class Trial:
         rows = self.stand.rows(self.symbol, self.since_ms)
         return [
             *invariants.of_ids(ledger),
-            *invariants.of_symbol(ledger, self.symbol, self.stand.down, cost_ms=self.cost_ms + LOAD_MS),
+            *invariants.of_symbol(ledger, self.symbol, self.stand.outages(), cost_ms=self.cost_ms + LOAD_MS),
             *invariants.of_rows(rows, ledger, [self.symbol]),
             *invariants.left_over(ledger, self.symbol),
         ]
