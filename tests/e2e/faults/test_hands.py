@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from tests.kit.invariants import naked_spans, trade_id
-from tests.kit.ledger import trades_of
+from tests.kit.ledger import lasted_ms, trades_of
 from tests.kit.processes import eventually
 from tests.kit.stand import LOAD_MS, ORDER, SOON_S, TIMEOUT_MS, Play, Played, Trial, played, sampled
 from vortex.domain.trade import TradeRow
@@ -60,9 +59,10 @@ def closes_as(trial: Trial, position: dict[str, Any], *reasons: str) -> None:
 def seen_in_time(trial: Trial) -> None:
     """The symbol is free of its last trade soon after the exchange closed it."""
     trial.until(lambda shown: shown["position"] is None, CLOSED)
+    seen_ms = trial.stand.now_ms()
     closed_ms = trades_of(trial.ledger(), trial.symbol)[-1].closed_ms
     assert closed_ms is not None
-    assert trial.stand.now_ms() - closed_ms <= SEEN_MS
+    assert lasted_ms(closed_ms, seen_ms, trial.stand.outages()) <= SEEN_MS + LOAD_MS
 
 
 # ------------------------------------------------------------------------------------------------- conditional orders
@@ -80,7 +80,7 @@ def f33_vanished(trial: Trial) -> None:
     trial.do("algo", "vanish")
     closes_as(trial, position, "TIME_EXIT", "PROTECTION_FAILED")
     naked_ms = max(end_ms - start_ms for start_ms, end_ms in naked_spans(trial.ledger(), trial.symbol))
-    assert naked_ms <= trial.cost_ms + 1_000 + LOAD_MS
+    assert naked_ms <= trial.cost_ms + 1_000 + LOAD_MS // 2
 
 
 def f33_expired(trial: Trial) -> None:
@@ -268,8 +268,8 @@ def f25_frozen_market(trial: Trial) -> None:
 
 def quiet(trial: Trial, what: str) -> None:
     """No entry on books that cannot be traded."""
+    began_ms = trial.stand.now_ms()  # before it: what is wrong lasts until 6 s after this at least
     trial.do("market", what, for_ms=6_000)
-    began_ms = trial.stand.now_ms()
     trial.resume()
     trial.stand.pass_ms(began_ms + 5_500 - trial.stand.now_ms())
     late = [each for each in trial.ledger()["orders"] if began_ms + 1_000 <= each["received_ms"] < began_ms + 5_500]
@@ -298,7 +298,7 @@ def stopped(trial: Trial, status: str) -> None:
     trial.do("market", "status", to=status)
     began_ms = trial.stand.now_ms()
     trial.stand.pass_ms(20_000)
-    tried = [each for each in trial.ledger()["orders"] if each["received_ms"] >= began_ms]
+    tried = [each for each in trial.ledger()["orders"] if 0 <= each["received_ms"] - began_ms <= 20_000]
     assert 1 <= len(tried) <= 7, "one a second, then one every 5 s"
     trial.do("market", "status", to="TRADING")
     closes_as(trial, position, "TIME_EXIT")
@@ -307,11 +307,13 @@ def stopped(trial: Trial, status: str) -> None:
 def f38_a_break_while_flat(trial: Trial) -> None:
     """At most one probe in 10 s."""
     trial.do("market", "status", to="BREAK")
+    began_ms = trial.stand.now_ms()
     trial.resume()
     trial.stand.pass_ms(25_000)
     probes = [each["received_ms"] for each in trial.ledger()["orders"]]
+    lasted_ms = trial.stand.now_ms() - began_ms
     trial.do("market", "status", to="TRADING")
-    assert all(later - earlier >= 9_500 for earlier, later in pairwise(probes)), probes
+    assert len(probes) <= 1 + lasted_ms / 10_000, probes  # by number: one that is late is nearer to the next
 
 
 def f38_ticks_change_while_open(trial: Trial) -> None:
