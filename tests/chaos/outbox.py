@@ -43,6 +43,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         outage_rows: The store is away, from the second life on, until so many rows wait.
         rate: Rows a second.
         minutes: After so many, no further life begins.
+        from_first_row: A life is counted from its first row, however long the start of Python takes; else from that.
     """
 
     kills: int
@@ -52,6 +53,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     poison: float = POISON
     lost: float = LOST
     life_s: tuple[float, float] = LIFE_S
+    from_first_row: bool = False
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -84,9 +86,12 @@ class Campaign:
         way = ("--opener", self.place.opener, "--address", self.place.address)
         return [sys.executable, "-m", "tests.chaos.outbox_trader", str(self.folder), *way, *map(str, options)]
 
-    def kill_after(self, life_s: float, *options: object) -> None:
+    def kill_after(self, life_s: float, *options: object, from_first_row: bool = False) -> None:
         """One life that is ended from outside."""
+        before = self._logged()
         with _process(self.command(*options)) as process:
+            while from_first_row and self._logged() == before and process.poll() is None:
+                time.sleep(POLL_S)
             try:
                 process.wait(life_s)
             except subprocess.TimeoutExpired:
@@ -95,6 +100,11 @@ class Campaign:
         if ended != -signal.SIGKILL:
             raise AssertionError(f"the trader ended by itself, with {ended}")
         self.kills += 1
+
+    def _logged(self) -> int:
+        """How much was tried and acknowledged so far, in bytes."""
+        log = self.folder / "log"
+        return log.stat().st_size if log.exists() else 0
 
     def die_at(self, boundary: str, nth: int, *options: object) -> bool:
         """One life that ends itself there; False when it never came there."""
@@ -157,7 +167,7 @@ def run(plan: Plan, place: Place, folder: Path, seed: int) -> Verdict:
         if campaign.kills == 1 and plan.outage_rows and campaign.most_pending < plan.outage_rows:
             place.away(away=True)
             outage = True
-        campaign.kill_after(dice.uniform(*plan.life_s), *options)
+        campaign.kill_after(dice.uniform(*plan.life_s), *options, from_first_row=plan.from_first_row)
         if campaign.pending() >= plan.outage_rows and outage:
             place.away(away=False)
             outage = False

@@ -132,6 +132,7 @@ class Trades:
 
     def __init__(self, random: Random, poison: float, left: Sequence[str]) -> None:
         self._random, self._poison = random, poison
+        self._due = poison > 0.0  # the first one is: a life that had none by chance would prove nothing
         self._waiting: list[Row] = [closed(id=each) for each in left]
 
     def rows(self) -> Iterator[Row]:
@@ -156,7 +157,9 @@ class Trades:
 
     def _id(self) -> str:
         row_id = str(UUID(int=self._random.getrandbits(128), version=4))
-        return f"poison-{row_id[:20]}" if self._random.random() < self._poison else row_id
+        poisonous = self._random.random() < self._poison or self._due
+        self._due = False
+        return f"poison-{row_id[:20]}" if poisonous else row_id
 
 
 def left_open(log: Path) -> list[str]:

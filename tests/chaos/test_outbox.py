@@ -31,7 +31,9 @@ def test_a_kill_at_every_boundary_loses_nothing_and_doubles_nothing(tmp_path: Pa
 
 @pytest.mark.e2e
 def test_kills_lost_replies_poison_and_an_outage_together_on_the_real_way(tmp_path: Path) -> None:
-    plan = Plan(kills=3, outage_rows=200, rate=200.0, poison=0.01, life_s=(1.8, 2.6), minutes=5.0)
+    plan = Plan(
+        kills=3, outage_rows=200, rate=200.0, poison=0.01, life_s=(1.0, 1.8), from_first_row=True, minutes=5.0
+    )  # fmt: skip
     with supabase(tmp_path, plan.lost) as place:
         verdict = run(plan, place, tmp_path, seed=1)
     assert verdict.violations == ()
