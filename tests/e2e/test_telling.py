@@ -30,16 +30,17 @@ def test_a_paper_run_tells_start_entry_restart_exit_halt_and_stop(tmp_path: Path
         settings = {**QUICK, "VORTEX__EXCHANGE__SIMULATOR_URL": sim_url, "VORTEX__NOTIFY__URLS": got.url}
         with engine(tmp_path / "data", **settings) as running:
             running.wait_ready()
-            got.wait_for("\nstart: ", 30)
+            got.wait_for("\nstart: ", 60)
             got.wait_for("\nentry: ", 60)
             post(running.run["control_url"] + "/api/chaos/crash", {"actor": f"{SYMBOL}/E2"})
-            got.wait_for(f"\nrestart: {SYMBOL}/E2 generation 1 crashed: InjectedCrash")
+            got.wait_for(f"\nrestart: {SYMBOL}/E2 generation 1 crashed: InjectedCrash", 60)
             assert "net " in got.wait_for("\nexit: ", 60)
             post(running.run["control_url"] + "/api/halt", {})
-            got.wait_for("\nhalt: halt all symbols: control API")
+            got.wait_for("\nhalt: halt all symbols: control API", 60)
+            eventually(lambda: running.api("/api/status")["symbols"][SYMBOL]["position"] is None, 60, "flat")
             assert len(list(Path(f"/proc/{running.process.pid}/task").iterdir())) <= MOST_THREADS
             assert running.stop() == 0
-        stop = got.wait_for("\nstop: ")
+        stop = got.wait_for("\nstop: ", 60)
     label = "PAPER · demo profile · recording of 2024-08-08\n"
     assert [text for text in got.texts if not text.startswith(label)] == []
     assert stop == f"{label}stop: SIGTERM\nno position is open"
@@ -79,7 +80,7 @@ def test_a_stop_keeps_or_closes_what_is_open_and_says_so(tmp_path: Path, on_exit
             running.wait_ready()
             eventually(lambda: holding(running), 90, "a protected position")
             assert running.stop() == 0
-        ledger, stop = get(f"{sim_url}/sim/v1/ledger"), got.wait_for("\nstop: ")
+        ledger, stop = get(f"{sim_url}/sim/v1/ledger"), got.wait_for("\nstop: ", 60)
     store = SqliteColdStore.read_only(tmp_path / "data" / "vortex.db")
     row = store.recent_trades(1)[0]
     store.close()
