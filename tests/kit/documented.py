@@ -26,7 +26,7 @@ OF_A_RUNNING_SYSTEM = re.compile(
 RECORDING = re.compile(r"inputs-\d+\.rec")
 DOCUMENTED_PORTS = {"8787": "CONTROL", "8788": "DASHBOARD", "8790": "SIM"}
 PAPER = "var/paper"
-READY_S, ANSWER_S, STOP_S = 60.0, 120.0, 15.0
+READY_S, ANSWER_S, STOP_S = 120.0, 120.0, 60.0
 
 
 class Command(NamedTuple):

@@ -131,7 +131,7 @@ def live(config: Config, data_dir: Path, *, speed: float, seed: int = 1) -> Iter
     try:
         yield run
     finally:
-        assert run.system.stop(10.0)
+        assert run.system.stop(60.0)
         market.stop()
         assert run.failures == []
 
