@@ -35,6 +35,12 @@ def decided_ms(running: Engine) -> int:
     return 0 if decision is None else int(decision["ts_ms"])
 
 
+def unhindered(status: dict[str, Any]) -> bool:
+    """Whether it is ready and may enter, as far as it is not for people or cooldowns to say."""
+    closed = {gate["gate"] for gate in status["gates"]}
+    return bool(status["ready"]) and not closed & {"book", "engines", "monitor", "exchange"}
+
+
 def orders(sim_url: str) -> int:
     return len(get(f"{sim_url}/sim/v1/ledger")["orders"])
 
@@ -56,21 +62,21 @@ def test_a_frozen_redis_stops_neither_decisions_nor_orders(tmp_path: Path) -> No
         eventually(lambda: state(running)["state"] == "OK", 60, "the mirror")
         eventually(lambda: orders(sim_url) >= 2, PATIENCE_S, "the first orders")
         generations = {actor["path"]: actor["generation"] for actor in running.api("/api/actors")}
+        before_log = len(running.log.read_text())
         server.freeze()
         frozen_s, before, seen_ms = time.monotonic(), orders(sim_url), decided_ms(running)
         eventually(lambda: state(running)["state"] == "DEGRADED", 30, "a mirror that is lost")
         eventually(lambda: orders(sim_url) >= before + 4, PATIENCE_S, "orders beside a frozen Redis")
         eventually(lambda: time.monotonic() - frozen_s > FROZEN_S, 2 * FROZEN_S, "some time")
         assert decided_ms(running) > seen_ms + 1_000 * FROZEN_S
-        status = running.api("/api/status")
-        assert (status["hot_store"]["lost"] > 0, status["ready"]) == (True, True)
-        assert [gate for gate in status["gates"] if gate["gate"] in ("book", "engines", "monitor", "exchange")] == []
+        assert state(running)["lost"] > 0
+        eventually(lambda: unhindered(running.api("/api/status")), 30, "ready, and no gate closed")
         server.thaw()
         eventually(lambda: state(running)["state"] == "OK", 60, "the mirror again")
         book = eventually(lambda: read(server, f"orderbook:{SYMBOL}"), 30, "a book")
         assert book["v"] == 1
         assert {actor["path"]: actor["generation"] for actor in running.api("/api/actors")} == generations
-        log = running.log.read_text()
+        log = running.log.read_text()[before_log:]
         assert log.count("takes nothing") == log.count("is written again") == 1
 
 
