@@ -253,9 +253,14 @@ def listen_key(client: Client) -> str:
 
 
 def test_private_events_are_lost_in_a_gap(own: Running, client: Client) -> None:
+    def now_ms() -> int:
+        return int(client.get("/sim/v1/clock").body["now_ms"])
+
     async def act(socket: Socket) -> list[Any]:
         await order(client, "gap", "private", for_ms=60_000)
         await asyncio.to_thread(client.market_order, "BUY", newClientOrderId="lost")
+        told_ms = await asyncio.to_thread(now_ms) + 200  # events have a way of some milliseconds of their own
+        await asyncio.to_thread(until, lambda: now_ms() > told_ms, "the events of the order to be due")
         await order(client, "gap", "private", for_ms=1)
         await asyncio.to_thread(client.market_order, "SELL", newClientOrderId="seen")
         frames: list[Any] = []
