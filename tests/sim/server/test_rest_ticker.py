@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sim.server.kit import SYMBOLS, Client, until
+from tests.sim.server.kit import SYMBOLS, Client, options_of, running, until
 
 KEY = {"X-MBX-APIKEY": "paper"}
 
@@ -45,6 +46,12 @@ def test_prices_agree_with_each_other(client: Client) -> None:
     assert Decimal(day["lowPrice"]) <= Decimal(day["lastPrice"]) <= Decimal(day["highPrice"])
     assert Decimal(day["priceChange"]) == Decimal(day["lastPrice"]) - Decimal(day["openPrice"])
     assert Decimal(day["lowPrice"]) <= Decimal(day["weightedAvgPrice"]) <= Decimal(day["highPrice"])
+    assert 23 * 3_600_000 < day["closeTime"] - day["openTime"] <= 24 * 3_600_000
+
+
+def test_a_day_has_24_hours_before_the_first_candle_forms_too(capture: Path) -> None:
+    with running(options_of(capture)) as fresh:
+        day = fresh.client.get("/fapi/v1/ticker/24hr", symbol="BTCUSDT").body
     assert 23 * 3_600_000 < day["closeTime"] - day["openTime"] <= 24 * 3_600_000
 
 

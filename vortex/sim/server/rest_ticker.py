@@ -125,7 +125,9 @@ def _best(venue: Venue, book: BookEvent) -> Json:
 
 
 async def _day(venue: Venue, symbol: str) -> Json:
+    since_ms = venue.clock.server_ms() - QUARTERS_OF_A_DAY * QUARTER_MS
     rows, done = await _bars(venue, symbol, "15m", QUARTERS_OF_A_DAY), venue.view.trades[symbol]
+    rows = [row for row in rows if int(row[0]) >= since_ms]  # while none is forming yet, the first one is older
     if not rows:
         raise _not_yet(symbol)
     opened, last = Decimal(rows[0][1]), Decimal(rows[-1][4])
