@@ -31,7 +31,7 @@ class Observer:
     def wait_for(self, stream: str, ts_ms: int) -> None:
         """Wait until a frame of this time, or a later one, has come."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.frames[stream][-1]["E"] >= ts_ms, TIMEOUT_S)
+            assert self._changed.wait_for(lambda: any(f["E"] >= ts_ms for f in self.frames[stream][-1:]), TIMEOUT_S)
 
     def close(self) -> None:
         self._thread.close()

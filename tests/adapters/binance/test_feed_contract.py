@@ -39,7 +39,8 @@ from vortex.sim.server.app import SimServer
 from vortex.sim.server.sockets import Outlet
 from vortex.sim.server.streams import MAX_STREAMS
 
-SPEED = 3.0
+SPEED = 2.0
+"""At which a stream may pause for 2.5 s, as on a busy machine, before it counts as silent."""
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 FEW = 40
 """Streams on one connection."""
