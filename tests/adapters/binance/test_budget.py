@@ -103,12 +103,12 @@ def test_room_and_silence_come_with_time() -> None:
     clock = HastyClock(float(NOW_MS))
     budget = Budget(clock)
     budget.note({"x-mbx-used-weight-1m": "1201"})
-    asyncio.run(asyncio.wait_for(budget.silence_over(), 5.0))
+    asyncio.run(asyncio.wait_for(budget.silence_over(), 20.0))
     assert clock.time_ms == NOW_MS
-    asyncio.run(asyncio.wait_for(budget.room(), 5.0))
+    asyncio.run(asyncio.wait_for(budget.room(), 20.0))
     assert clock.time_ms == NOW_MS + 12_000, "the exchange's minute is over"
     budget.silence_ms(429, None, {"retry-after": "3"}, "")
-    asyncio.run(asyncio.wait_for(budget.silence_over(), 5.0))
+    asyncio.run(asyncio.wait_for(budget.silence_over(), 20.0))
     assert clock.time_ms == NOW_MS + 15_000
 
 

@@ -37,6 +37,7 @@ from vortex.messages import ExchangeReplied
 FLAT = [{**reply("GET /fapi/v2/positionRisk")[0], "positionAmt": "0"}]
 HELD = reply("GET /fapi/v2/positionRisk")
 PREPARE = PrepareSymbol(symbol="BTCUSDT")
+PATIENT_MS = 30_000
 
 
 class Exchange:
@@ -83,7 +84,7 @@ class Rig:
 
     def ask(self, request: ExchangeRequest) -> Outcome:
         seen = len(self._probe.told)
-        self.port.send(request, 5_000)
+        self.port.send(request, PATIENT_MS)
         return self._probe.expect(ExchangeReplied, after=seen).outcome
 
     def tick_size(self) -> Decimal:

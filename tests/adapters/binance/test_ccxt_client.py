@@ -14,6 +14,8 @@ from vortex.adapters.binance.public import PublicData
 from vortex.adapters.clock import SystemClock
 from vortex.domain.indicators.flow import BookFlow
 
+TIMEOUT_S = 20.0
+
 
 def client_of(hosts: Hosts, loop: NetworkLoop) -> StreamClient:
     """A client that is never asked to connect."""
@@ -53,7 +55,7 @@ def test_no_book_is_seeded_while_the_exchange_wants_silence(loop: NetworkLoop) -
         finally:
             await client.close()
 
-    loop.run(seed(), 10.0)
+    loop.run(seed(), TIMEOUT_S)
 
 
 def test_streams_are_held_to_the_hosts_of_the_mode(loop: NetworkLoop) -> None:
@@ -65,4 +67,4 @@ def test_streams_are_held_to_the_hosts_of_the_mode(loop: NetworkLoop) -> None:
             await client.close()
 
     with pytest.raises(HostRefused, match="paper mode must not connect"):
-        loop.run(leak(), 5.0)
+        loop.run(leak(), TIMEOUT_S)

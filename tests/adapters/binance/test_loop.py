@@ -9,7 +9,7 @@ from loguru import logger
 
 from vortex.adapters.binance.loop import NetworkLoop
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 20.0
 SIGNED = "http://h/x?signature=canary"
 
 

@@ -35,7 +35,7 @@ from vortex.adapters.clock import SystemClock
 from vortex.domain.order import Done, Outcome, Refused, Unknown
 from vortex.messages import ExchangeReplied, UserStreamChanged
 
-PATIENT_MS, HASTY_MS = 5_000, 100
+PATIENT_MS, HASTY_MS = 30_000, 100
 STATUS_OF_CODE = {-2014: 401, -2015: 401, -1003: 429, -1015: 429}
 WORDS = {
     "503_unknown": (503, {"code": -1000, "msg": "Unknown error, please check your request or try again later."}),

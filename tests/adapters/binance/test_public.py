@@ -14,7 +14,7 @@ from vortex.adapters.binance.client import Client, Credentials
 from vortex.adapters.binance.hosts import Hosts, sentiment, simulator
 from vortex.adapters.binance.loop import NetworkLoop
 from vortex.adapters.binance.public import PublicData
-from vortex.adapters.clock import SystemClock
+from vortex.adapters.clock import SimulatorClock, SystemClock
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
@@ -39,7 +39,7 @@ def test_candles_come_from_the_venue_and_sentiment_from_the_crowd_s_host(
     loop: NetworkLoop, server: ScriptedServer, crowd: ScriptedServer
 ) -> None:
     server.answer = crowd.answer = answer
-    clock = SystemClock()
+    clock = SimulatorClock(1_795_382_388_000, 1.0)  # 12 s before the end of a minute, with which a count ends
     budget = Budget(clock)
     demo = Hosts(mode="paper", rest=server.url, ratios=False)
     public = PublicData(demo, clock, budget, simulator(crowd.url))
@@ -55,7 +55,7 @@ def test_candles_come_from_the_venue_and_sentiment_from_the_crowd_s_host(
         await public.history("BTCUSDT", "1m", 0)
         await public.close()
 
-    loop.run(read(), 10.0)
+    loop.run(read(), 20.0)
     assert [path.partition("?")[0] for path in server.asked] == ["/fapi/v1/klines"]
     assert len(crowd.asked) == 4
     assert budget.tight

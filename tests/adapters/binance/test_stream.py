@@ -39,7 +39,7 @@ def test_a_handshake_that_is_cancelled_leaves_no_connection_that_delivers(
         return loop.spawn(stream.run(), "stream")
 
     server.hold()
-    task = loop.run(begin(), 5.0)
+    task = loop.run(begin(), 20.0)
     server.wait_for(lambda: len(server.asked) == 1)
     loop.call(task.cancel)
     server.release()

@@ -65,6 +65,13 @@ class ImpatientClock(SystemClock):
         return 0.05 if duration_ms == NEWS_MS else super().real_s(duration_ms)
 
 
+class PatientClock(SystemClock):
+    """Waits for news of an order for as long as a test may take."""
+
+    def real_s(self, duration_ms: float) -> float:
+        return 600.0 if duration_ms == NEWS_MS else super().real_s(duration_ms)
+
+
 class Keys:
     """Serves the clock, listen keys and an order that the stream says nothing of; a prolongation answers as told."""
 
@@ -90,7 +97,7 @@ class Keys:
                 return web.json_response(order)
             case "PUT", "/fapi/v1/listenKey" if self.known:
                 self.prolonged += 1
-                if self.prolonged == 3:
+                if self.prolonged >= 3:
                     self.thrice.set()
                 return web.json_response({"listenKey": f"canary{self.issued}"})
             case "PUT", _:
@@ -109,16 +116,16 @@ class Rig:
 
 
 class Overtaking(Keys):
-    """Tells the stream of an order before it answers the request."""
+    """Tells the stream of an order, and answers the request once that was heard."""
 
-    def __init__(self, server: ScriptedServer) -> None:
+    def __init__(self, server: ScriptedServer, probe: Probe) -> None:
         super().__init__()
-        self._server = server
+        self._server, self._probe = server, probe
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/fapi/v1/order":
             await self._server.tell(user_frames()[2].decode())
-            await asyncio.sleep(0.05)  # so that it is there first
+            await asyncio.to_thread(self._probe.expect, OrderReport)
         return await super().__call__(request)
 
 
@@ -161,13 +168,15 @@ def test_a_cut_stream_comes_back(rig: Rig) -> None:
     rig.probe.expect(UserStreamChanged, lambda change: change.up, after=told)
 
 
-def test_news_that_overtake_the_reply_are_news(rig: Rig, server: ScriptedServer) -> None:
-    for answer, waits in ((Overtaking(server), False), (Keys(), True)):
+def test_news_that_overtake_the_reply_are_news(loop: NetworkLoop, server: ScriptedServer) -> None:
+    rig = Rig(loop, server, PatientClock())
+    for answer, waits in ((Overtaking(server, rig.probe), False), (Keys(), True)):
         server.answer = answer
         told = len(rig.probe.told)
-        rig.port.send(ENTRY, 5_000)
+        rig.port.send(ENTRY, 30_000)
         rig.probe.expect(ExchangeReplied, after=told)
         assert (rig.port._user_stream._news is not None) is waits
+    rig.port.stop()
 
 
 def test_a_peer_that_no_longer_answers_is_given_up(
@@ -248,7 +257,7 @@ def test_what_nobody_handles_is_named_once_and_is_no_gap(rig: Rig) -> None:
 def test_an_order_nothing_is_heard_of_means_a_silent_stream(loop: NetworkLoop, server: ScriptedServer) -> None:
     rig = Rig(loop, server, ImpatientClock())
     told = len(rig.probe.told)
-    rig.port.send(ENTRY, 5_000)
+    rig.port.send(ENTRY, 30_000)
     rig.probe.expect(UserStreamChanged, lambda change: not change.up and "silent" in change.detail, after=told)
     rig.probe.expect(UserStreamChanged, lambda change: change.up, after=told)
     rig.port.stop()
