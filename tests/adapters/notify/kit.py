@@ -28,7 +28,7 @@ class Receiver:
         self.tries = 0
         self.texts: list[str] = []
 
-    def wait_for(self, word: str, timeout_s: float = 10.0) -> str:
+    def wait_for(self, word: str, timeout_s: float = 30.0) -> str:
         """The first text with this word in it."""
         return eventually(
             lambda: next((text for text in self.texts if word in text), None), timeout_s, word, lambda: self.texts
