@@ -325,8 +325,9 @@ def test_rows_may_be_appended_by_threads_while_they_are_drained(
 ) -> None:
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(outbox.append, trade(id=f"t{number}")) for number in range(150)]
-        while delivery.step(10) or not all(future.done() for future in waiting):
-            pass
+        while not all(future.done() for future in waiting):
+            delivery.step(10)
+    drain(delivery)
     assert outbox.status() == EMPTY
     assert len(store.recent_trades(1_000)) == 150
 
