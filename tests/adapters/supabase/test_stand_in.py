@@ -25,6 +25,7 @@ from vortex.adapters.supabase.errors import retry_after_s
 from vortex.domain.trade import RejectionRow, TradeRow
 
 MINIMAL = ReturnMethod.minimal
+PATIENT_S = 30.0
 
 
 def plain(row: TradeRow | RejectionRow, **changes: object) -> dict[str, object]:
@@ -48,7 +49,7 @@ def client(standin: PostgrestServer) -> Iterator[Connect]:
 
         def connect(key: str = SECRET_KEY, /, seen: list[httpx.Response] | None = None) -> Client:
             hooks = {"response": [seen.append] if seen is not None else []}
-            http = stack.enter_context(httpx.Client(timeout=10, event_hooks=hooks))
+            http = stack.enter_context(httpx.Client(timeout=PATIENT_S, event_hooks=hooks))
             return create_client(standin.url, key, SyncClientOptions(httpx_client=http, postgrest_client_retry=False))
 
         yield connect
@@ -212,12 +213,12 @@ def test_unknown_tables_and_broken_bodies(standin: PostgrestServer, client: Conn
         client().table("nobody").select("*").execute()
     assert caught.value.code == "PGRST205"
     headers = {"apikey": SECRET_KEY, "Content-Type": "application/json"}
-    reply = httpx.post(f"{standin.url}/rest/v1/trade_logs", content=b"{", headers=headers)
+    reply = httpx.post(f"{standin.url}/rest/v1/trade_logs", content=b"{", headers=headers, timeout=PATIENT_S)
     assert (reply.status_code, reply.json()["code"]) == (400, "PGRST102")
 
 
 def test_a_server_that_was_stopped_refuses(ledger: Dsn) -> None:
-    with postgrest(ledger) as server, httpx.Client() as http:
+    with postgrest(ledger) as server, httpx.Client(timeout=PATIENT_S) as http:
         api = create_client(server.url, SECRET_KEY, SyncClientOptions(httpx_client=http, postgrest_client_retry=False))
         for _ in range(3):
             api.table("trade_logs").select("id").execute()
@@ -230,8 +231,9 @@ def test_a_server_that_was_stopped_refuses(ledger: Dsn) -> None:
 def test_it_also_runs_as_a_process_and_fails_as_ordered(ledger: Dsn) -> None:
     with serving(ledger) as url:
         order = json.dumps({"do": "status", "status": 429, "retry_after": "7"}).encode()
-        urlopen(Request(f"{url}/standin/faults", order), timeout=10).close()  # noqa: S310  # ours
-        replies = [httpx.get(f"{url}/rest/v1/trade_logs", headers={"apikey": SECRET_KEY}) for _ in range(2)]
+        urlopen(Request(f"{url}/standin/faults", order), timeout=PATIENT_S).close()  # noqa: S310  # ours
+        asked = f"{url}/rest/v1/trade_logs"
+        replies = [httpx.get(asked, headers={"apikey": SECRET_KEY}, timeout=PATIENT_S) for _ in range(2)]
     assert [reply.status_code for reply in replies] == [429, 200]
     assert replies[0].headers["Retry-After"] == "7"
 
