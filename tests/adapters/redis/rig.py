@@ -16,7 +16,7 @@ from tests.kit.redis_server import RedisServer, redis_server
 from vortex.adapters.redis.store import RedisHotStore
 from vortex.domain.market import Book, Trades
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def now_ms() -> int:

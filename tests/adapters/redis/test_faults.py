@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from tests.adapters.redis.rig import Rig, now_ms, rig
+from tests.adapters.redis.rig import PATIENCE_S, Rig, now_ms, rig
 from tests.domain.builders import SYMBOL
 from tests.kit.processes import eventually
 from tests.kit.redis_server import redis_server
@@ -19,7 +19,9 @@ from vortex.adapters.redis.writer import MARK_S
 
 POSITION = f"position:{SYMBOL}"
 QUICK_S = 0.05
-"""To tell the store costs microseconds; this much is the machine's own."""
+"""To tell the store costs microseconds; this much is the machine's own,"""
+SELDOM = 10
+"""and a busy machine takes longer now and then. Who waited for a frozen server would do so nearly every time."""
 
 
 @pytest.fixture
@@ -32,14 +34,14 @@ def test_a_frozen_server_holds_nobody_up_and_is_written_again(well: Rig) -> None
     well.server.freeze()
     well.store.put({POSITION: {"trade_id": "a"}})
     well.until_degraded("does not answer within 0.25 s")
-    longest_s = 0.0
+    took_s: list[float] = []
     for _ in range(200):
         began_s = time.perf_counter()
         well.book()
         well.store.put({POSITION: {"trade_id": "b"}})
         well.store.status()
-        longest_s = max(longest_s, time.perf_counter() - began_s)
-    assert longest_s < QUICK_S
+        took_s.append(time.perf_counter() - began_s)
+    assert sum(each >= QUICK_S for each in took_s) <= SELDOM
     last = well.book()
     lost = well.store.status().lost
     well.server.thaw()
@@ -88,7 +90,7 @@ def test_what_is_flushed_is_there_again_at_once(well: Rig) -> None:
     well.reader.flushall()
     began_s = time.monotonic()
     well.until(lambda: well.json(POSITION), "the position")
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < MARK_S / 4  # as soon as the mark is missed, not when it would be renewed
     well.until(lambda: well.mirrored(last) and len(well.ticks()) == 100, "all the rest")
 
 
@@ -117,7 +119,7 @@ def test_what_is_evicted_under_volatile_lru_is_never_a_position(well: Rig) -> No
     stats: Any = well.reader.info("stats")
     assert stats["evicted_keys"] >= 100
     assert (well.json(POSITION) or {})["trade_id"] == "a"
-    assert well.store.status().state == "OK"
+    well.until_ok()
 
 
 def test_a_replica_degrades_it(well: Rig) -> None:
@@ -135,7 +137,7 @@ def test_a_server_that_loads_degrades_it() -> None:
     with rig("--appendonly", "yes") as well:
         well.store.put({POSITION: {"trade_id": "a"}})
         pipe = well.reader.pipeline(transaction=False)
-        for number in range(20_000):  # while it loads, it answers after every 1,024 commands
+        for number in range(35_000):  # while it loads, it answers after every 1,024 commands
             pipe.set(f"other:{number}", "x")
         pipe.execute()
         well.until(lambda: well.json(POSITION), "the position")
@@ -150,10 +152,17 @@ def test_with_an_append_only_file_what_was_written_outlives_a_kill() -> None:
     with rig("--appendonly", "yes", "--appendfsync", "everysec") as well:
         well.store.put({POSITION: {"trade_id": "a"}})
         well.until(lambda: well.json(POSITION), "the position")
+        well.until(lambda: not unwritten(well), "the file")  # while the disk is slow, Redis holds back for up to 2 s
         well.server.kill()
         well.store.close()
         well.server.start()
         assert (well.json(POSITION) or {})["trade_id"] == "a"
+
+
+def unwritten(well: Rig) -> int:
+    """Bytes that are not in the append-only file yet."""
+    found: Any = well.reader.info("persistence")
+    return int(found["aof_buffer_length"])
 
 
 def test_what_stands_where_our_values_belong_is_replaced(well: Rig) -> None:
@@ -175,15 +184,13 @@ def test_a_wrong_password_is_said_in_words_and_keeps_nobody_from_starting() -> N
         for password, said in (("", "password"), ("wrong", "password"), ("right", "")):
             address = structs.replace(server.address, password=password)
             store = RedisHotStore(address, now_ms, origin="paper", token="t")
-            wait_for(store, said)
-            assert store.status().state == ("DEGRADED" if said else "OK")
+            wait_for(store, "DEGRADED" if said else "OK", said)
             store.close()
 
 
-def wait_for(store: RedisHotStore, said: str) -> None:
-    """Until the first try has ended, and ended so."""
-    eventually(lambda: store.status().detail != "not connected yet", 5.0, "the first try")
-    assert said in store.status().detail
+def wait_for(store: RedisHotStore, state: str, said: str) -> None:
+    """Until it is so, and in these words."""
+    eventually(lambda: store.status().state == state and said in store.status().detail, PATIENCE_S, state, store.status)
 
 
 def test_two_that_write_the_same_keys_are_told_and_with_namespaces_they_are_not(well: Rig) -> None:
@@ -196,7 +203,7 @@ def test_two_that_write_the_same_keys_are_told_and_with_namespaces_they_are_not(
     neighbour.put({POSITION: {"trade_id": "n"}})
     well.until(lambda: well.json(f"testnet:{POSITION}"), "the neighbour's position")
     assert well.json(POSITION) is None
-    assert well.store.status().state == "OK"
+    well.until_ok()
     neighbour.close()
 
 

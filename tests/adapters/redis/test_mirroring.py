@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from loguru import logger
 
-from tests.adapters.redis.rig import Rig, now_ms, rig
+from tests.adapters.redis.rig import PATIENCE_S, Rig, now_ms, rig
 from tests.domain.builders import SYMBOL, candle, candles, history, trade
 from tests.kit.probe import Probe
 from tests.kit.processes import eventually
 from vortex.adapters.redis.documents import tick
+from vortex.adapters.redis.store import FLUSH_S
 from vortex.domain.market import Sentiment, TradeHistory
 
 POSITION = f"position:{SYMBOL}"
@@ -57,10 +59,14 @@ def test_every_key_is_there_within_a_moment_and_expires_when_it_should(well: Rig
 def test_forming_candles_take_the_place_of_older_ones(well: Rig) -> None:
     well.store.observe(history("1m", [candle("1m", 60_000, (1.0, 1.0, 1.0, 1.0)), candle("1m", 120_000, (1.0,) * 4)]))
     well.store.observe(candle("1m", 120_000, (1.0, 3.0, 1.0, 2.0), closed=False))
-    well.until(lambda: well.json(f"klines:{SYMBOL}:1m"), "the candles")
-    rows = (well.json(f"klines:{SYMBOL}:1m") or {})["candles"]
+    rows: list[Any] = []
+
+    def formed() -> bool:  # the two may have been written one after the other
+        rows[:] = (well.json(f"klines:{SYMBOL}:1m") or {"candles": []})["candles"]
+        return bool(rows) and rows[-1][1:5] == [1.0, 3.0, 1.0, 2.0]
+
+    well.until(formed, "the candles")
     assert [row[0] for row in rows] == [60_000, 120_000]
-    assert rows[-1][1:5] == [1.0, 3.0, 1.0, 2.0]
 
 
 def test_trades_are_the_newest_2000_newest_first(well: Rig) -> None:
@@ -72,12 +78,14 @@ def test_trades_are_the_newest_2000_newest_first(well: Rig) -> None:
 
 def test_what_changes_often_is_written_seldom(well: Rig) -> None:
     began: Any = well.reader.info("commandstats")
+    began_s = time.monotonic()
     for _ in range(500):
         last = well.book()
     well.until(lambda: well.mirrored(last), "the last book")
+    took_s = time.monotonic() - began_s
     ended: Any = well.reader.info("commandstats")
     sets = ended["cmdstat_mset"]["calls"] - began.get("cmdstat_mset", {"calls": 0})["calls"]
-    assert sets <= 5
+    assert sets <= 3 + took_s / FLUSH_S
 
 
 def test_the_next_process_takes_the_trades_and_goes_on_with_the_list(well: Rig, said: list[str]) -> None:
@@ -88,7 +96,7 @@ def test_the_next_process_takes_the_trades_and_goes_on_with_the_list(well: Rig, 
     probe = Probe()
     well.store.recall(SYMBOL, probe)
     well.trades(10)
-    eventually(lambda: probe.messages, 5.0, "the trades of the first")
+    eventually(lambda: probe.messages, PATIENCE_S, "the trades of the first")
     assert [each.id for each in probe.expect(TradeHistory).trades][:500] == list(range(1, 501))
     well.until(lambda: well.ticks() == list(range(510, 0, -1)), "one list")
     assert not [line for line in said if "not used" in line]
@@ -102,7 +110,7 @@ def test_what_another_market_left_is_not_taken(well: Rig, said: list[str]) -> No
     probe = Probe()
     well.trades(10)
     well.store.recall(SYMBOL, probe)
-    eventually(lambda: probe.messages, 5.0, "its own trades")
+    eventually(lambda: probe.messages, PATIENCE_S, "its own trades")
     assert len(probe.expect(TradeHistory).trades) == 10
     assert sum("another mode, account or market left it" in line for line in said) == 1
     well.until(lambda: well.ticks() == list(range(510, 500, -1)), "its own list")
@@ -121,7 +129,9 @@ def test_what_stands_there_and_is_not_ours_or_old_is_not_taken_and_said_once(wel
     probe = Probe()
     for symbol in (*left, "TEXTUSDT"):
         well.store.recall(symbol, probe)
-    eventually(lambda: sum("not used for a warm start" in line for line in said) == 4, 5.0, "a line each", lambda: said)
+    eventually(
+        lambda: sum("not used for a warm start" in line for line in said) == 4, PATIENCE_S, "a line each", lambda: said
+    )
     assert probe.messages == []
     well.until_ok()
 
@@ -134,6 +144,6 @@ def test_without_a_server_whoever_asks_is_not_told_and_not_held_up(well: Rig) ->
         well.store.recall(f"S{number}USDT", probe)
     well.trades(10)
     well.store.recall(SYMBOL, probe)
-    eventually(lambda: probe.messages, 5.0, "the trades of this process")
+    eventually(lambda: probe.messages, PATIENCE_S, "the trades of this process")
     assert len(probe.expect(TradeHistory).trades) == 10
     well.server.thaw()
