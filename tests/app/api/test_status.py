@@ -24,7 +24,8 @@ from vortex.domain.market import MarkPrice
 from vortex.domain.operation import Gate
 from vortex.domain.risk.view import AccountView
 from vortex.messages import GateClosed, RemoveSymbol
-from vortex.queries import GetAccount, GetExchange, GetMirror, GetSymbolStatus
+from vortex.queries import GetAccount, GetExchange, GetFeedAges, GetMirror, GetOutbox, GetSymbolStatus
+from vortex.runtime import ActorState
 
 PAPER = Path(__file__).parents[3] / "config" / "paper.toml"
 TOP = {
@@ -112,18 +113,29 @@ def test_before_the_first_answer_everything_is_absent() -> None:
 
 
 def test_hung_actors_cost_their_own_fields_and_one_second_together() -> None:
-    actors = replies()
-    for path, query in (("exchange", GetExchange), ("hot_store", GetMirror), ("BTCUSDT", GetSymbolStatus)):
-        actors[path] = {query: Event()}
+    hung = {"exchange": GetExchange, "hot_store": GetMirror, "BTCUSDT": GetSymbolStatus, "storage": GetOutbox,
+            "feed": GetFeedAges}  # fmt: skip
+    actors = replies() | {path: {query: Event()} for path, query in hung.items()}
     with running(actors) as (_, reader, _):
         began_s = time.monotonic()
         status = as_sent(reader.status())
-        assert time.monotonic() - began_s < 2 * ASK_S
+        assert time.monotonic() - began_s < (len(hung) - 1) * ASK_S, "one after another"
     assert status["exchange"]["orders_1m"] is None
     assert status["symbols"]["BTCUSDT"]["state"] is None
     assert status["symbols"]["ETHUSDT"]["state"] == "READY"
     assert status["account"]["equity_usdt"] == "9999.5"
     assert status["ready"] is False
+
+
+def test_a_symbol_that_hangs_does_not_answer_however_long_it_does() -> None:
+    """Also once the watchdog shows it as hung, which is no start."""
+    with running(replies() | {"BTCUSDT": {GetSymbolStatus: Event()}}) as (system, reader, _):
+        assert reader.unready() == ["BTCUSDT does not answer"]
+        address = system.find("BTCUSDT")
+        assert address is not None
+        eventually(lambda: address.state is ActorState.HUNG, TIMEOUT_S, "a symbol that is shown as hung")
+        assert reader.unready() == ["BTCUSDT does not answer"]
+        assert as_sent(reader.status())["symbols"]["BTCUSDT"]["state"] is None
 
 
 def test_many_readers_of_a_hung_system_wait_together() -> None:
@@ -135,7 +147,7 @@ def test_many_readers_of_a_hung_system_wait_together() -> None:
             thread.start()
         for thread in readers:
             thread.join()
-        assert time.monotonic() - began_s < 3 * ASK_S
+        assert time.monotonic() - began_s < 6 * ASK_S, "one after another"
 
 
 def test_a_gate_of_the_whole_account_is_shown_once() -> None:

@@ -34,6 +34,8 @@ from vortex.runtime.errors import ActorFault
 
 ASK_S = 1.0
 UNREADY = frozenset({"STARTING", "RECONCILING"})
+ANSWERING = frozenset({ActorState.READY, ActorState.HUNG})
+"""Of an actor that should answer; one that hangs does not."""
 NO_SYMBOLS = frozenset({"root", *SHARED})
 
 
@@ -173,7 +175,7 @@ class StatusReader:
             return "HALTED"
         if own is not None:
             return own.state
-        return None if address.state is ActorState.READY else "STARTING"
+        return None if address.state in ANSWERING else "STARTING"
 
     def _symbol_fields(self, symbols: Sequence[str], answers: Mapping[str, object]) -> dict[str, object]:
         now_ms = self._clock.now_ms()
