@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -90,9 +90,9 @@ def eventually(ask: Callable[[], T | None], timeout_s: float, what: str, seen: C
 
 def free_port() -> int:
     """A port of this machine that nobody listens on now, nor is given by the system before somebody does."""
-    drawn = random.SystemRandom()  # every test of every worker begins with the same seed of the other one
     while True:
-        with suppress(OSError), socket.create_server(("127.0.0.1", drawn.choice(LISTENING))) as server:
+        number = secrets.choice(LISTENING)  # by chance in every worker, however `random` is seeded
+        with suppress(OSError), socket.create_server(("127.0.0.1", number)) as server:
             port: int = server.getsockname()[1]
             return port
 
