@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from vortex.sim.server.peer import peer_at
 
 pytestmark = pytest.mark.e2e
 SYMBOL = "SYN001USDT"
+LONGEST_S = 60.0
+"""A recording is ended by what it holds, and after this long in any case."""
+ENOUGH = 150
+"""Books: fifteen seconds of the market, of which less is played and compared."""
+SOME = 20
 BOOKS, TRADES, MARKS = (f"{SYMBOL.lower()}@{kind}" for kind in ("depth20@100ms", "aggTrade", "markPrice@1s"))
 
 
@@ -41,7 +48,7 @@ def job(origin: Running, out: Path, **changes: Any) -> Job:
         "peer": peer_at(origin.server.url),
         "symbols": (SYMBOL,),
         "out": out,
-        "seconds": 2.0,
+        "seconds": LONGEST_S,
         "rotate_bytes": MIB,
     }
     return Job(**(usual | changes))
@@ -79,12 +86,26 @@ def inside(part: list[Any], whole: list[Any]) -> bool:
     return any(whole[at : at + len(part)] == part for at in range(len(whole) - len(part) + 1))
 
 
-def test_a_recording_is_what_was_streamed_and_plays_so_elsewhere(origin: Running, tmp_path: Path) -> None:
+def end_it() -> None:
+    """As a person does it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_recording_is_what_was_streamed_and_plays_so_elsewhere(
+    origin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "FLUSH_S", 0.2)
+
+    def told(size: int, _files: int) -> None:
+        held = recorded(next(tmp_path.iterdir())) if size else {}
+        if held.keys() == {BOOKS, TRADES, MARKS} and len(held[BOOKS]) >= ENOUGH:
+            end_it()
+
     with (
         listening(origin.server.ws_url, "public", BOOKS) as books,
         listening(origin.server.ws_url, "market", TRADES, MARKS) as others,
     ):
-        assert recorder.run(job(origin, tmp_path)) == 0
+        assert recorder.run(job(origin, tmp_path, told=told)) == 0
         (path,) = tmp_path.iterdir()
         said = recorded(path)
         streamed = {stream: [*map(content, frames)] for one in (books, others) for stream, frames in one.frames.items()}
@@ -95,12 +116,12 @@ def test_a_recording_is_what_was_streamed_and_plays_so_elsewhere(origin: Running
             listening(other.server.ws_url, "public", BOOKS) as books,
             listening(other.server.ws_url, "market", TRADES, MARKS) as others,
         ):
-            until(lambda: len(books.frames.get(BOOKS, [])) > 20, "books")
+            until(lambda: len(books.frames.get(BOOKS, [])) >= SOME, "books")
             until(lambda: all(len(others.frames.get(s, [])) > 3 for s in (TRADES, MARKS)), "trades and mark prices")
         listings = [one.client.get("/fapi/v1/exchangeInfo").body["symbols"][0]["filters"] for one in (origin, other)]
     for one in (books, others):
         for stream, frames in one.frames.items():
-            assert inside([*map(content, frames)], said[stream]), stream
+            assert inside([*map(content, frames[:SOME])], said[stream]), stream  # before it begins anew
     assert listings[0] == listings[1]
 
 
@@ -109,7 +130,18 @@ def test_files_rotate_by_size_and_each_is_complete(
 ) -> None:
     monkeypatch.setattr(recorder, "FLUSH_S", 1.0)
     with listening(origin.server.ws_url, "public", BOOKS) as listener:
-        assert recorder.run(job(origin, tmp_path / "new", rotate_bytes=1_000, seconds=1.7)) == 0
+
+        def fill_and_end() -> None:
+            seen = len(listener.frames[BOOKS])
+            until(lambda: len(listener.frames[BOOKS]) > seen + SOME, "books of the second file")
+            end_it()
+
+        def told(_size: int, files: int) -> None:
+            if files == 2:
+                monkeypatch.setattr(recorder, "FLUSH_S", LONGEST_S)  # it is the last one
+                threading.Thread(target=fill_and_end).start()
+
+        assert recorder.run(job(origin, tmp_path / "new", rotate_bytes=1_000, told=told)) == 0
         streamed = [*map(content, listener.frames[BOOKS])]
     files = sorted((tmp_path / "new").iterdir(), key=lambda path: path.name[-6:])
     said = [line for line in capfd.readouterr().out.splitlines() if "; replays" in line]
