@@ -15,6 +15,7 @@ from tests.app.test_candles import candle
 from tests.domain.test_performance import LOST, WON
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 from vortex.app.candles import Candles
+from vortex.app.dashboard import source as module
 from vortex.app.dashboard.settings import Settings
 from vortex.app.dashboard.source import Source
 from vortex.app.dashboard.wording import outage
@@ -164,7 +165,11 @@ def _write(folder: Path) -> None:
         ledger.write_trades([WON, LOST])
 
 
-def test_what_is_slow_is_asked_seldom_and_anew_for_another_symbol(tmp_path: Path) -> None:
+def test_what_is_slow_is_asked_seldom_and_anew_for_another_symbol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FAST_S", "SLOW_S"):
+        monkeypatch.setattr(module, name, 600.0)
     candles = Candles()
     with running(replies()) as tiny, served(tmp_path, tiny, candles=candles) as client:
         source = Source(settings(tmp_path, client.url))
