@@ -9,12 +9,14 @@ from __future__ import annotations
 import resource
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
 from tests.app.kit import SYMBOLS, TIMEOUT_S, Client, Tiny, replies, running, served
+from tests.kit.processes import eventually
 from vortex.app.api.guard import COMMANDS_PER_S
 from vortex.app.api.server import MOST_CONNECTIONS
 from vortex.messages import Operate
@@ -45,13 +47,12 @@ def exchange(client: Client, *parts: bytes, patience_s: float = TIMEOUT_S) -> by
     """Send these bytes on a connection of their own; what comes back until it is closed, or for so long."""
     with socket.create_connection(("127.0.0.1", int(client.url.rpartition(":")[2])), patience_s) as connection:
         answer = b""
-        try:
+        with suppress(ConnectionError, TimeoutError):  # it has seen enough before we have sent all
             for part in parts:
                 connection.sendall(part)
+        with suppress(ConnectionError, TimeoutError):  # it waits for more
             while more := connection.recv(65_536):
                 answer += more
-        except (ConnectionError, TimeoutError):  # it has seen enough before we have sent all; or it waits for more
-            pass
         return answer
 
 
@@ -170,13 +171,13 @@ def test_more_connections_than_it_takes_are_turned_away_and_forgotten(client: Cl
                 stack.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT_S))
             except OSError:
                 break
-    for _ in range(200):
-        try:
-            if client.get("/livez").status == 200:
-                return
-        except (OSError, ValueError):
-            continue
-    pytest.fail("it does not recover")
+
+    def recovered() -> bool:
+        with suppress(OSError, ValueError, HTTPException):  # it may still turn everybody away
+            return client.get("/livez").status == 200
+        return False
+
+    eventually(recovered, TIMEOUT_S, "an answer again")
 
 
 def test_a_client_that_says_nothing_holds_nobody_up(client: Client) -> None:
