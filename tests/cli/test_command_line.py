@@ -271,7 +271,10 @@ def test_actors_are_shown_as_a_tree(vortex: Vortex) -> None:
 def test_json_is_what_the_api_says(vortex: Vortex, api: Client) -> None:
     for command in ("actors", "trades", "rejects"):
         ended = vortex(command, "--url", api.url, "--json", VORTEX__CONTROL__TOKEN="t0ken")
-        assert json.loads(ended.out) == api.get(f"/api/{command}", authorization="Bearer t0ken").body
+        told, asked = json.loads(ended.out), api.get(f"/api/{command}", authorization="Bearer t0ken").body
+        for row in (*told, *asked):
+            row.pop("mailbox", None)  # a beat of the watchdog may just be in it
+        assert told == asked
     status = json.loads(vortex("status", "--url", api.url, "--json").out)
     assert (status["mode"], status["profile"], status["market_source"]) == ("paper", "tiny profile", "nothing at all")
     trade = json.loads(vortex("trades", "--url", api.url, "--json").out)[0]
