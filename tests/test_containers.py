@@ -79,13 +79,13 @@ def test_redis_keeps_positions_and_evicts_what_expires(compose: dict[str, Any], 
                           env={"REDISCLI_AUTH": "right"}, stdout=subprocess.PIPE, text=True) as server:  # fmt: skip
         try:
             assert server.stdout is not None
-            eventually((tmp_path / "s").exists, 10.0, "the socket")
+            eventually((tmp_path / "s").exists, 60.0, "the socket")
             with redis.Redis(unix_socket_path=f"{tmp_path}/s", password="right") as client:
                 assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-lru"}
             with redis.Redis(unix_socket_path=f"{tmp_path}/s") as stranger, pytest.raises(redis.AuthenticationError):
                 stranger.ping()
             server.terminate()
-            assert server.wait(10) == 0
+            assert server.wait(60) == 0
         finally:
             server.kill()
 

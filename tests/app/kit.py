@@ -47,7 +47,7 @@ from vortex.queries import (
 )
 from vortex.runtime import Actor, ActorSystem, Address, ChildSpec, Crash, RestartLimits, Supervisor, ThreadDispatcher
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 LABEL = "PAPER · tiny profile · nothing at all"
 LABELS = RowLabels(mode="paper", account="main", market_source="nothing at all", profile="tiny profile")
 SYMBOLS = ("BTCUSDT", "ETHUSDT")

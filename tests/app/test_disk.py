@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.app.kit import replies, running
+from tests.app.kit import TIMEOUT_S, replies, running
 from tests.kit.logs import heard
 from vortex.adapters.sqlite.reserve import Reserve
 from vortex.app.disk import DiskRoom
@@ -24,7 +24,7 @@ def measured(folder: Path) -> int:
         room = DiskRoom(folder, tiny.system, Reserve(folder / "reserve", 2**20))
         room.look()
         room.look()
-        message = told.get(timeout=5)
+        message = told.get(timeout=TIMEOUT_S)
         assert told.empty()
     return message.room_bytes
 

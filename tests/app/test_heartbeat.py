@@ -20,12 +20,13 @@ from vortex.messages import GateClosed
 from vortex.queries import GateReport, GetAccount, OutboxStatus
 
 T = TypeVar("T")
+SOON_S, PATIENCE_S = 30.0, 4.0
 CLOSED = GateClosed(gate=Gate.BOOK, since_ms=7, detail="old")
 
 
 def beating(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> tuple[Heartbeat, Probe]:
     monkeypatch.setattr(heartbeat, "ASK_S", 0.0)
-    monkeypatch.setattr(heartbeat, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(heartbeat, "PATIENCE_S", PATIENCE_S)
     probe = Probe()
     return Heartbeat(tiny.system, lambda: SYMBOLS, probe), probe
 
@@ -37,7 +38,7 @@ def looking(beat: Heartbeat, found: Callable[[], list[T]]) -> list[T]:
         beat.look()
         return found()
 
-    return eventually(look, 5, "something")
+    return eventually(look, SOON_S, "something")
 
 
 def test_what_lasts_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +65,8 @@ def test_an_actor_that_hangs_costs_its_own_figure_and_no_time(monkeypatch: pytes
             longest_s = max(longest_s, time.monotonic() - began_s)
             return probe.told(GateReport)
 
-        assert eventually(look, 5, "a report")
-        assert longest_s < 0.2
+        assert eventually(look, SOON_S, "a report")
+        assert longest_s < PATIENCE_S - 0.5, "a look waited"
 
 
 def test_the_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_the_password_comes_from_a_file_and_the_namespace_stands_before_every_ke
         store = open_hot_store(load([], ALLOWED | environ).config, "a market", lambda: 1)
         assert isinstance(store, RedisHotStore)
         store.put({"position:BTCUSDT": {"trade_id": "a"}})
-        eventually(lambda: store.status().state == "OK", 5.0, "a mirror that is well", store.status)
+        eventually(lambda: store.status().state == "OK", 30.0, "a mirror that is well", store.status)
         store.close()
         with server.client("right") as client:
             assert set(client.scan_iter()) == {"paper:vortex:mirror", "paper:position:BTCUSDT"}

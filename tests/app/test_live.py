@@ -27,6 +27,7 @@ from vortex.config import Config, ConfigError, Loaded, Secret
 from vortex.config.sections import Chaos, Control, Exchange, Runtime, Sim
 
 pytestmark = pytest.mark.e2e
+SOON_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def lines() -> Iterator[list[str]]:
 
 def url_of(config: Config) -> str:
     """The control API of the running system, once there is one."""
-    found = eventually(lambda: read_run(Path(config.data_dir)), TIMEOUT_S, "run.json")
+    found = eventually(lambda: read_run(Path(config.data_dir)), SOON_S, "run.json")
     return found.control_url
 
 
@@ -92,14 +93,14 @@ def test_a_run_is_labelled_ready_and_leaves_nothing(config: Config, simulator: R
 
     def look() -> None:
         url = url_of(config)
-        eventually(lambda: get(f"{url}/readyz")["ready"], TIMEOUT_S, "ready")
+        eventually(lambda: get(f"{url}/readyz")["ready"], SOON_S, "ready")
         seen.update(json.loads((Path(config.data_dir) / "run.json").read_text()), status=get(f"{url}/api/status"))
         life.end(0, "seen enough")
 
     looker = threading.Thread(target=look)
     with leaves_nothing(config), lines() as logged:
         looker.start()
-        assert run(config, life, TIMEOUT_S, "a remark") == 0
+        assert run(config, life, 2 * SOON_S, "a remark") == 0
         looker.join()
     label = f"PAPER · own profile · {simulator.client.get('/sim/v1/market').body['label']}"
     assert logged[0] == f"{label}: BTCUSDT; a remark"
@@ -116,13 +117,13 @@ def test_a_tree_that_gives_up_ends_with_70(config: Config) -> None:
 
     def crash() -> None:
         url = url_of(config)
-        eventually(lambda: get(f"{url}/readyz")["ready"], TIMEOUT_S, "ready")
+        eventually(lambda: get(f"{url}/readyz")["ready"], SOON_S, "ready")
         post(f"{url}/api/chaos/crash", {"actor": "exchange"})
 
     crasher = threading.Thread(target=crash)
     with leaves_nothing(config), lines() as logged:
         crasher.start()
-        assert run(config, life, 3 * TIMEOUT_S) == 70
+        assert run(config, life, 2 * SOON_S) == 70
         crasher.join()
     assert any("the actor tree gave up" in line for line in logged)
 
@@ -144,11 +145,11 @@ def test_the_service_manager_is_told_how_it_goes(
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(TIMEOUT_S)
+        manager.settimeout(SOON_S)
         listener = threading.Thread(target=listen, args=(manager,))
         listener.start()
         with leaves_nothing(config):
-            assert run(config, life, 3 * TIMEOUT_S) == 0
+            assert run(config, life, 2 * SOON_S) == 0
         listener.join()
     spoken = [word for word in heard if word != "WATCHDOG=1"]
     assert spoken == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
@@ -172,7 +173,7 @@ def test_a_simulator_that_dies_ends_the_run(config: Config, tmp_path: Path) -> N
     killer = threading.Thread(target=kill)
     with leaves_nothing(config), lines() as logged:
         killer.start()
-        assert run(config, life, 3 * TIMEOUT_S) == 1
+        assert run(config, life, 2 * SOON_S) == 1
         killer.join()
     assert "stopping: the simulator ended with code -9" in logged
 
@@ -184,14 +185,14 @@ def test_every_dispatcher_becomes_ready(config: Config, dispatcher: Literal["poo
 
     def look() -> None:
         url = url_of(config)
-        eventually(lambda: get(f"{url}/readyz")["ready"], TIMEOUT_S, "ready")
+        eventually(lambda: get(f"{url}/readyz")["ready"], SOON_S, "ready")
         actors.extend(thread.name for thread in threading.enumerate())
         life.end(0, "seen enough")
 
     looker = threading.Thread(target=look)
     with leaves_nothing(config):
         looker.start()
-        assert run(config, life, TIMEOUT_S) == 0
+        assert run(config, life, 2 * SOON_S) == 0
         looker.join()
     assert ("BTCUSDT/E1" in actors) is (dispatcher != "pool")
 

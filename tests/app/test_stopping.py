@@ -83,7 +83,7 @@ def test_only_a_flatten_orders_to_close(on_exit: OnExit, ordered: list[object]) 
 
 
 def test_a_flatten_waits_until_it_is_flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "SETTLE_S", {"flatten": 5.0})
+    monkeypatch.setattr(stopping, "SETTLE_S", {"flatten": 60.0})
     left = [exchange_status(trades=[TRADE]), exchange_status(flattening=(SYMBOL,)), exchange_status()]
 
     def answer(_question: object) -> object:

@@ -18,7 +18,8 @@ from schemathesis.core.result import Ok
 from tests.app.kit import TIMEOUT_S, Client, replies, running, served
 from tests.cli.test_command_line import REJECTION, TRADE
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
-from vortex.app.api import guard
+from vortex.app import operate
+from vortex.app.api import guard, status
 from vortex.app.api.openapi import DOCUMENT, PAGE, POLICY
 
 TOKEN = {"Authorization": "Bearer t0ken"}
@@ -38,6 +39,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Cli
     with pytest.MonkeyPatch.context() as patch, running(replies()) as tiny:
         patch.setattr(guard, "READS_PER_S", 100_000)
         patch.setattr(guard, "COMMANDS_PER_S", 100_000)
+        patch.setattr(status, "ASK_S", TIMEOUT_S)  # else one of so many answers may come late on a busy machine
+        patch.setattr(operate, "REPLY_S", TIMEOUT_S)
         with served(folder, tiny, token="t0ken") as made, served(folder, tiny) as unguarded:
             yield made, unguarded
 

@@ -10,7 +10,7 @@ import pytest
 
 from vortex.app.api.workers import THREADS, Workers
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 class Slow:

@@ -19,7 +19,7 @@ from vortex.config import Config
 from vortex.config.sections import Sim, SimLatency
 
 pytestmark = pytest.mark.e2e
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 def never(code: int) -> NoReturn:
@@ -32,7 +32,8 @@ def config(folder: Path, *markets: str, speed: float = 2.0) -> Config:
     return Config(sim=Sim(market=shown, port=0, speed=speed, seed=11, balance_usdt=500.0, latency=latency))
 
 
-def test_a_child_serves_what_is_configured_and_keeps_its_state(tmp_path: Path) -> None:
+def test_a_child_serves_what_is_configured_and_keeps_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_S", TIMEOUT_S)  # to end well is what this is about, not how soon
     ended: SimpleQueue[int] = SimpleQueue()
     child = SimulatorChild(config(tmp_path), tmp_path / "sim.db", ended.put)
     try:

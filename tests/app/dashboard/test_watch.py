@@ -12,7 +12,7 @@ from vortex.app.dashboard.source import Board, Source
 from vortex.app.dashboard.watch import Watch
 from vortex.app.remote import NoAnswerError
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 class Counting(Source):

@@ -25,7 +25,7 @@ from vortex.config import Config
 from vortex.config.schema import Config as Schema
 from vortex.messages import AddSymbol
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")
