@@ -14,7 +14,7 @@ from tests.kit.loops import LoopThread
 from vortex.sim.server.app import SimServer
 from vortex.sim.server.options import SimOptions
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 40.0
 MARKET = ("btcusdt_20240808.gz", "ETHUSDT,SOLUSDT=ethusdt_20240808.gz")
 T = TypeVar("T")
 Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
