@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -87,7 +88,7 @@ def inside(part: list[Any], whole: list[Any]) -> bool:
 
 
 def end_it() -> None:
-    """As a person does it."""
+    """As a person does it; only on the recorder's own loop, while it is there to take the signal."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -131,15 +132,15 @@ def test_files_rotate_by_size_and_each_is_complete(
     monkeypatch.setattr(recorder, "FLUSH_S", 1.0)
     with listening(origin.server.ws_url, "public", BOOKS) as listener:
 
-        def fill_and_end() -> None:
+        def fill_and_end(loop: asyncio.AbstractEventLoop) -> None:
             seen = len(listener.frames[BOOKS])
             until(lambda: len(listener.frames[BOOKS]) > seen + SOME, "books of the second file")
-            end_it()
+            loop.call_soon_threadsafe(end_it)
 
         def told(_size: int, files: int) -> None:
             if files == 2:
                 monkeypatch.setattr(recorder, "FLUSH_S", LONGEST_S)  # it is the last one
-                threading.Thread(target=fill_and_end).start()
+                threading.Thread(target=fill_and_end, args=(asyncio.get_running_loop(),)).start()
 
         assert recorder.run(job(origin, tmp_path / "new", rotate_bytes=1_000, told=told)) == 0
         streamed = [*map(content, listener.frames[BOOKS])]
