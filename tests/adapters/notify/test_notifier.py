@@ -144,6 +144,7 @@ def test_nobody_waits_for_a_receiver_that_hangs() -> None:
         assert notifier._dropped > 0
     finally:
         way.over.set()
+        notifier.close(SOON_S)
 
 
 def test_what_was_dropped_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
