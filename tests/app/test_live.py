@@ -21,6 +21,7 @@ from tests.kit.processes import eventually, get, post
 from tests.sim.server.kit import Running, options_of, running, short_capture
 from vortex.app.children.simulator import SimulatorFailedError
 from vortex.app.data_dir import AlreadyRunningError, DataDir, read_run
+from vortex.app.doctor.exchange import STARTUP
 from vortex.app.life import Life
 from vortex.app.live import run as run_loaded
 from vortex.config import Config, ConfigError, Loaded, Secret
@@ -210,7 +211,7 @@ def test_the_account_is_checked_before_anything_trades(config: Config) -> None:
     with leaves_nothing(config), lines() as logged:
         assert run(config, life, 0.0) == 0
     said = [line for line in logged if line.startswith("check: ")]
-    assert len(said) == 11
+    assert [line.split(": ")[1] for line in said] == list(STARTUP)
     assert [line for line in said if ": FAILED: " in line] == []
     assert "check: position mode: ok: one-way" in said
     assert "check: key permissions: not checked: the simulator does not tell them" in said

@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,11 +59,12 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser.parse_args(arguments)
     figures: dict[str, Figure] = {}
     for each in asked.only or [name for name in MEASURES if asked.long or name not in LONG]:
+        began_s = time.monotonic()
         measured = MEASURES[each](asked.runs)
         figures |= measured
         for name, figure in measured.items():
             _say(f"{name:16} {figure.value:10.3f} {figure.unit}  ({figure.system:.3f} / {figure.reference:.3f})")
-        _say(f"load average {os.getloadavg()[0]:.1f}")
+        _say(f"{each}: {time.monotonic() - began_s:.0f} s, load average {os.getloadavg()[0]:.1f}")
         OUTPUT.parent.mkdir(exist_ok=True)
         OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1))
 
