@@ -24,6 +24,7 @@ def test_children_start_in_order_and_stop_in_reverse(world: World) -> None:
     assert world.system.stop(PATIENCE_S)
     assert lines(world, "stopping") == ["b stopping", "T/y stopping", "T/x stopping", "a stopping"]
     assert {info.state.value for info in world.system.tree()} == {"STOPPED"}
+    assert world.system.states() == {info.path: info.state for info in world.system.tree()}
     assert world.failures == []
 
 

@@ -61,3 +61,20 @@ def test_one_look_serves_all_pages_and_a_new_page_need_not_wait(
         return source.wanted
 
     assert asyncio.run(story()) == [(), ("BTCUSDT",), ("BTCUSDT", "ETHUSDT"), ("ETHUSDT",)]
+
+
+@pytest.mark.parametrize(
+    ("viewers", "asked_s", "pause_s"), [(0, 0.001, 5.0), (1, 0.001, 1.0), (1, 0.02, 2.0), (2, 0.02, 2.0), (1, 9.0, 5.0)]
+)
+def test_an_engine_that_takes_long_to_answer_is_asked_less_often(
+    tmp_path: Path, viewers: int, asked_s: float, pause_s: float
+) -> None:
+    async def story() -> float:
+        source = Counting(tmp_path)
+        watch = Watch(source)
+        for page in range(viewers):
+            watch.views(str(page), "BTCUSDT")
+        source.asked_s = asked_s
+        return watch._pause_s()  # what it waits is private
+
+    assert asyncio.run(story()) == pytest.approx(pause_s)

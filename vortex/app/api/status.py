@@ -87,7 +87,7 @@ class StatusReader:
 
     def symbols(self) -> tuple[str, ...]:
         """The symbols to be traded, and after them those that leave and whose trees still run."""
-        running = (actor.path for actor in self._system.tree() if actor.state is not ActorState.STOPPED)
+        running = (path for path, state in self._system.states().items() if state is not ActorState.STOPPED)
         trees = (path for path in running if "/" not in path and path not in NO_SYMBOLS)
         return tuple(dict.fromkeys((*self._pairs(), *trees)))
 
@@ -150,8 +150,8 @@ class StatusReader:
 
     def reasons(self, symbols: Sequence[str], answers: Mapping[str, object]) -> list[str]:
         """Why the system is not ready, by these answers."""
-        states = {actor.path: actor.state for actor in self._system.tree()}
-        reasons = [f"{name} has not started" for name in SHARED if name not in states]
+        started = self._system.states()
+        reasons = [f"{name} has not started" for name in SHARED if name not in started]
         for symbol in symbols:
             state = self.state(symbol, answers)
             if state is None:

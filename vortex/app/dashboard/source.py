@@ -80,6 +80,10 @@ class Source:
     Args:
         settings: Whom to ask.
         now_s: The wall clock, epoch seconds.
+
+    Attributes:
+        board: What the last look saw.
+        asked_s: How long the engine took for the answers of that look, or of as many as there were.
     """
 
     def __init__(self, settings: Settings, now_s: Callable[[], float] = time.time) -> None:
@@ -89,6 +93,7 @@ class Source:
         self._next_s: dict[str, float] = {}
         self._ledger_state: object = None
         self._ledger_trouble = ""
+        self.asked_s = 0.0
         self.board = Board(label=f"{settings.mode.upper()} · nothing heard yet", looked_ms=self._now_ms())
 
     def look(self, wanted: Collection[str] = ()) -> Board:
@@ -98,6 +103,7 @@ class Source:
             wanted: Symbols whose explanation and candles somebody looks at.
         """
         before, now_ms = self.board, self._now_ms()
+        self.asked_s = 0.0
         try:
             status = self._ask("/api/status")
         except (NoAnswerError, UnusableUrlError, ConfigError) as error:
@@ -162,7 +168,11 @@ class Source:
             if run is None:
                 raise NoAnswerError(f"no engine runs with data directory {self._folder}: it was stopped, or never ran")
             url = run.control_url
-        return ask(url, path, self._settings.token, order)
+        began_s = time.monotonic()
+        try:
+            return ask(url, path, self._settings.token, order)
+        finally:
+            self.asked_s += time.monotonic() - began_s
 
     def _part(self, path: str) -> Any:
         """One answer; None when this one question fails, so that nothing old passes for new."""

@@ -11,6 +11,8 @@ from vortex.app.dashboard.source import Board, Json, Source
 
 OPEN_S, CLOSED_S = 1.0, 5.0
 """How often, while a page is open and while none is."""
+SHARE = 0.01
+"""Of the time goes into answers at most: meanwhile the engine does not trade. Many symbols are seen less often."""
 
 
 class Watch:
@@ -39,7 +41,7 @@ class Watch:
             except Exception as error:  # noqa: BLE001  # our own mistake must not leave a page that looks alive
                 logger.opt(exception=error).error("a look failed; the page shows what it saw before")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), OPEN_S if self._viewers else CLOSED_S)
+                await asyncio.wait_for(self._changed.wait(), self._pause_s())
 
     def views(self, page: str, symbol: str) -> None:
         """A page looks at this symbol now."""
@@ -61,3 +63,8 @@ class Watch:
     async def why(self, name: str) -> Json:
         """See Source.why."""
         return await asyncio.to_thread(self._source.why, name)
+
+    def _pause_s(self) -> float:
+        if not self._viewers:
+            return CLOSED_S
+        return min(CLOSED_S, max(OPEN_S, self._source.asked_s / SHARE))
