@@ -64,6 +64,10 @@ class RunningClock:
         """Now is the start of the market."""
         self._start_s = time.monotonic()
 
+    def due(self) -> int:
+        """How many slices should have been delivered by now."""
+        return int((time.monotonic() - self._start_s) * SLICES_PER_S) + 1
+
     def wait_for(self, number: float) -> None:
         """Sleep until a slice, or a part of one, is due."""
         left_s = number / SLICES_PER_S - (time.monotonic() - self._start_s)
