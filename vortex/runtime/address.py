@@ -151,8 +151,7 @@ class Address:
         return fault
 
     def info(self) -> ActorInfo:
-        quarantined = self.state is ActorState.READY and self.quarantined
-        state = ActorState.QUARANTINED if quarantined else self.state
+        state = ActorState.QUARANTINED if self.state is ActorState.READY and self.quarantined else self.state
         inbox = Inbox() if self.cell is None else self.cell.actor_inbox
         backlog_s = round(time.monotonic() - inbox.backlog_since_s, 3) if len(inbox) else 0.0
         counts = (self.generation, self.restarts, len(inbox), backlog_s, inbox.superseded, self.dead_letters)
