@@ -29,6 +29,7 @@ ELSEWHERE = {
     r"vortex record --symbols": "needs the network",
     r"vortex db (migrate|check)": "needs a database; tests/cli/test_database.py types them",
     r"docker (compose|inspect)|openssl rand": "needs Docker",
+    r"ssh -L ": "needs another machine",
     r"cat \.env$": "shows a file that a person has written",
     r"BTCUSDT_1m_\S+\.csv\.gz": "a file that is not shipped",
 }

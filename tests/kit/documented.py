@@ -24,6 +24,9 @@ OF_A_RUNNING_SYSTEM = re.compile(
     r"|:8787/|var/paper/HALT"
 )
 RECORDING = re.compile(r"inputs-\d+\.rec")
+BY_ITSELF = re.compile(r"vortex (sim|dashboard)\b")
+"""Runs beside an engine, and prints a line when it is ready."""
+READY_LINE = re.compile(r'^\{"event": ?"ready"', re.MULTILINE)
 DOCUMENTED_PORTS = {"8787": "CONTROL", "8788": "DASHBOARD", "8790": "SIM"}
 PAPER = "var/paper"
 READY_S, ANSWER_S, STOP_S = 120.0, 120.0, 60.0
@@ -117,11 +120,11 @@ class Terminal:
         return environment(**ports, PYTHONPATH=str(REPOSITORY), PATH=path) | self._exports
 
     def _start(self, command: str) -> None:
-        found = re.search(r"--data-dir (\S+)", command)
-        place = "sim" if "vortex sim" in command else found.group(1) if found else PAPER
+        found = BY_ITSELF.search(command) or re.search(r"--data-dir (\S+)", command)
+        place = found.group(1) if found else PAPER
         self._stop(place)
-        log = (self._folder / "tmp" / "terminal.log").open("ab")
-        with log:
+        with (self._folder / "tmp" / "terminal.log").open("ab") as log:
+            before = log.tell()
             process = subprocess.Popen(  # noqa: S603  # what our own pages say
                 ["/bin/bash", "-c", f"exec env {command}"],
                 cwd=self._folder,
@@ -130,12 +133,14 @@ class Terminal:
                 stderr=log,
             )
         self._running[place] = process
-        eventually(lambda: self._is_ready(place, process), READY_S, f"{command} is ready", self._log)
+        eventually(lambda: self._is_ready(place, process, before), READY_S, f"{command} is ready", self._log)
 
-    def _is_ready(self, place: str, process: subprocess.Popen[bytes]) -> bool:
+    def _is_ready(self, place: str, process: subprocess.Popen[bytes], before: int) -> bool:
+        """`before` is where its part of the log begins."""
         assert process.poll() is None, self._log()
-        if place == "sim":
-            return "now_ms" in get(f"http://127.0.0.1:{self._ports['8790']}/sim/v1/clock")
+        if BY_ITSELF.search(f"vortex {place}"):
+            told = (self._folder / "tmp" / "terminal.log").read_bytes()[before:]
+            return READY_LINE.search(told.decode(errors="replace")) is not None
         run: Mapping[str, object] = json.loads((self._folder / place / "run.json").read_text())
         return run["pid"] == process.pid and bool(get(f"{run['control_url']}/readyz")["ready"])
 
