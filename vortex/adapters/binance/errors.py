@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import msgspec
+from ccxt.base.errors import BaseError
+
 from vortex.domain.order import Refused, Unknown
 
 _MAX_TEXT = 200
@@ -63,6 +66,10 @@ class NotSent(Exception):  # noqa: N818  # names what we did, not what went wron
 
 class MalformedReply(Exception):  # noqa: N818  # names what arrived, not what went wrong with us
     """HTTP 200 with a body that is not the answer: empty, HTML, cut off, or without the fields it must have."""
+
+
+FAILURES = (BaseError, ApiError, MalformedReply, TimeoutError, OSError, msgspec.MsgspecError, LookupError, ValueError)
+"""What a bad network or a bad reply raises; anything else is our own mistake."""
 
 
 def classify(failure: BaseException) -> Refused | Unknown:

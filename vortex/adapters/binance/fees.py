@@ -19,13 +19,11 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
-import msgspec
-from ccxt.base.errors import BaseError
 from loguru import logger
 from msgspec.structs import replace
 
 from vortex.adapters.binance.client import Client
-from vortex.adapters.binance.errors import ApiError, MalformedReply, describe
+from vortex.adapters.binance.errors import FAILURES, describe
 from vortex.adapters.binance.notices import Notices
 from vortex.domain.money import plain, stored
 from vortex.domain.order import ZERO, Fill
@@ -38,7 +36,6 @@ EVERY_MS = 30_000
 
 TIMEOUT_MS = 5_000
 KEPT_IDS = 10_000
-_FAILURES = (BaseError, ApiError, MalformedReply, TimeoutError, OSError, msgspec.MsgspecError, LookupError, ValueError)
 
 
 class Fees:
@@ -84,7 +81,7 @@ class Fees:
         try:
             async with asyncio.timeout(self._clock.real_s(TIMEOUT_MS)):
                 self.know(asset, await client.read_mark_price(f"{asset}{USDT}"))
-        except _FAILURES as error:
+        except FAILURES as error:
             self._notices.warn(f"no mark price of {asset}{USDT}", describe(error))
 
     def _one(self, fill: Fill) -> Fill:

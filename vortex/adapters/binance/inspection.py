@@ -9,13 +9,12 @@ from enum import StrEnum
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
-from ccxt.base.errors import BaseError
 from msgspec import Struct
 
 from vortex.adapters.binance import rows, symbol_rows
 from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.client import Client, Credentials
-from vortex.adapters.binance.errors import ApiError, MalformedReply, describe
+from vortex.adapters.binance.errors import FAILURES, ApiError, describe
 from vortex.adapters.binance.fees import BNB, Fees
 from vortex.adapters.binance.hosts import Hosts
 from vortex.adapters.binance.loop import NetworkLoop
@@ -26,7 +25,6 @@ from vortex.ports import Clock
 T = TypeVar("T")
 TIMEOUT_MS = 5_000.0
 _WHOLE_S = 20.0
-_FAILURES = (BaseError, ApiError, MalformedReply, TimeoutError, OSError, msgspec.MsgspecError, LookupError, ValueError)
 
 
 class Unread(Struct, frozen=True, kw_only=True):
@@ -145,7 +143,7 @@ class Inspection:
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             return self._loop.run(coroutine, _WHOLE_S)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise OSError(f"the exchange does not answer: {describe(error)}") from None
 
     async def _round_trips(self, count: int) -> tuple[float, ...]:
@@ -193,7 +191,7 @@ class Inspection:
         try:
             async with asyncio.timeout(self._clock.real_s(TIMEOUT_MS)):
                 return await reading()
-        except _FAILURES as error:
+        except FAILURES as error:
             return Unread(why=describe(error), code=error.code if isinstance(error, ApiError) else None)
 
     async def _permissions(self) -> KeyPermissions | None:

@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import msgspec
-from ccxt.base.errors import BaseError
 from loguru import logger
 from msgspec.structs import replace
 
 from vortex.adapters.binance.budget import Budget
 from vortex.adapters.binance.calls import Calls
 from vortex.adapters.binance.client import Client, Credentials
-from vortex.adapters.binance.errors import ApiError, MalformedReply, NotSent, classify, describe
+from vortex.adapters.binance.errors import FAILURES, NotSent, classify, describe
 from vortex.adapters.binance.fees import Fees
 from vortex.adapters.binance.hosts import Hosts
 from vortex.adapters.binance.loop import NetworkLoop
@@ -27,10 +25,8 @@ T = TypeVar("T")
 CLOCK_EVERY_MS = 60_000
 OUTSIDE_WINDOW = -1021
 _STARTUP_TIMEOUT_S = 15.0
-_EXPECTED = (
-    BaseError, ApiError, NotSent, MalformedReply, TimeoutError, OSError, msgspec.MsgspecError, LookupError, ValueError,
-)  # fmt: skip
-"""What a bad network, a bad reply or a bad request raises; anything else is our own mistake and is logged as such."""
+_EXPECTED = (NotSent, *FAILURES)
+"""And what a bad request raises; anything else is our own mistake and is logged as such."""
 
 
 class BinanceExchange:
