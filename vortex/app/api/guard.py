@@ -36,20 +36,20 @@ class OwnNames:
         self._names = LOOPBACK | {host.lower()}
         self._any_address = host in ANY_ADDRESS
 
-    def has(self, url: str) -> bool:
+    def foreign(self, headers: Headers) -> Literal["host", "origin"] | None:
+        """The header that shows another's page asks; one of another port of this machine is another's too."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._has(f"http://{host}"):
+            return "host"
+        return "origin" if origin is not None and origin.partition("://")[2] != host else None
+
+    def _has(self, url: str) -> bool:
         """True when the URL's host is one of them; False for anything that is not a URL."""
         try:
             name = urlsplit(url).hostname or ""
         except ValueError:
             return False
         return name in self._names or (self._any_address and _is_address(name))
-
-    def foreign(self, headers: Headers) -> Literal["host", "origin"] | None:
-        """The header that shows another's page asks; one of another port of this machine is another's too."""
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if not self.has(f"http://{host}"):
-            return "host"
-        return "origin" if origin is not None and origin.partition("://")[2] != host else None
 
 
 class Guard:

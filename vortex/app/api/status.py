@@ -150,8 +150,8 @@ class StatusReader:
 
     def reasons(self, symbols: Sequence[str], answers: Mapping[str, object]) -> list[str]:
         """Why the system is not ready, by these answers."""
-        started = self._system.states()
-        reasons = [f"{name} has not started" for name in SHARED if name not in started]
+        addresses = {name: self._system.find(name) for name in SHARED}
+        reasons = [f"{name} has not started" for name, found in addresses.items() if not (found and found.generation)]
         for symbol in symbols:
             state = self.state(symbol, answers)
             if state is None:

@@ -20,6 +20,7 @@ from vortex.app.dashboard.settings import Settings
 from vortex.app.data_dir import last_run
 from vortex.app.remote import Answer, NoAnswerError, UnusableUrlError, ask
 from vortex.config import ConfigError
+from vortex.domain.pnl import RowLabels
 from vortex.domain.results import results
 
 FAST_S, SLOW_S = 2.0, 5.0
@@ -152,10 +153,7 @@ class Source:
         rows = self._rows()
         shown = board if rows is None else replace(board, trades=rows[0], rejects=rows[1])
         if board.status is None and shown.trades:
-            newest = shown.trades[0]
-            shown = replace(
-                shown, label=" · ".join((newest["mode"].upper(), newest["profile"], newest["market_source"]))
-            )
+            shown = replace(shown, label=msgspec.convert(shown.trades[0], RowLabels).words)
         made = self._ledger_results(board.looked_ms)
         return replace(
             shown, sign_ms=self._sign_ms(), results=made or shown.results, ledger_trouble=self._ledger_trouble
