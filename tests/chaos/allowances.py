@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from tests.kit import invariants
-from tests.kit.invariants import Ledger, Span
-from tests.kit.ledger import trades_of
+from tests.kit.invariants import Ledger
+from tests.kit.ledger import Span, trades_of
 from vortex.domain.trade import TradeRow, TradeStatus
 
 SEND_MS, ASK_MS = 2_000, 4_000

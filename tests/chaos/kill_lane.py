@@ -20,6 +20,7 @@ from tests.chaos.kill_points import LEVERAGE, MARGIN, ONCE, Life
 from tests.chaos.profile import BTC, scratch
 from tests.kit import invariants, stalls
 from tests.kit.kill_proxy import NOW, KillPoint, KillProxy, kill_proxy
+from tests.kit.ledger import Span
 from tests.kit.ordeal import MOVING, holding
 from tests.kit.processes import Engine, eventually, get, post, simulator
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
@@ -73,7 +74,7 @@ class Lane:
 
     def __init__(self, sim_url: str, proxy: KillProxy, data_dir: Path) -> None:
         self._sim_url, self._proxy, self._data_dir = sim_url, proxy, data_dir
-        self._down: list[invariants.Span] = []
+        self._down: list[Span] = []
         self._since_ms: int | None = None
         self._resumed = True
         self._engine = self._start()

@@ -11,12 +11,11 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from tests.kit.ledger import LedgerTrade, trades_of
+from tests.kit.ledger import LedgerTrade, Span, lasted_ms, naked_spans, trades_of
 from vortex.domain.order import OrderRole
 from vortex.domain.trade import TradeRow, TradeStatus
 
 Ledger: TypeAlias = Mapping[str, Any]
-Span: TypeAlias = tuple[int, int]
 
 WORKING_MS = 2_000
 """The stop works this long after the first fill,"""
@@ -92,37 +91,20 @@ def trade_id(account: str, symbol: str, entry_id: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"vortex7:{account}:{symbol}:{entry_id}"))
 
 
-def naked_spans(ledger: Ledger, symbol: str) -> list[Span]:
-    """When the exchange saw a position of this symbol without a working stop."""
-    spans: list[Span] = []
-    since: int | None = None
-    for entry in ledger["timeline"]:
-        if entry["symbol"] != symbol:
-            continue
-        naked = Decimal(entry["position_amt"]) != 0 and not entry["stop_working"]
-        if naked and since is None:
-            since = entry["ts_ms"]
-        elif not naked and since is not None:
-            spans.append((since, entry["ts_ms"]))
-            since = None
-    return spans if since is None else [*spans, (since, ledger["now_ms"])]
-
-
 def _naked(ledger: Ledger, symbol: str, down: Sequence[Span], cost_ms: int) -> Iterator[str]:
     theirs = [trade for trade in trades_of(ledger, symbol) if not ours(trade.entry_id)]
     for start_ms, end_ms in naked_spans(ledger, symbol):
         if any(trade.opened_ms <= start_ms and end_ms <= (trade.closed_ms or ledger["now_ms"]) for trade in theirs):
             continue  # what a person opened is his
-        outage_ms = sum(max(0, min(end_ms, until) - max(start_ms, since)) for since, until in down)
-        lasted_ms = end_ms - start_ms - outage_ms
-        sent_by_ms = start_ms + outage_ms + CLOSE_SENT_MS + WAY_MS + cost_ms
+        naked_ms = lasted_ms(start_ms, end_ms, down)
+        sent_by_ms = end_ms - naked_ms + CLOSE_SENT_MS + WAY_MS + cost_ms
         closing = any(
             order["symbol"] == symbol and order["reduce_only"] and start_ms <= order["received_ms"] <= sent_by_ms
             for order in ledger["orders"]
         )
-        if lasted_ms > NAKED_MS + cost_ms or (lasted_ms > WORKING_MS + cost_ms and not closing):
+        if naked_ms > NAKED_MS + cost_ms or (naked_ms > WORKING_MS + cost_ms and not closing):
             close = "a close was sent in time" if closing else "no close was sent in time"
-            yield f"unprotected for {lasted_ms} ms from {start_ms}, {close}"
+            yield f"unprotected for {naked_ms} ms from {start_ms}, {close}"
 
 
 def _positions(ledger: Ledger, symbol: str) -> Iterator[str]:
@@ -170,8 +152,7 @@ def orphans(ledger: Ledger, symbol: str, down: Sequence[Span], cost_ms: int) -> 
     for flat_ms, until_ms in _flat_spans(ledger, symbol):
         for client_id, (placed_ms, ended_ms) in resting:
             start_ms, end_ms = max(flat_ms, placed_ms), min(until_ms, ended_ms)
-            outage_ms = sum(max(0, min(end_ms, until) - max(start_ms, since)) for since, until in down)
-            if end_ms - start_ms - outage_ms > ORPHAN_MS + cost_ms:
+            if lasted_ms(start_ms, end_ms, down) > ORPHAN_MS + cost_ms:
                 yield f"{client_id} rests without a position from {start_ms} to {end_ms}"
 
 

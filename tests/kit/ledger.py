@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from tests.kit import stalls
 from tests.kit.processes import get
 
+Span: TypeAlias = tuple[int, int]
+"""From and until, in epoch ms."""
 PROTECTED_MS = 2_000
 """A position has its working stop within this."""
 
@@ -22,23 +24,30 @@ def protected_in_time(sim_url: str, *symbols: str) -> None:
     assert {symbol: ms for symbol, ms in naked.items() if ms > limit_ms} == {}, limit_ms
 
 
-def lasted_ms(start_ms: int, end_ms: int, but: Sequence[tuple[int, int]]) -> int:
+def lasted_ms(start_ms: int, end_ms: int, but: Sequence[Span]) -> int:
     """How long that was, `but` these times."""
     return end_ms - start_ms - sum(max(0, min(end_ms, until) - max(start_ms, begin)) for begin, until in but)
 
 
-def unprotected_ms(ledger: Mapping[str, Any], symbol: str, but: Sequence[tuple[int, int]] = ()) -> int:
-    """The longest time in which the exchange saw a position of this symbol without a working stop, `but` these."""
-    longest, since = 0, None
+def naked_spans(ledger: Mapping[str, Any], symbol: str) -> list[Span]:
+    """When the exchange saw a position of this symbol without a working stop."""
+    spans: list[Span] = []
+    since: int | None = None
     for entry in ledger["timeline"]:
         if entry["symbol"] != symbol:
             continue
-        naked = float(entry["position_amt"]) != 0 and not entry["stop_working"]
+        naked = Decimal(entry["position_amt"]) != 0 and not entry["stop_working"]
         if naked and since is None:
             since = entry["ts_ms"]
-        if not naked and since is not None:
-            longest, since = max(longest, lasted_ms(since, entry["ts_ms"], but)), None
-    return longest if since is None else max(longest, lasted_ms(since, ledger["now_ms"], but))
+        elif not naked and since is not None:
+            spans.append((since, entry["ts_ms"]))
+            since = None
+    return spans if since is None else [*spans, (since, ledger["now_ms"])]
+
+
+def unprotected_ms(ledger: Mapping[str, Any], symbol: str, but: Sequence[Span] = ()) -> int:
+    """The longest of them, `but` these times; 0 of none."""
+    return max([lasted_ms(start_ms, end_ms, but) for start_ms, end_ms in naked_spans(ledger, symbol)], default=0)
 
 
 def agree_with_ledger(trade: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.kit import invariants, stalls
-from tests.kit.ledger import trades_of
+from tests.kit.ledger import Span, trades_of
 from tests.kit.processes import Engine, engine, eventually, get, post
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
 
@@ -50,7 +50,7 @@ class Ordeal:
 
     def __init__(self, sim_url: str, victim: str, other: str, data_dir: Path) -> None:
         self.sim_url, self.victim, self.other, self.data_dir = sim_url, victim, other, data_dir
-        self._down: list[invariants.Span] = []
+        self._down: list[Span] = []
         self._ended_ms: int | None = None
 
     @contextmanager

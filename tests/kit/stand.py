@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 import pytest
 
 from tests.kit import invariants, stalls
-from tests.kit.ledger import since
+from tests.kit.ledger import Span, since
 from tests.kit.ordeal import MOVING, holding
 from tests.kit.processes import Engine, engine, eventually, get, post, simulator
 from vortex.adapters.sqlite.cold_store import SqliteColdStore
@@ -76,7 +76,7 @@ class Stand:
         self._status: Mapping[str, Any] = {}
         self._news = threading.Condition()
         self._over = threading.Event()
-        self.down: list[invariants.Span] = []
+        self.down: list[Span] = []
         self._ended_ms: int | None = None
 
     @contextmanager
@@ -176,7 +176,7 @@ class Stand:
     def now_ms(self) -> int:
         return int(get(f"{self.sim_url}/sim/v1/clock")["now_ms"])
 
-    def outages(self) -> list[invariants.Span]:
+    def outages(self) -> list[Span]:
         """When there was no engine, or nobody ran at all."""
         return [*self.down, *stalls.spans_ms(get(f"{self.sim_url}/sim/v1/clock"))]
 

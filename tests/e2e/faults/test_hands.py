@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.invariants import naked_spans, trade_id
-from tests.kit.ledger import lasted_ms, trades_of
+from tests.kit.invariants import trade_id
+from tests.kit.ledger import lasted_ms, naked_spans, trades_of
 from tests.kit.processes import eventually
 from tests.kit.stand import LOAD_MS, ORDER, SOON_S, TIMEOUT_MS, Play, Played, Trial, played, sampled
 from vortex.domain.trade import TradeRow
